@@ -1,0 +1,1 @@
+export { loadConfig, processRoles, type Config, type Limits, type ProcessRole } from './config.js';

@@ -1,0 +1,51 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+export type RunKind = 'INGESTION' | 'PIPELINE' | 'QUALITY';
+export type RunStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
+
+/** One piece of long work, from its request to its end. Counts of rows are decimal strings (bigint). */
+@Entity({ name: 'run', schema: 'headgate' })
+@Index(['dataset', 'createdAt'])
+export class RunEntity {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') kind!: RunKind;
+  @Column('text') status!: RunStatus;
+  @Column('text', { nullable: true }) dataset!: string | null;
+  @Column('text', { nullable: true }) pipeline!: string | null;
+  /** What was asked: mode, format, source ... Never content, never a secret. */
+  @Column('jsonb') input!: Record<string, unknown>;
+  @Column('text', { name: 'requested_by' }) requestedBy!: string;
+  @Column('text', { name: 'idempotency_key', nullable: true }) idempotencyKey!: string | null;
+  /** Raised each time a worker takes it: a worker that lost it can no longer write its outcome. */
+  @Column('integer') attempt!: number;
+  @Column('text', { nullable: true }) worker!: string | null;
+  @Column('timestamptz', { name: 'heartbeat_at', nullable: true }) heartbeatAt!: Date | null;
+  @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  @Column('timestamptz', { name: 'started_at', nullable: true }) startedAt!: Date | null;
+  @Column('timestamptz', { name: 'finished_at', nullable: true }) finishedAt!: Date | null;
+  @Column('bigint', { name: 'rows_read' }) rowsRead!: string;
+  @Column('bigint', { name: 'rows_loaded' }) rowsLoaded!: string;
+  @Column('bigint', { name: 'rows_quarantined' }) rowsQuarantined!: string;
+  @Column('bigint', { name: 'rows_deduplicated' }) rowsDeduplicated!: string;
+  @Column('bigint', { name: 'bytes_read' }) bytesRead!: string;
+  @Column('bigint', { name: 'bytes_total', nullable: true }) bytesTotal!: string | null;
+  @Column('text', { name: 'error_code', nullable: true }) errorCode!: string | null;
+  @Column('text', { name: 'error_message', nullable: true }) errorMessage!: string | null;
+  @Column('jsonb', { name: 'error_details', nullable: true }) errorDetails!: Record<string, unknown> | null;
+}
+
+/** One step of a run, in order. */
+@Entity({ name: 'run_step', schema: 'headgate' })
+export class RunStepEntity {
+  @PrimaryColumn('uuid', { name: 'run_id' }) runId!: string;
+  @PrimaryColumn('integer') position!: number;
+  @Column('text') name!: string;
+  @Column('text') kind!: string;
+  @Column('text') status!: RunStatus;
+  @Column('integer') attempt!: number;
+  @Column('timestamptz', { name: 'started_at', nullable: true }) startedAt!: Date | null;
+  @Column('timestamptz', { name: 'finished_at', nullable: true }) finishedAt!: Date | null;
+  @Column('bigint', { name: 'rows_in', nullable: true }) rowsIn!: string | null;
+  @Column('bigint', { name: 'rows_out', nullable: true }) rowsOut!: string | null;
+  @Column('text', { nullable: true }) statement!: string | null;
+}

@@ -1,0 +1,54 @@
+import { createPrivateKey, createPublicKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { HeadgateError, sha256 } from '../kernel/index.js';
+
+/** An Ed25519 pair; `keyId` is the start of the hash of its public half. */
+export interface SigningKey {
+  readonly keyId: string;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
+/**
+ * All keys of an installation, derived from one master key by HKDF-SHA-256 (RFC 5869), each under a label of its own:
+ * processes that share the master key share all others, and there is one thing to keep safe.
+ */
+export class KeyRing {
+  readonly #master: Buffer;
+
+  constructor(master: Buffer) {
+    this.#master = master;
+  }
+
+  /**
+   * The given key, or the one in `master.key` of the data directory, made on first use with mode 0600.
+   * @throws HeadgateError UNAVAILABLE when the file is damaged: a new key would change every hash and token.
+   */
+  static async open(home: string, masterKey?: Buffer): Promise<KeyRing> {
+    if (masterKey) return new KeyRing(masterKey);
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    const file = join(home, 'master.key');
+    // Two processes may start at once: the one whose file is there first wins, and the other reads it.
+    await writeFile(file, `${randomBytes(32).toString('base64')}\n`, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    const key = Buffer.from(await readFile(file, 'utf8'), 'base64');
+    if (key.length !== 32) {
+      throw new HeadgateError('UNAVAILABLE', `${file} should hold 32 bytes in base64, and holds ${key.length}. Put the right key back: with another one, hashed fields and tokens change.`, { file });
+    }
+    return new KeyRing(key);
+  }
+
+  derive(label: string, bytes = 32): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#master, Buffer.alloc(0), `headgate/${label}`, bytes));
+  }
+
+  signingKey(label: string): SigningKey {
+    // RFC 8410: the fixed head of a PKCS #8 private key for Ed25519, followed by its 32-byte seed.
+    const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), this.derive(label)]);
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    const publicKey = createPublicKey(privateKey);
+    return { keyId: sha256(publicKey.export({ format: 'der', type: 'spki' })).slice(0, 16), privateKey, publicKey };
+  }
+}

@@ -1,0 +1,3 @@
+export { JobQueue, type JobQueueOptions } from './job-queue.js';
+export type { Queryable } from './queryable.js';
+export type { JobData, JobHandler } from './worker.js';

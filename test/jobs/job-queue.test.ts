@@ -1,0 +1,142 @@
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { JobQueue, type JobHandler } from '../../src/jobs/index.js';
+import { newId, silentLog } from '../../src/kernel/index.js';
+import { Database, type Connection } from '../../src/store/index.js';
+import { createTestDatabase } from '../support/database.js';
+
+let database: Database;
+let connection: Connection;
+let drop: () => Promise<void>;
+const started: JobQueue[] = [];
+
+async function start(...queues: string[]): Promise<JobQueue> {
+  const jobs = await JobQueue.start({ connection, log: silentLog, queues });
+  started.push(jobs);
+  return jobs;
+}
+
+/** A handler that notes what it did. */
+function recorder(): { done: string[]; handler: JobHandler } {
+  const done: string[] = [];
+  return { done, handler: async ({ id }) => void done.push(id) };
+}
+
+beforeAll(async () => {
+  const created = await createTestDatabase();
+  ({ connection, drop } = created);
+  database = await Database.open({ connection, entities: [], statementTimeoutMs: 10_000 });
+});
+
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((jobs) => jobs.stop({ timeoutMs: 0 })));
+});
+
+afterAll(async () => {
+  await database?.close();
+  await drop?.();
+});
+
+test('a job that was added in a transaction that is rolled back never was', async () => {
+  const jobs = await start('a');
+  const { done, handler } = recorder();
+  jobs.work('a', handler);
+  const [lost, kept] = [newId(), newId()];
+  await expect(
+    database.transaction(async (tx) => {
+      await jobs.enqueue(tx, 'a', { id: lost });
+      throw new Error('stop');
+    }),
+  ).rejects.toThrow('stop');
+  await database.transaction((tx) => jobs.enqueue(tx, 'a', { id: kept }));
+  await vi.waitFor(() => expect(done).toEqual([kept]), 5_000);
+  expect(await database.query('SELECT data FROM pgboss.job WHERE name = $1', ['a'])).toEqual([{ data: { id: kept } }]);
+});
+
+test('a notification wakes the worker: a job is taken well before the next poll', async () => {
+  const jobs = await start('quick');
+  const taken: number[] = [];
+  jobs.work('quick', async () => void taken.push(performance.now()));
+  const waits: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const sent = performance.now();
+    await database.transaction((tx) => jobs.enqueue(tx, 'quick', { id: newId() }));
+    await vi.waitFor(() => expect(taken).toHaveLength(i + 1), { timeout: 5_000, interval: 5 });
+    waits.push((taken[i] ?? 0) - sent);
+  }
+  expect(waits.toSorted((a, b) => a - b)[2]).toBeLessThan(500);
+});
+
+test('a job that fails is tried again', async () => {
+  const jobs = await start('flaky');
+  let tries = 0;
+  jobs.work('flaky', async () => {
+    tries += 1;
+    if (tries === 1) throw new Error('not yet');
+  });
+  await database.transaction((tx) => jobs.enqueue(tx, 'flaky', { id: newId() }));
+  await vi.waitFor(() => expect(tries).toBe(2), 10_000);
+  await vi.waitFor(async () => expect(await database.query("SELECT state FROM pgboss.job WHERE name = 'flaky'")).toEqual([{ state: 'completed' }]), 5_000);
+});
+
+test('a worker that sends no heartbeat loses its job to another, and is told by its signal', async () => {
+  const [dead, alive] = [await start('orphan'), await start('orphan')];
+  const id = newId();
+  let aborted = false;
+  let holding = false;
+  dead.work(
+    'orphan',
+    async (_, { signal }) => {
+      holding = true;
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      aborted = true;
+    },
+    { concurrency: 1 },
+  );
+  await database.transaction((tx) => dead.enqueue(tx, 'orphan', { id }));
+  await vi.waitFor(() => expect(holding).toBe(true), 5_000);
+  const { done, handler } = recorder();
+  alive.work('orphan', handler);
+  await vi.waitFor(
+    async () => {
+      // As if the first had been silent for a minute; it is not, so its next heartbeat may come in between.
+      await database.query("UPDATE pgboss.job SET heartbeat_on = now() - interval '1 minute' WHERE name = 'orphan' AND state = 'active' AND retry_count = 0");
+      expect(done).toEqual([id]);
+    },
+    { timeout: 15_000, interval: 100 },
+  );
+  await vi.waitFor(() => expect(aborted).toBe(true), 10_000);
+  expect(await database.query("SELECT state FROM pgboss.job WHERE name = 'orphan'")).toEqual([{ state: 'completed' }]);
+});
+
+test('stop waits for what runs, and aborts it after the time given', async () => {
+  const jobs = await start('slow');
+  let release: (() => void) | undefined;
+  let ended = false;
+  jobs.work('slow', async () => {
+    await new Promise<void>((resolve) => (release = resolve));
+    ended = true;
+  });
+  await database.transaction((tx) => jobs.enqueue(tx, 'slow', { id: newId() }));
+  await vi.waitFor(() => expect(release).toBeDefined(), 5_000);
+  const stopped = jobs.stop({ timeoutMs: 10_000 });
+  release?.();
+  await stopped;
+  expect(ended).toBe(true);
+});
+
+test('many small jobs run exactly once each, in batches', async () => {
+  const jobs = await start('many');
+  const ids = Array.from({ length: 2_000 }, () => newId());
+  await database.transaction(async (tx) => {
+    for (const id of ids) await jobs.enqueue(tx, 'many', { id });
+  });
+  const { done, handler } = recorder();
+  jobs.work('many', handler, { concurrency: 500 });
+  await vi.waitFor(() => expect(done).toHaveLength(ids.length), 20_000);
+  expect(new Set(done).size).toBe(ids.length);
+});
+
+test('a job carries an id and nothing else', async () => {
+  const jobs = await start('a');
+  await expect(jobs.enqueue(database, 'a', { id: 'jane@example.com' })).rejects.toThrow(TypeError);
+});

@@ -81,14 +81,16 @@ test('a job that fails is tried again', async () => {
 test('a worker that sends no heartbeat loses its job to another, and is told by its signal', async () => {
   const [dead, alive] = [await start('orphan'), await start('orphan')];
   const id = newId();
+  const released = Promise.withResolvers<void>();
   let aborted = false;
   let holding = false;
   dead.work(
     'orphan',
     async (_, { signal }) => {
       holding = true;
-      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-      aborted = true;
+      signal.addEventListener('abort', () => (aborted = true), { once: true });
+      // It hangs, so that it can't take the job a second time.
+      await released.promise;
     },
     { concurrency: 1 },
   );
@@ -105,6 +107,7 @@ test('a worker that sends no heartbeat loses its job to another, and is told by 
     { timeout: 15_000, interval: 100 },
   );
   await vi.waitFor(() => expect(aborted).toBe(true), 10_000);
+  released.resolve();
   expect(await database.query("SELECT state FROM pgboss.job WHERE name = 'orphan'")).toEqual([{ state: 'completed' }]);
 });
 

@@ -74,6 +74,7 @@ const LIFECYCLE = [
     input jsonb NOT NULL DEFAULT '{}',
     requested_by text NOT NULL,
     idempotency_key text,
+    resumable boolean NOT NULL DEFAULT true,
     attempt integer NOT NULL DEFAULT 0,
     worker text,
     heartbeat_at timestamptz,
@@ -95,7 +96,9 @@ const LIFECYCLE = [
   'CREATE INDEX run_of_dataset ON headgate.run (dataset, created_at DESC, id DESC)',
   'CREATE INDEX run_of_pipeline ON headgate.run (pipeline, created_at DESC, id DESC) WHERE pipeline IS NOT NULL',
   "CREATE INDEX run_open ON headgate.run (status, heartbeat_at) WHERE status IN ('QUEUED', 'RUNNING')",
-  'CREATE UNIQUE INDEX run_idempotency ON headgate.run (dataset, idempotency_key) WHERE idempotency_key IS NOT NULL',
+  // A run that failed or was cancelled gives its key free: the same request may be sent again.
+  `CREATE UNIQUE INDEX run_idempotency ON headgate.run (dataset, idempotency_key)
+    WHERE idempotency_key IS NOT NULL AND status NOT IN ('FAILED', 'CANCELLED')`,
   `CREATE TABLE headgate.run_step (
     run_id uuid NOT NULL REFERENCES headgate.run ON DELETE CASCADE,
     position integer NOT NULL,
@@ -176,7 +179,7 @@ const QUALITY = [
 const AUDIT = [
   `CREATE TABLE headgate.audit_entry (
     id uuid PRIMARY KEY,
-    at timestamptz NOT NULL,
+    at timestamptz(3) NOT NULL,
     principal text NOT NULL,
     roles text[] NOT NULL DEFAULT '{}',
     purpose text,
@@ -200,7 +203,7 @@ const AUDIT = [
   `CREATE TABLE headgate.audit_checkpoint (
     seq bigint PRIMARY KEY,
     hash text NOT NULL,
-    at timestamptz NOT NULL,
+    at timestamptz(3) NOT NULL,
     previous text,
     signature text NOT NULL,
     key_id text NOT NULL

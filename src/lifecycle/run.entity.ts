@@ -16,6 +16,8 @@ export class RunEntity {
   @Column('jsonb') input!: Record<string, unknown>;
   @Column('text', { name: 'requested_by' }) requestedBy!: string;
   @Column('text', { name: 'idempotency_key', nullable: true }) idempotencyKey!: string | null;
+  /** False when the work can't be begun again elsewhere: an upload's stream ends with its process. */
+  @Column('boolean') resumable!: boolean;
   /** Raised each time a worker takes it: a worker that lost it can no longer write its outcome. */
   @Column('integer') attempt!: number;
   @Column('text', { nullable: true }) worker!: string | null;

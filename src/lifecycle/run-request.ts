@@ -1,0 +1,45 @@
+import type { RunKind } from './run.entity.js';
+
+/** What is asked for when a run is made. */
+export interface RunRequest {
+  readonly kind: RunKind;
+  readonly dataset?: string;
+  readonly pipeline?: string;
+  /** Mode, format, source ... Never content, never a secret. */
+  readonly input?: Readonly<Record<string, unknown>>;
+  readonly requestedBy: string;
+  /** The same key for the same dataset gives the run that it gave before, unless that failed or was cancelled. */
+  readonly idempotencyKey?: string;
+  readonly bytesTotal?: number | bigint;
+}
+
+/** Rows and bytes of a run; what is left out is as it was. */
+export interface RunCounts {
+  readonly rowsRead?: number | bigint;
+  readonly rowsLoaded?: number | bigint;
+  readonly rowsQuarantined?: number | bigint;
+  readonly rowsDeduplicated?: number | bigint;
+  readonly bytesRead?: number | bigint;
+  readonly bytesTotal?: number | bigint;
+}
+
+const COLUMNS: Readonly<Record<keyof RunCounts, string>> = {
+  rowsRead: 'rows_read',
+  rowsLoaded: 'rows_loaded',
+  rowsQuarantined: 'rows_quarantined',
+  rowsDeduplicated: 'rows_deduplicated',
+  bytesRead: 'bytes_read',
+  bytesTotal: 'bytes_total',
+};
+
+/** `, rows_read = $4, ...` with its values; `first` is the number of the first parameter. */
+export function assignments(counts: RunCounts, first: number): { readonly text: string; readonly values: readonly string[] } {
+  const given = (Object.keys(COLUMNS) as (keyof RunCounts)[]).flatMap((key) => {
+    const value = counts[key];
+    return value === undefined ? [] : [[COLUMNS[key], String(value)] as const];
+  });
+  return { text: given.map(([column], i) => `, ${column} = $${first + i}`).join(''), values: given.map(([, value]) => value) };
+}
+
+/** The queue whose workers do runs of a kind. */
+export const RUN_QUEUES: Readonly<Record<RunKind, string>> = { INGESTION: 'ingestion', PIPELINE: 'pipeline', QUALITY: 'quality' };

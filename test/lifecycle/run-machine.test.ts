@@ -1,0 +1,153 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { AttemptLostError, MOST_ATTEMPTS, RUN_TRANSITIONS, type RunEvent, type RunStatus } from '../../src/lifecycle/index.js';
+import { createWorld, type World } from './setup.js';
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld();
+});
+afterAll(async () => {
+  await world?.close();
+});
+
+/** What SPEC.md says of one run, kept beside the real one. */
+interface Model {
+  status: RunStatus;
+  attempt: number;
+  resumable: boolean;
+}
+
+interface Real {
+  readonly id: string;
+}
+
+/** A try of an attempt, the newest or one that may have lost the run, to write something. */
+class Write implements fc.AsyncCommand<Model, Real> {
+  readonly event: 'BEAT' | 'FINISH' | 'FAIL' | 'RELEASE';
+  readonly behind: number;
+  constructor(event: 'BEAT' | 'FINISH' | 'FAIL' | 'RELEASE', behind: number) {
+    this.event = event;
+    this.behind = behind;
+  }
+  check(model: Model): boolean {
+    return model.attempt - this.behind >= 1;
+  }
+  async run(model: Model, { id }: Real): Promise<void> {
+    const attempt = model.attempt - this.behind;
+    const next = this.behind === 0 && (this.event !== 'RELEASE' || model.resumable) ? RUN_TRANSITIONS[model.status][this.event] : undefined;
+    expect(await this.write({ id, attempt })).toBe(next !== undefined);
+    if (next) model.status = next;
+    await agrees(model, id);
+  }
+  async write(run: { id: string; attempt: number }): Promise<boolean> {
+    const { runs, database } = world;
+    if (this.event === 'FAIL') return runs.fail(run, new Error('x'));
+    if (this.event === 'RELEASE') return runs.release(run);
+    return (this.event === 'BEAT' ? runs.beat(run) : database.transaction((tx) => runs.finish(tx, run))).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof AttemptLostError) return false;
+        throw error;
+      },
+    );
+  }
+  toString(): string {
+    return `${this.event}(attempt - ${this.behind})`;
+  }
+}
+
+class Claim implements fc.AsyncCommand<Model, Real> {
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, { id }: Real): Promise<void> {
+    const next = RUN_TRANSITIONS[model.status].CLAIM;
+    const claimed = await world.runs.claim(id, 'w');
+    expect(claimed !== undefined).toBe(next !== undefined);
+    if (next) {
+      model.status = next;
+      model.attempt += 1;
+    }
+    await agrees(model, id);
+  }
+  toString(): string {
+    return 'CLAIM';
+  }
+}
+
+class Cancel implements fc.AsyncCommand<Model, Real> {
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, { id }: Real): Promise<void> {
+    const next = RUN_TRANSITIONS[model.status].CANCEL;
+    if (next) {
+      await world.runs.cancel(id);
+      model.status = next;
+    } else {
+      await expect(world.runs.cancel(id)).rejects.toMatchObject({ code: 'CONFLICT' });
+    }
+    await agrees(model, id);
+  }
+  toString(): string {
+    return 'CANCEL';
+  }
+}
+
+/** The sweep; the run's heartbeat is old or fresh. */
+class Sweep implements fc.AsyncCommand<Model, Real> {
+  readonly silent: boolean;
+  constructor(silent: boolean) {
+    this.silent = silent;
+  }
+  check(): boolean {
+    return true;
+  }
+  async run(model: Model, { id }: Real): Promise<void> {
+    if (this.silent) await world.database.query("UPDATE headgate.run SET heartbeat_at = heartbeat_at - interval '1 minute' WHERE id = $1", [id]);
+    const event: RunEvent = model.resumable && model.attempt < MOST_ATTEMPTS ? 'LAPSE_RESUMABLE' : 'LAPSE_FINAL';
+    await world.runs.recover();
+    if (this.silent) model.status = RUN_TRANSITIONS[model.status][event] ?? model.status;
+    await agrees(model, id);
+  }
+  toString(): string {
+    return `SWEEP(${this.silent ? 'silent' : 'alive'})`;
+  }
+}
+
+/** The invariants of SPEC.md that one row can break. */
+async function agrees(model: Model, id: string): Promise<void> {
+  const run = await world.runs.get(id);
+  expect(run).toMatchObject(model);
+  const over = ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(run.status);
+  expect(run.finishedAt !== null).toBe(over);
+  expect(run.heartbeatAt !== null).toBe(run.status === 'RUNNING');
+  expect(run.errorCode !== null).toBe(run.status === 'FAILED');
+  expect(run.attempt > 0 || run.status === 'QUEUED' || run.status === 'CANCELLED').toBe(true);
+  const [jobs] = await world.database.query<{ open: number }>("SELECT count(*)::int AS open FROM pgboss.job WHERE data->>'id' = $1", [id]);
+  // No worker takes jobs in this test, so one is there for each time that the run was queued.
+  if (run.status === 'QUEUED') expect(jobs?.open).toBeGreaterThan(0);
+}
+
+test('the real run does what the table of states and events says, whatever happens in whatever order', async () => {
+  const commands = [
+    fc.constant(new Claim()),
+    fc.constant(new Cancel()),
+    fc.boolean().map((silent) => new Sweep(silent)),
+    fc
+      .tuple(fc.constantFrom('BEAT' as const, 'FINISH' as const, 'FAIL' as const, 'RELEASE' as const), fc.nat(2))
+      .map(([event, behind]) => new Write(event, behind)),
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.commands(commands, { maxCommands: 25 }), fc.boolean(), async (history, resumable) => {
+      const { run } = await world.database.transaction((tx) => {
+        const request = { kind: 'PIPELINE', pipeline: 'p', requestedBy: 'ann' } as const;
+        return resumable ? world.runs.submit(tx, request) : world.runs.begin(tx, request, 'w');
+      });
+      const model = (): Model => ({ status: resumable ? 'QUEUED' : 'RUNNING', attempt: resumable ? 0 : 1, resumable });
+      await fc.asyncModelRun(() => ({ model: model(), real: { id: run.id } }), history);
+    }),
+    { numRuns: 60 },
+  );
+});

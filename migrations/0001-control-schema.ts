@@ -33,8 +33,10 @@ const CATALOG = [
   `CREATE TABLE headgate.dataset (
     id uuid PRIMARY KEY,
     name text NOT NULL UNIQUE,
-    type_name text NOT NULL UNIQUE,
+    -- Deferred, so that two datasets can exchange their types in one apply.
+    type_name text NOT NULL UNIQUE DEFERRABLE INITIALLY DEFERRED,
     contract_version integer NOT NULL,
+    produced_by text,
     stage text NOT NULL DEFAULT 'INGESTION',
     data_version bigint NOT NULL DEFAULT 0,
     row_count bigint NOT NULL DEFAULT 0,

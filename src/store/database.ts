@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type MixedList } from 'typeorm';
-import { HeadgateError } from '../kernel/index.js';
-import { withClient } from './client.js';
 import { sessionConfig, typeormConnection, type Connection } from './connection.js';
 import { migrate } from './migrate.js';
 import { ReaderPool } from './reader-pool.js';
+import { ensureRoles } from './roles.js';
+import { checkServer } from './server-check.js';
 
 export interface DatabaseOptions {
   readonly connection: Connection;
@@ -20,9 +20,6 @@ export interface Transaction {
   readonly client: pg.PoolClient;
   query<Row extends object = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
-
-/** The lowest server we run on: per-column `ON_ERROR` of COPY and the builtin Unicode collation came with it. */
-const OLDEST_SERVER = 17;
 
 /**
  * The PostgreSQL that holds all state. Control-plane rows go through TypeORM, bulk through `transaction`, and reads of
@@ -101,47 +98,8 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await this.reader.close();
-    await this.dataSource.destroy();
+    // Both, whatever becomes of the other: an open pool keeps the process alive.
+    const results = await Promise.allSettled([this.reader.close(), this.dataSource.destroy()]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
-}
-
-async function checkServer(connection: Connection): Promise<void> {
-  const version = await withClient(connection, async (client) => {
-    const { rows } = await client.query<{ server_version_num: string }>('SHOW server_version_num');
-    return Number(rows[0]?.server_version_num);
-  });
-  const major = Math.floor(version / 10_000);
-  if (major < OLDEST_SERVER) {
-    throw new HeadgateError('UNAVAILABLE', `The database is PostgreSQL ${major}; Headgate needs ${OLDEST_SERVER} or later. Unset DATABASE_URL to use the embedded one.`, {
-      expected: OLDEST_SERVER,
-      actual: major,
-    });
-  }
-}
-
-/**
- * Roles belong to the server, not to the database, so they are made here and not in a migration. Neither can log in;
- * sessions take them on at their start: `headgate_reader` reads data, `headgate_pipeline` reads data and writes to the
- * schema `work` only.
- */
-async function ensureRoles(connection: Connection): Promise<void> {
-  await withClient(connection, async (client) => {
-    for (const role of ['headgate_reader', 'headgate_pipeline']) {
-      try {
-        await client.query(`DO $$ BEGIN
-          IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${role}') THEN CREATE ROLE ${role} NOLOGIN; END IF;
-          EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`);
-        const { rows } = await client.query<{ member: boolean }>(`SELECT pg_has_role(current_user, '${role}', 'SET') AS member`);
-        if (!rows[0]?.member) await client.query(`GRANT ${role} TO CURRENT_USER`);
-      } catch (cause) {
-        throw new HeadgateError(
-          'UNAVAILABLE',
-          `The database's user can't create the role ${role}. As a superuser run: CREATE ROLE ${role} NOLOGIN; GRANT ${role} TO <that user>;`,
-          { role },
-          { cause },
-        );
-      }
-    }
-  });
 }

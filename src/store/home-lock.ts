@@ -1,17 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { HeadgateError } from '../kernel/index.js';
+import { makeHome, writeOnce } from './home.js';
+import { isAlive, thisProcess, type ProcessId } from './process-id.js';
 
-interface Owner {
-  readonly pid: number;
-  /** When the process began, by the kernel's clock: tells a process from a later one with the same number. */
-  readonly born: string;
-}
+const ATTEMPTS = 100;
 
 /**
- * Holds a data directory for one process. A lock whose owner is gone (killed, power cut) is taken over.
- * @throws HeadgateError CONFLICT when a live process holds it.
+ * Holds a data directory for one process. A lock whose owner is gone (killed, power cut) is taken over: that is done
+ * under a second lock, because whoever merely moves a stale lock away may move the fresh one of a faster process.
  */
 export class HomeLock {
   readonly #file: string;
@@ -19,31 +17,22 @@ export class HomeLock {
     this.#file = file;
   }
 
+  /** @throws HeadgateError CONFLICT when a live process holds it; UNAVAILABLE when the folder can't be used. */
   static async acquire(home: string): Promise<HomeLock> {
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    await makeHome(home);
     const file = join(home, 'headgate.lock');
-    const mine: Owner = { pid: process.pid, born: bornAt(process.pid) ?? '' };
-    for (let attempt = 0; attempt < 5; attempt++) {
-      try {
-        await writeFile(file, JSON.stringify(mine), { flag: 'wx', mode: 0o600 });
-        return new HomeLock(file);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      }
+    const mine = JSON.stringify(thisProcess());
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (await writeOnce(file, mine)) return new HomeLock(file);
       const owner = await readOwner(file);
-      if (owner && isAlive(owner)) {
-        throw new HeadgateError(
-          'CONFLICT',
-          `The data directory ${home} is in use by process ${owner.pid}. Stop that one, or set HEADGATE_HOME to another folder.`,
-          { home, pid: owner.pid },
-        );
-      }
-      // A rename is atomic: of two processes that see the same stale lock only one moves it away.
-      const stale = `${file}.stale-${process.pid}`;
-      await rename(file, stale).catch(() => undefined);
-      await rm(stale, { force: true });
+      if (owner && isAlive(owner)) throw inUse(home, owner.pid);
+      if (await takeOver(file, mine)) return new HomeLock(file);
+      // Another process is taking it over at this moment: look again at who has it then.
+      await delay(20);
     }
-    throw new HeadgateError('CONFLICT', `The lock of the data directory ${home} could not be taken: several processes are starting on it at once. Try again.`, { home });
+    throw new HeadgateError('CONFLICT', `The lock of the data directory ${home} could not be taken: several processes are starting on it at once. Try again.`, {
+      home,
+    });
   }
 
   /** The process that holds the directory now, if any. */
@@ -53,33 +42,42 @@ export class HomeLock {
   }
 
   async release(): Promise<void> {
-    await rm(this.#file, { force: true });
+    const owner = await readOwner(this.#file);
+    if (owner?.pid === process.pid) await rm(this.#file, { force: true });
   }
 }
 
-async function readOwner(file: string): Promise<Owner | undefined> {
+async function takeOver(file: string, mine: string): Promise<boolean> {
+  const claim = `${file}.takeover`;
+  if (!(await writeOnce(claim, mine))) {
+    const claimant = await readOwner(claim);
+    if (!claimant || !isAlive(claimant)) await rm(claim, { force: true });
+    return false;
+  }
   try {
-    return JSON.parse(await readFile(file, 'utf8')) as Owner;
-  } catch {
-    return undefined;
+    const owner = await readOwner(file);
+    if (owner && isAlive(owner)) return false;
+    const draft = `${file}.${process.pid}`;
+    await writeFile(draft, mine, { mode: 0o600 });
+    await rename(draft, file);
+    return true;
+  } finally {
+    await rm(claim, { force: true });
   }
 }
 
-function isAlive(owner: Owner): boolean {
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
-  const born = bornAt(owner.pid);
-  return born === undefined || owner.born === '' || born === owner.born;
+function inUse(home: string, pid: number): HeadgateError {
+  return new HeadgateError('CONFLICT', `The data directory ${home} is in use by process ${pid}. Stop that one, or set HEADGATE_HOME to another folder.`, {
+    home,
+    pid,
+  });
 }
 
-/** Field 22 of /proc/PID/stat (start time in clock ticks since boot); undefined where there is no /proc. */
-function bornAt(pid: number): string | undefined {
+/** Undefined as well for a file that is damaged: nobody's lock reads like that. */
+async function readOwner(file: string): Promise<ProcessId | undefined> {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const { pid, born } = JSON.parse(await readFile(file, 'utf8')) as ProcessId;
+    return Number.isInteger(pid) && typeof born === 'string' ? { pid, born } : undefined;
   } catch {
     return undefined;
   }

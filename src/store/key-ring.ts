@@ -1,7 +1,8 @@
 import { createPrivateKey, createPublicKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadgateError, sha256 } from '../kernel/index.js';
+import { makeHome, writeOnce } from './home.js';
 
 /** An Ed25519 pair; `keyId` is the start of the hash of its public half. */
 export interface SigningKey {
@@ -27,15 +28,18 @@ export class KeyRing {
    */
   static async open(home: string, masterKey?: Buffer): Promise<KeyRing> {
     if (masterKey) return new KeyRing(masterKey);
-    await mkdir(home, { recursive: true, mode: 0o700 });
+    await makeHome(home);
     const file = join(home, 'master.key');
-    // Two processes may start at once: the one whose file is there first wins, and the other reads it.
-    await writeFile(file, `${randomBytes(32).toString('base64')}\n`, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error;
-    });
-    const key = Buffer.from(await readFile(file, 'utf8'), 'base64');
-    if (key.length !== 32) {
-      throw new HeadgateError('UNAVAILABLE', `${file} should hold 32 bytes in base64, and holds ${key.length}. Put the right key back: with another one, hashed fields and tokens change.`, { file });
+    await writeOnce(file, `${randomBytes(32).toString('base64')}\n`);
+    const text = (await readFile(file, 'utf8')).trim();
+    const key = Buffer.from(text, 'base64');
+    // Node's decoder passes over what is not base64: only what encodes back to the same text is what was written.
+    if (key.length !== 32 || key.toString('base64') !== text) {
+      throw new HeadgateError(
+        'UNAVAILABLE',
+        `${file} should hold 32 bytes in base64, and does not. Put the right key back from a backup: with another one, hashed fields and tokens change.`,
+        { file },
+      );
     }
     return new KeyRing(key);
   }

@@ -2,9 +2,11 @@ import pg from 'pg';
 import type { Log } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
 
+const RETRY_MS = 500;
+
 /**
  * One connection that LISTENs. It connects again by itself when it is cut; since what was sent meanwhile is lost,
- * `onGap` is called after each connection, and the listeners look for themselves.
+ * `onGap` is called after each such connection, and the listeners look for themselves.
  */
 export class Notifications {
   readonly #connection: Connection;
@@ -20,6 +22,7 @@ export class Notifications {
     this.#log = log;
   }
 
+  /** Rejects when there is no connection at the start; later cuts are mended. */
   async start(): Promise<void> {
     await this.#connect();
   }
@@ -27,11 +30,11 @@ export class Notifications {
   /** Returns the function that ends the subscription. `channel` is a name of ours, never a user's. */
   async listen(channel: string, handler: (payload: string) => void, onGap?: () => void): Promise<() => void> {
     const handlers = this.#handlers.get(channel) ?? new Set();
-    const isNew = handlers.size === 0;
     handlers.add(handler);
     this.#handlers.set(channel, handlers);
     if (onGap) this.#onGap.add(onGap);
-    if (isNew) await this.#client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    // Without a connection now, or with one that is cut at this moment, the next one listens to all channels.
+    await this.#client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`).catch((error: unknown) => this.#log.warn({ err: error }, 'LISTEN failed'));
     return () => {
       handlers.delete(handler);
       if (onGap) this.#onGap.delete(onGap);
@@ -41,29 +44,46 @@ export class Notifications {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
-    await this.#client?.end().catch(() => undefined);
+    const client = this.#client;
+    this.#client = undefined;
+    await client?.end().catch(() => undefined);
   }
 
   async #connect(): Promise<void> {
-    const client = new pg.Client({ ...sessionConfig(this.#connection), keepAlive: true });
+    const client = new pg.Client({ ...sessionConfig(this.#connection), keepAlive: true, connectionTimeoutMillis: 10_000 });
     client.on('notification', ({ channel, payload }) => {
-      for (const handler of this.#handlers.get(channel) ?? []) handler(payload ?? '');
+      for (const handler of this.#handlers.get(channel) ?? []) this.#call(() => handler(payload ?? ''));
     });
     client.on('error', (error) => this.#log.warn({ err: error }, 'the notification connection was cut'));
-    client.on('end', () => this.#reconnect());
+    client.on('end', () => {
+      // One that never became ours is dealt with where it was made.
+      if (this.#client === client) this.#reconnect();
+    });
     await client.connect();
-    for (const channel of this.#handlers.keys()) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    // From here on `listen` uses it, so that no channel falls between the loop and the connection.
     this.#client = client;
+    if (this.#closed) await this.close();
+    for (const channel of this.#handlers.keys()) await this.#client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
   }
 
   #reconnect(): void {
-    if (this.#closed) return;
     this.#client = undefined;
+    if (this.#closed) return;
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       this.#connect().then(
-        () => this.#onGap.forEach((look) => look()),
+        () => this.#onGap.forEach((look) => this.#call(look)),
         () => this.#reconnect(),
       );
-    }, 500);
+    }, RETRY_MS);
+  }
+
+  /** A listener that throws must not take the others, or the process, with it. */
+  #call(listener: () => void): void {
+    try {
+      listener();
+    } catch (error) {
+      this.#log.error({ err: error }, 'a listener of notifications failed');
+    }
   }
 }

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { sessionConfig, type Connection } from './connection.js';
+import { StatementCache } from './statement-cache.js';
 
 export interface ReaderOptions {
   readonly statementTimeoutMs: number;
@@ -15,11 +16,6 @@ export interface PreparedQuery {
   readonly values: readonly unknown[];
 }
 
-/** What node-postgres keeps per connection about the statements that it has prepared. */
-interface WithStatements {
-  readonly connection: { readonly parsedStatements: Record<string, string> };
-}
-
 /**
  * The pool of the data plane. Each session has the role `headgate_reader`, which can SELECT from the schema `data` and
  * nothing else, is read-only, sees only `pg_catalog` without a schema name, and ends a statement that runs too long.
@@ -27,8 +23,7 @@ interface WithStatements {
 export class ReaderPool {
   readonly #pool: pg.Pool;
   readonly #maxStatements: number;
-  /** Names in order of last use, per connection. */
-  readonly #used = new WeakMap<pg.PoolClient, Set<string>>();
+  readonly #statements = new WeakMap<pg.PoolClient, StatementCache>();
 
   constructor(connection: Connection, { statementTimeoutMs, size, maxStatements = 500 }: ReaderOptions) {
     this.#maxStatements = maxStatements;
@@ -45,54 +40,70 @@ export class ReaderPool {
     this.#pool.on('error', () => undefined);
   }
 
-  /** Rows as arrays, in the order of the statement's columns. */
+  /**
+   * Rows as arrays, in the order of the statement's columns. A read whose connection turns out to be cut is tried once
+   * more, on another one: it has changed nothing.
+   */
   async query<Row extends unknown[]>(query: PreparedQuery): Promise<Row[]> {
-    const client = await this.#pool.connect();
-    let broken: Error | undefined;
     try {
-      await this.#makeRoom(client, query.name);
-      const { rows } = await client.query<Row>({ name: query.name, text: query.text, values: [...query.values], rowMode: 'array' });
-      return rows;
+      return await this.#run<Row>(query);
     } catch (error) {
-      // A statement's own failure leaves the connection good; anything else (cut, protocol) does not.
-      if (!(error instanceof pg.DatabaseError)) broken = error as Error;
-      throw error;
-    } finally {
-      client.release(broken);
+      if (!isCut(error)) throw error;
+      return this.#run<Row>(query);
     }
   }
 
   /** Runs `work` in one repeatable-read transaction on one connection, for reads that belong together or are streamed. */
   async snapshot<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let broken: Error | undefined;
-    try {
+    return this.#withClient(async (client) => {
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const result = await work(client);
-      await client.query('COMMIT');
-      return result;
-    } catch (error) {
-      broken = error as Error;
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+      try {
+        const result = await work(client);
+        await client.query('COMMIT');
+        return result;
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => undefined);
+        throw error;
+      }
+    });
   }
 
   async close(): Promise<void> {
     await this.#pool.end();
   }
 
-  async #makeRoom(client: pg.PoolClient, name: string): Promise<void> {
-    const used = this.#used.get(client) ?? new Set<string>();
-    this.#used.set(client, used);
-    used.delete(name);
-    used.add(name);
-    if (used.size <= this.#maxStatements) return;
-    const [oldest] = used;
-    if (oldest === undefined) return;
-    used.delete(oldest);
-    await client.query(`DEALLOCATE ${pg.escapeIdentifier(oldest)}`);
-    delete (client as unknown as WithStatements).connection.parsedStatements[oldest];
+  async #run<Row extends unknown[]>({ name, text, values }: PreparedQuery): Promise<Row[]> {
+    return this.#withClient(async (client) => {
+      await this.#statementsOf(client).use(name);
+      const { rows } = await client.query<Row>({ name, text, values: [...values], rowMode: 'array' });
+      return rows;
+    });
   }
+
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    try {
+      return await work(client);
+    } catch (error) {
+      // A statement's own failure leaves the connection good; anything else (cut, protocol, a throw in between) may not.
+      if (!(error instanceof pg.DatabaseError) || isCut(error)) broken = error as Error;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  #statementsOf(client: pg.PoolClient): StatementCache {
+    const found = this.#statements.get(client) ?? new StatementCache(client, this.#maxStatements);
+    this.#statements.set(client, found);
+    return found;
+  }
+}
+
+/** Connection exceptions (class 08), the server's own ends of a session (57P01 to 57P03), and the socket's. */
+function isCut(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^(08|57P0[123])/.test(error.code ?? '');
+  if (!(error instanceof Error)) return false;
+  return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '') || /connection terminated|not queryable/i.test(error.message);
 }

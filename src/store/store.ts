@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Config } from '../config/index.js';
-import type { DatabaseOptions } from './database.js';
-import { Database } from './database.js';
+import { Database, type DatabaseOptions } from './database.js';
 import { EmbeddedPostgres } from './embedded.js';
 import { HomeLock } from './home-lock.js';
+import { makeHome } from './home.js';
 
 /** The open database, and the embedded server under it when there is no DATABASE_URL. */
 export interface Store {
@@ -19,27 +19,35 @@ export interface Store {
 export async function openStore(config: Config, entities: DatabaseOptions['entities']): Promise<Store> {
   const { statementTimeoutMs } = config.limits;
   if (config.databaseUrl) {
-    await mkdir(config.home, { recursive: true, mode: 0o700 });
+    await makeHome(config.home);
     const database = await Database.open({ connection: { connectionString: config.databaseUrl }, entities, statementTimeoutMs });
     return { database, close: () => database.close() };
   }
   const lock = await HomeLock.acquire(config.home);
-  let server: EmbeddedPostgres | undefined;
   try {
-    server = await EmbeddedPostgres.start({ folder: `${config.home}/postgres` });
-    const database = await Database.open({ connection: server.connection, entities, statementTimeoutMs });
-    const running = server;
-    return {
-      database,
-      close: async () => {
-        await database.close();
-        await running.stop();
-        await lock.release();
-      },
-    };
+    const server = await EmbeddedPostgres.start({ folder: join(config.home, 'postgres') });
+    try {
+      const database = await Database.open({ connection: server.connection, entities, statementTimeoutMs });
+      return { database, close: () => closeAll(database, server, lock) };
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
   } catch (error) {
-    await server?.stop().catch(() => undefined);
     await lock.release();
     throw error;
+  }
+}
+
+/** Each step is tried, whatever became of the one before: a lock that stays says that a server runs. */
+async function closeAll(database: Database, server: EmbeddedPostgres, lock: HomeLock): Promise<void> {
+  try {
+    await database.close();
+  } finally {
+    try {
+      await server.stop();
+    } finally {
+      await lock.release();
+    }
   }
 }

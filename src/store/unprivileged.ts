@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, chown, constants, lstat, readdir } from 'node:fs/promises';
+import { chmod, chown, lchown, lstat, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { HeadgateError } from '../kernel/index.js';
@@ -12,42 +12,63 @@ export interface Unprivileged {
   readonly prefix: readonly string[];
   readonly uid?: number;
   readonly gid?: number;
-  /** Gives a folder, with all in it, to the user that PostgreSQL runs as. */
-  own(folder: string): Promise<void>;
+  /** Gives a file, or a folder with all in it, to the user that PostgreSQL runs as. */
+  own(path: string): Promise<void>;
 }
 
 const asIs: Unprivileged = { prefix: [], own: async () => undefined };
 
 /**
  * Chooses how to run PostgreSQL. Not as root: as it is. As root: in a user namespace that maps root to another number,
- * which needs no account and reaches every folder root does; where the kernel forbids that, as the account `postgres`
- * (created when missing), which must be able to reach the folders.
+ * which needs no account and reaches every folder root does; where the kernel forbids that (a container, often), as the
+ * account `postgres`, created when missing, which must be able to reach the programs and the data.
+ * @param programs the folder of PostgreSQL's programs
+ * @param folder that of its data, there already
  * @throws HeadgateError UNAVAILABLE when neither works.
  */
-export async function unprivileged(folders: readonly string[]): Promise<Unprivileged> {
+export async function unprivileged(programs: string, folder: string): Promise<Unprivileged> {
   if (process.getuid?.() !== 0) return asIs;
-  const namespace = ['unshare', '--user', '--map-user=1000', '--map-group=1000'];
+  const namespace = ['--user', '--map-user=1000', '--map-group=1000'];
   try {
-    await run(namespace[0] ?? '', [...namespace.slice(1), 'true']);
-    return { prefix: namespace, own: (folder) => chownTree(folder, 0, 0) };
+    await run('unshare', [...namespace, 'true']);
   } catch {
-    return asPostgresAccount(folders);
+    return asPostgresAccount(programs, folder);
   }
+  return { prefix: ['unshare', ...namespace], own: (at) => chownTree(at, 0, 0) };
 }
 
-async function asPostgresAccount(folders: readonly string[]): Promise<Unprivileged> {
+async function asPostgresAccount(programs: string, folder: string): Promise<Unprivileged> {
   const [uid, gid] = await postgresAccount();
-  for (const folder of folders) {
-    await run('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', 'test', '-x', folder]).catch((cause: unknown) => {
-      throw new HeadgateError(
-        'UNAVAILABLE',
-        `PostgreSQL can't run as root, and the account "postgres" can't reach ${folder}. Start Headgate as an ordinary user, or set HEADGATE_HOME to a folder under /var/lib.`,
-        { folder },
-        { cause },
-      );
-    });
+  const reaches = (at: string): Promise<boolean> =>
+    run('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', 'test', '-x', at]).then(
+      () => true,
+      () => false,
+    );
+  if (!(await reaches(programs))) {
+    throw new HeadgateError(
+      'UNAVAILABLE',
+      `PostgreSQL can't run as root, and the account "postgres" can't reach its programs in ${programs}. Install Headgate outside of closed folders such as /root, start it as an ordinary user, or set DATABASE_URL.`,
+      { folder: programs },
+    );
   }
-  return { prefix: [], uid, gid, own: (folder) => chownTree(folder, uid, gid) };
+  await chownTree(folder, uid, gid);
+  if (!(await reaches(folder))) await letPass(dirname(folder), gid);
+  if (!(await reaches(folder))) {
+    throw new HeadgateError(
+      'UNAVAILABLE',
+      `PostgreSQL can't run as root, and the account "postgres" can't reach ${folder}. Set HEADGATE_HOME to a folder under /var/lib, start Headgate as an ordinary user, or set DATABASE_URL.`,
+      { folder },
+    );
+  }
+  return { prefix: [], uid, gid, own: (at) => chownTree(at, uid, gid) };
+}
+
+/** The data directory is closed; the group of PostgreSQL may pass through it, and neither list it nor read its files. */
+async function letPass(home: string, gid: number): Promise<void> {
+  const { uid, mode } = await lstat(home);
+  if ((mode & 0o077) !== 0) return;
+  await chown(home, uid, gid);
+  await chmod(home, 0o710);
 }
 
 async function postgresAccount(): Promise<[number, number]> {
@@ -62,7 +83,7 @@ async function postgresAccount(): Promise<[number, number]> {
     } catch (cause) {
       throw new HeadgateError(
         'UNAVAILABLE',
-        "PostgreSQL can't run as root here: no user namespace, and no account \"postgres\" could be made. Start Headgate as an ordinary user, or set DATABASE_URL.",
+        'PostgreSQL can\'t run as root here: no user namespace, and no account "postgres" could be made. Start Headgate as an ordinary user, or set DATABASE_URL.',
         {},
         { cause },
       );
@@ -70,23 +91,11 @@ async function postgresAccount(): Promise<[number, number]> {
   });
 }
 
-/** Changes nothing, and costs one look, where the owner is right already. */
-async function chownTree(folder: string, uid: number, gid: number): Promise<void> {
-  const { uid: owner } = await lstat(folder);
-  if (owner === uid) return;
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
-    await chown(join(entry.parentPath, entry.name), uid, gid).catch(() => undefined);
-  }
-  await chown(folder, uid, gid);
-}
-
-/** The nearest folder above that exists: what an account must be able to reach to make `folder`. */
-export async function nearestExisting(folder: string): Promise<string> {
-  for (let at = folder; ; at = dirname(at)) {
-    const found = await access(at, constants.F_OK).then(
-      () => true,
-      () => false,
-    );
-    if (found || at === dirname(at)) return at;
-  }
+/** Changes nothing, and costs one look, where the owner is right already. The folder comes last: a cut leaves it to be done again. */
+async function chownTree(path: string, uid: number, gid: number): Promise<void> {
+  const found = await lstat(path);
+  if (found.uid === uid) return;
+  const entries = found.isDirectory() ? await readdir(path, { withFileTypes: true, recursive: true }) : [];
+  for (const entry of entries) await lchown(join(entry.parentPath, entry.name), uid, gid).catch(() => undefined);
+  await lchown(path, uid, gid);
 }

@@ -1,0 +1,100 @@
+import { columnType, type Field } from '../catalog/index.js';
+import { join, param, raw, sql, type Sql } from '../sql/index.js';
+import { Slotted } from './binding.js';
+import type { Condition, FieldOperator, Slot } from './condition.js';
+import { related } from './relation.js';
+import type { Source, SourceContext } from './source.js';
+
+/** Lower case of all of Unicode, without a locale: in collation C `lower` knows ASCII only. */
+const FOLDED = 'COLLATE pg_catalog.pg_c_utf8';
+
+/**
+ * A condition over a governed source. No operator here can raise on data, since PostgreSQL may run it before the row
+ * filter below it, and an error would tell of a hidden row. Comparisons with null are unknown, as in SQL.
+ */
+export function conditionSql(condition: Condition, source: Source, context: SourceContext): Sql {
+  switch (condition.kind) {
+    case 'and':
+    case 'or': {
+      if (condition.conditions.length === 0) return raw(condition.kind === 'and' ? 'TRUE' : 'FALSE');
+      const parts = condition.conditions.map((inner) => conditionSql(inner, source, context));
+      return sql`(${join(parts, condition.kind === 'and' ? ' AND ' : ' OR ')})`;
+    }
+    case 'not':
+      return sql`(NOT ${conditionSql(condition.condition, source, context)})`;
+    case 'isNull':
+      return sql`(${source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
+    case 'field':
+      return sql`(${operatorSql(condition.operator, condition.field, source.column(condition.field), condition.operands)})`;
+    case 'related': {
+      const { quantifier, relation, target } = condition;
+      const there = context.source(target);
+      const inner = conditionSql(condition.condition, there, context);
+      const test = quantifier === 'every' ? sql`(${inner}) IS NOT TRUE` : inner;
+      const keys = related(relation, source, there);
+      const exists = sql`EXISTS (SELECT 1 FROM ${there.toSql()} WHERE ${keys} AND ${test})`;
+      return quantifier === 'is' || quantifier === 'some' ? exists : sql`(NOT ${exists})`;
+    }
+  }
+}
+
+const COMPARISONS: Readonly<Partial<Record<FieldOperator, string>>> = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
+
+function operatorSql(operator: FieldOperator, field: Field, column: Sql, operands: readonly Slot[]): Sql {
+  const [a, b] = operands.map(slotSql);
+  if (a === undefined) throw new Error(`${operator} needs an operand`);
+  const c = field.type === 'text' && !field.list ? sql`${column} COLLATE "C"` : column;
+  const comparison = COMPARISONS[operator];
+  if (comparison !== undefined) return sql`${c} ${raw(comparison)} ${a}`;
+  const folded = sql`lower(${column} ${raw(FOLDED)})`;
+  const foldedOperand = sql`lower(${a} ${raw(FOLDED)})`;
+  switch (operator) {
+    case 'in':
+      return sql`${c} = ANY (${a})`;
+    case 'notIn':
+      return sql`${c} <> ALL (${a})`;
+    case 'between':
+      return sql`${c} BETWEEN ${a} AND ${b ?? raw('NULL')}`;
+    case 'startsWith':
+      return sql`${c} ^@ ${a}`;
+    case 'endsWith':
+      return endsWith(column, a);
+    case 'like':
+      return sql`${c} LIKE ${a}`;
+    case 'matches':
+      return sql`${c} ~ ${a}`;
+    case 'eqInsensitive':
+      return sql`${folded} = ${foldedOperand}`;
+    case 'inInsensitive':
+      return sql`${folded} = ANY (SELECT lower(v ${raw(FOLDED)}) FROM unnest(${a}) AS v)`;
+    case 'containsInsensitive':
+      return sql`strpos(${folded}, ${foldedOperand}) > 0`;
+    case 'startsWithInsensitive':
+      return sql`starts_with(${folded}, ${foldedOperand})`;
+    case 'endsWithInsensitive':
+      return endsWith(folded, foldedOperand);
+    case 'likeInsensitive':
+      return sql`${folded} LIKE ${foldedOperand}`;
+    case 'matchesInsensitive':
+      return sql`${column} ${raw(FOLDED)} ~* ${a}`;
+    case 'contains':
+      return field.list || field.type === 'json' ? sql`${column} @> ${a}` : sql`strpos(${column}, ${a}) > 0`;
+    case 'containedBy':
+      return sql`${column} <@ ${a}`;
+    case 'overlaps':
+      return sql`${column} && ${a}`;
+    case 'hasKey':
+      return sql`jsonb_exists(${column}, ${a})`;
+    default:
+      throw new Error(`${operator} is not an operator of ${columnType(field)}`);
+  }
+}
+
+/** right('...', 0) is the empty text, so everything ends with nothing. */
+function endsWith(text: Sql, end: Sql): Sql {
+  return sql`right(${text}, length(${end})) = ${end}`;
+}
+
+export function slotSql(slot: Slot): Sql {
+  return param(new Slotted(slot.slot), slot.type);
+}

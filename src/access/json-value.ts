@@ -1,0 +1,40 @@
+import type { Field } from '../catalog/index.js';
+import { raw, sql, type Sql } from '../sql/index.js';
+
+/**
+ * A value as it stands in the answer: BigInt and Decimal as strings, dates and times as ISO 8601 (RFC 3339 in UTC for
+ * timestamps), NaN and the infinities as null, since JSON has no words for them.
+ */
+export function jsonValue(field: Field, value: Sql): Sql {
+  if (!field.list) return scalar(field, value);
+  switch (field.type) {
+    case 'bigint':
+      return sql`(${value})::text[]`;
+    case 'decimal':
+    case 'float':
+    case 'date':
+    case 'timestamp': {
+      const element = scalar(field, raw('e.v'));
+      return sql`(SELECT coalesce(json_agg(${element} ORDER BY e.i), '[]') FROM unnest(${value}) WITH ORDINALITY AS e (v, i) HAVING ${value} IS NOT NULL)`;
+    }
+    default:
+      return value;
+  }
+}
+
+function scalar(field: Field, value: Sql): Sql {
+  switch (field.type) {
+    case 'bigint':
+      return sql`(${value})::text`;
+    // NaN sorts above infinity, so two comparisons leave out all three.
+    case 'decimal':
+      return sql`CASE WHEN ${value} > '-Infinity' AND ${value} < 'Infinity' THEN (${value})::text END`;
+    case 'float':
+      return sql`CASE WHEN ${value} > '-Infinity' AND ${value} < 'Infinity' THEN ${value} END`;
+    case 'date':
+    case 'timestamp':
+      return sql`CASE WHEN isfinite(${value}) THEN ${value} END`;
+    default:
+      return value;
+  }
+}

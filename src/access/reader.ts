@@ -1,0 +1,65 @@
+import type { Principal } from '../identity/index.js';
+import { HeadgateError, isHeadgateError } from '../kernel/index.js';
+import type { ReaderPool } from '../store/index.js';
+import { Claimed, claimText, Slotted } from './binding.js';
+import { badCursor, type CompiledRead } from './compile.js';
+
+/** The answer of one root field. */
+export interface ReadAnswer {
+  /** JSON text as PostgreSQL built it; null when there is no such row. */
+  readonly json: string | null;
+  /** Rows of the root page. */
+  readonly rows: number;
+}
+
+/** Runs compiled reads as prepared statements on the pool whose role can only read data. */
+export class Reader {
+  readonly #pool: ReaderPool;
+
+  constructor(pool: ReaderPool) {
+    this.#pool = pool;
+  }
+
+  /**
+   * @param values the request's values, by slot
+   * @param patterns regular expressions among them: an invalid one is found before any row is, so that the error tells
+   *   nothing of the data
+   * @throws HeadgateError BAD_USER_INPUT for a foreign cursor, a bad pattern or a value that its type can't hold;
+   *   TIMEOUT; UNAVAILABLE when the database can't be reached.
+   */
+  async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
+    for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
+    try {
+      for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: "SELECT '' ~ $1::text", values: [pattern] });
+      const rows = await this.#pool.query<[string | null, string | number]>({
+        name: compiled.name,
+        text: compiled.text,
+        values: compiled.parameters.map(({ value }) => {
+          if (value instanceof Slotted) return values[value.slot];
+          return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
+        }),
+      });
+      const [row] = rows;
+      return row ? { json: row[0], rows: Number(row[1]) } : { json: null, rows: 0 };
+    } catch (error) {
+      throw readError(error);
+    }
+  }
+}
+
+/** PostgreSQL's errors in our words; its own text may hold values and stays behind as the cause. */
+function readError(error: unknown): unknown {
+  if (isHeadgateError(error)) return error;
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+  if (code === '57014') {
+    return new HeadgateError('TIMEOUT', 'The query took longer than a statement may. Ask for fewer rows, or filter by an indexed field.', {}, { cause: error });
+  }
+  if (code === '2201B') return new HeadgateError('BAD_USER_INPUT', 'A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).', {}, { cause: error });
+  // Class 22, data exceptions: operators here are total on data, so it is a parameter that its type can't hold.
+  if (code.startsWith('22')) return new HeadgateError('BAD_USER_INPUT', 'A value of the query or its cursor is out of the range of its type.', {}, { cause: error });
+  // 08 connection, 53 resources, 57P shutdown, and failures of the socket itself.
+  if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code) || (error instanceof Error && /timeout|terminated|closed/i.test(error.message))) {
+    return new HeadgateError('UNAVAILABLE', 'The data can not be reached now. Try again in a moment.', {}, { cause: error });
+  }
+  return error;
+}

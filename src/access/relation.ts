@@ -1,0 +1,11 @@
+import type { Relation } from '../catalog/index.js';
+import { join, sql, type Sql } from '../sql/index.js';
+import type { Source } from './source.js';
+
+/** The rows of `there` that belong to a row of `here`, by the values as the principal sees them. */
+export function related(relation: Relation, here: Pick<Source, 'named'>, there: Source): Sql {
+  return join(
+    relation.on.map(({ local, remote }) => sql`${there.named(remote)} = ${here.named(local)}`),
+    ' AND ',
+  );
+}

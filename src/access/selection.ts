@@ -1,0 +1,76 @@
+import type { Dataset, Field, Relation } from '../catalog/index.js';
+import type { Condition, Slot } from './condition.js';
+
+/**
+ * What a reader asks for, in the data plane's own words and not yet governed. It comes from a GraphQL document, an
+ * export or an entity reference; leaf values are slots, so that one plan serves all requests of its shape.
+ */
+export interface RowSelection {
+  readonly dataset: Dataset;
+  readonly members: readonly RowMember[];
+}
+
+export type RowMember =
+  | { readonly kind: 'typename'; readonly key: string }
+  | { readonly kind: 'field'; readonly key: string; readonly field: Field }
+  | { readonly kind: 'one'; readonly key: string; readonly relation: Relation; readonly row: RowSelection }
+  | { readonly kind: 'many'; readonly key: string; readonly relation: Relation; readonly connection: ConnectionSelection }
+  /** What the principal may not see: null, with a refusal beside. */
+  | { readonly kind: 'nothing'; readonly key: string };
+
+export interface ConnectionSelection {
+  readonly dataset: Dataset;
+  readonly page: Page;
+  readonly where?: Condition;
+  readonly order: readonly OrderTerm[];
+  readonly members: readonly ConnectionMember[];
+}
+
+export type ConnectionMember =
+  | { readonly kind: 'typename'; readonly key: string }
+  | { readonly kind: 'totalCount'; readonly key: string }
+  | { readonly kind: 'nodes'; readonly key: string; readonly row: RowSelection }
+  | { readonly kind: 'edges'; readonly key: string; readonly members: readonly EdgeMember[] }
+  | { readonly kind: 'pageInfo'; readonly key: string; readonly members: readonly PageInfoMember[] };
+
+export type EdgeMember =
+  | { readonly kind: 'typename'; readonly key: string }
+  | { readonly kind: 'cursor'; readonly key: string }
+  | { readonly kind: 'node'; readonly key: string; readonly row: RowSelection };
+
+export interface PageInfoMember {
+  readonly key: string;
+  readonly name: '__typename' | 'hasNextPage' | 'hasPreviousPage' | 'startCursor' | 'endCursor';
+}
+
+export interface Page {
+  /** Rows at the most. */
+  readonly limit: number;
+  /** True for `last`: the page ends where the order (or `before`) ends. */
+  readonly backward: boolean;
+  readonly offset: number;
+  readonly after?: CursorPosition;
+  readonly before?: CursorPosition;
+}
+
+/**
+ * A cursor that was given, taken apart: where its fingerprint and its values stand among the request's values. A null
+ * value has no slot, since it makes another statement.
+ */
+export interface CursorPosition {
+  readonly fingerprint: number;
+  readonly values: readonly (number | null)[];
+}
+
+export interface OrderTerm {
+  /** To-one relations to follow from the dataset, outermost first. */
+  readonly through: readonly { readonly relation: Relation; readonly target: Dataset }[];
+  readonly field: Field;
+  readonly descending: boolean;
+  readonly nullsFirst: boolean;
+}
+
+/** One row by its key, or a page of rows: what a root field of the data plane asks for. */
+export type ReadSelection =
+  | { readonly kind: 'connection'; readonly connection: ConnectionSelection }
+  | { readonly kind: 'byKey'; readonly row: RowSelection; readonly key: readonly { readonly field: Field; readonly value: Slot }[] };

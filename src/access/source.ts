@@ -1,0 +1,135 @@
+import { columnType, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
+import { maskSql, type DatasetDecision, type FieldDecision, type MaskKeys } from '../governance/index.js';
+import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
+import { Claimed } from './binding.js';
+
+/**
+ * One use of a dataset in a statement. Columns are asked for by name while the parts above are compiled, so that the
+ * governed subquery holds those that are needed and no other.
+ */
+export class Source {
+  readonly alias: Sql;
+  readonly #decision: DatasetDecision;
+  readonly #compilation: SourceContext;
+  readonly #needed = new Set<string>();
+
+  constructor(decision: DatasetDecision, context: SourceContext) {
+    this.#decision = decision;
+    this.#compilation = context;
+    this.alias = context.nextAlias('g');
+  }
+
+  column(field: Field): Sql {
+    this.#needed.add(field.name);
+    return sql`${this.alias}.${identifier(field.name)}`;
+  }
+
+  named(name: string): Sql {
+    const field = this.#decision.dataset.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) throw new Error(`${this.#decision.dataset.name} has no field ${name}`);
+    return this.column(field);
+  }
+
+  /** The random row id: it orders rows whose key may not be seen, and tells nothing. */
+  rowId(): Sql {
+    this.#needed.add(ROW_ID);
+    return sql`${this.alias}.${identifier(ROW_ID)}`;
+  }
+
+  /** Is every visible value of the field as it is stored, so that contract promises (not null) hold for it? */
+  isPlain(field: Field): boolean {
+    return this.#decision.fields.get(field.name)?.access === 'plain';
+  }
+
+  /**
+   * The subquery directly above the table: row filter and masks, and nothing that a reader can influence. To be called
+   * when all columns have been asked for.
+   */
+  toSql(): Sql {
+    const { dataset, rows } = this.#decision;
+    const table = this.#compilation.nextAlias('t');
+    const columns = [...this.#needed].map((name) => {
+      const field = dataset.fields.find((candidate) => candidate.name === name);
+      return field ? sql`${this.#cell(field, table)} AS ${identifier(name)}` : sql`${table}.${identifier(name)}`;
+    });
+    const filter = rows === 'all' ? raw('') : sql` WHERE ${rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table)}`;
+    const list = columns.length > 0 ? join(columns) : raw('1');
+    return sql`(SELECT ${list} FROM ${identifier('data', dataset.name)} AS ${table}${filter}) AS ${this.alias}`;
+  }
+
+  #cell(field: Field, table: Sql): Sql {
+    const seen = this.#decision.fields.get(field.name);
+    const column = sql`${table}.${identifier(field.name)}`;
+    if (seen?.access === 'plain') return column;
+    // A field that can't be seen never gets here; if it did, it would be null.
+    if (seen?.access !== 'masked') return nothing(field);
+    return this.#masked(field, seen, table, column);
+  }
+
+  #masked(field: Field, seen: Extract<FieldDecision, { access: 'masked' }>, table: Sql, column: Sql): Sql {
+    const effect = (kind: (typeof seen.cases)[number]['effect']): Sql => {
+      if (kind.kind === 'allow') return column;
+      if (kind.kind === 'deny') return nothing(field);
+      return maskSql(kind, field, this.#decision.dataset.name, column, this.#compilation.maskKeys);
+    };
+    const [first] = seen.cases;
+    if (first?.when === 'always') return effect(first.effect);
+    const branches: Sql[] = [];
+    let otherwise = nothing(field);
+    for (const { when, effect: kind } of seen.cases) {
+      if (when === 'always') otherwise = effect(kind);
+      else branches.push(sql`WHEN ${this.#anyOf(when, table)} THEN ${effect(kind)}`);
+    }
+    return sql`CASE ${join(branches, ' ')} ELSE ${otherwise} END`;
+  }
+
+  #anyOf(expressions: readonly Expression[], table: Sql): Sql {
+    const pieces = expressions.map(
+      (expression) =>
+        sql`(${expression.toSql({ column: (name) => sql`${table}.${identifier(name)}`, claim: (name) => this.#compilation.claim(name) })})`,
+    );
+    return pieces.length === 1 && pieces[0] ? pieces[0] : sql`(${join(pieces, ' OR ')})`;
+  }
+}
+
+function nothing(field: Field): Sql {
+  return raw(`NULL::${columnType(field)}`);
+}
+
+/** What all sources of one statement share: aliases, claims, keys of masks. */
+export class SourceContext {
+  readonly maskKeys: MaskKeys;
+  #aliases = 0;
+  readonly #claims = new Map<string, Sql>();
+  readonly #decisions: ReadonlyMap<string, DatasetDecision>;
+
+  constructor(decisions: ReadonlyMap<string, DatasetDecision>, maskKeys: MaskKeys) {
+    this.#decisions = decisions;
+    this.maskKeys = maskKeys;
+  }
+
+  nextAlias(prefix: string): Sql {
+    return raw(`${prefix}${this.#aliases++}`);
+  }
+
+  source(dataset: Dataset): Source {
+    const decision = this.#decisions.get(dataset.name);
+    if (decision === undefined) throw new Error(`${dataset.name} was not decided on`);
+    return new Source(decision, this);
+  }
+
+  decisionOn(dataset: Dataset): DatasetDecision {
+    const decision = this.#decisions.get(dataset.name);
+    if (decision === undefined) throw new Error(`${dataset.name} was not decided on`);
+    return decision;
+  }
+
+  /** One parameter a claim, however often it is named. */
+  claim(name: string): Sql {
+    const found = this.#claims.get(name);
+    if (found) return found;
+    const made = param(new Claimed(name), 'text');
+    this.#claims.set(name, made);
+    return made;
+  }
+}

@@ -1,0 +1,114 @@
+import type { Dataset, Field } from '../catalog/index.js';
+import type { Principal } from '../identity/index.js';
+import { fingerprint } from '../kernel/index.js';
+import type { Expression } from '../sql/index.js';
+import type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+import { closedness } from './effects.js';
+import type { Effect, Right } from './grant.js';
+import type { DatasetGrant, Policy } from './policy.js';
+
+/**
+ * The one place that decides. For a principal with its purpose: which rows of the dataset, and in them each field how.
+ * What no grant mentions is not granted.
+ */
+export function decide(policy: Policy, principal: Principal, dataset: Dataset, right: Right = 'read'): DatasetDecision {
+  const grants = grantsFor(policy, principal, dataset, right).filter((grant) => isForPurpose(grant, principal.purpose));
+  const showing = grants.filter((grant) => grant.shows);
+  const other = lazy(() => openedByOtherPurposes(policy, principal, dataset, right));
+  const fields = new Map(
+    dataset.fields.map((field): [string, FieldDecision] => [field.name, decideField(field, grants, showing, () => refusalCode(principal, other().has(field.name)))]),
+  );
+  const refusal = refusalCode(principal, other().size > 0);
+  const codes = [refusal, ...[...fields.values()].map((field) => (field.access === 'forbidden' ? field.code : ''))];
+  return {
+    dataset,
+    rows: showing.length === 0 ? 'none' : hasAllRows(showing) ? 'all' : filtersOf(showing),
+    fields,
+    refusal,
+    claims: [...new Set(grants.flatMap((grant) => grant.rows?.claims ?? []))],
+    usesTime: grants.some((grant) => grant.rows?.usesTime),
+    fingerprint: fingerprint(JSON.stringify([dataset.name, dataset.contractVersion, grants.map((grant) => grant.fingerprint), codes])),
+  };
+}
+
+/** Grants that name this principal, whatever their purposes. */
+export function grantsFor(policy: Policy, principal: Principal, dataset: Dataset, right?: Right): readonly DatasetGrant[] {
+  const grants = policy.grantsOn.get(dataset.name) ?? [];
+  return grants.filter((grant) => names(grant, principal) && (right === undefined || grant.rights.has(right)));
+}
+
+function names({ spec: { to } }: DatasetGrant, principal: Principal): boolean {
+  if (principal.anonymous) return to.anonymous === true;
+  return (to.roles ?? []).some((role) => role === '*' || principal.roles.includes(role)) || (to.subjects ?? []).includes(principal.subject);
+}
+
+function isForPurpose({ spec }: DatasetGrant, purpose: string | undefined): boolean {
+  return spec.purposes === undefined || (purpose !== undefined && spec.purposes.includes(purpose));
+}
+
+/**
+ * Combines the grants cell by cell: in the rows of a denial nothing is seen; elsewhere the most open effect of the
+ * grants whose rows include this one; null where a visible row is covered by none.
+ */
+function decideField(field: Field, grants: readonly DatasetGrant[], showing: readonly DatasetGrant[], refusal: () => RefusalCode): FieldDecision {
+  const speaking = grants.filter((grant) => grant.effects.has(field.name));
+  const effectIn = (grant: DatasetGrant): Effect => grant.effects.get(field.name) ?? { kind: 'deny' };
+  const denying = speaking.filter((grant) => effectIn(grant).kind === 'deny');
+  const opening = speaking.filter((grant) => effectIn(grant).kind !== 'deny').toSorted((a, b) => closedness(effectIn(a)) - closedness(effectIn(b)));
+  const grantNames = speaking.map((grant) => grant.name);
+  if (opening.length === 0 || hasAllRows(denying)) return { access: 'forbidden', code: refusal(), grants: grantNames };
+
+  const cases: CellCase[] = [];
+  if (denying.length > 0) cases.push({ when: filtersOf(denying), effect: { kind: 'deny' } });
+  const covered = new Set<DatasetGrant>();
+  for (const group of groupByEffect(opening, effectIn)) {
+    group.forEach((grant) => covered.add(grant));
+    // Once the grants seen so far make up all visible rows, what is left over needs no condition.
+    const isLast = hasAllRows(group) || showing.every((grant) => covered.has(grant));
+    cases.push({ when: isLast ? 'always' : filtersOf(group), effect: group[0] ? effectIn(group[0]) : { kind: 'deny' } });
+    if (isLast) break;
+  }
+  const [first] = cases;
+  if (first?.when === 'always' && first.effect.kind === 'allow') return { access: 'plain', grants: grantNames };
+  return { access: 'masked', cases, grants: grantNames };
+}
+
+/** Runs of grants with one effect, in the order given. */
+function groupByEffect(grants: readonly DatasetGrant[], effectIn: (grant: DatasetGrant) => Effect): DatasetGrant[][] {
+  const groups = Map.groupBy(grants, (grant) => JSON.stringify(effectIn(grant)));
+  return [...groups.values()];
+}
+
+function hasAllRows(grants: readonly DatasetGrant[]): boolean {
+  return grants.some((grant) => grant.rows === undefined);
+}
+
+/** The grants' row filters, each text once. */
+function filtersOf(grants: readonly DatasetGrant[]): readonly Expression[] {
+  return [...new Map(grants.flatMap(({ rows, spec }) => (rows ? [[spec.rows, rows] as const] : []))).values()];
+}
+
+function refusalCode(principal: Principal, otherPurposeOpens: boolean): RefusalCode {
+  if (principal.anonymous) return 'UNAUTHENTICATED';
+  return otherPurposeOpens ? 'PURPOSE_REQUIRED' : 'FORBIDDEN';
+}
+
+/** Fields of which some cell could be seen if the principal declared another of the purposes that its token holds. */
+function openedByOtherPurposes(policy: Policy, principal: Principal, dataset: Dataset, right: Right): ReadonlySet<string> {
+  const opened = new Set<string>();
+  const all = grantsFor(policy, principal, dataset, right);
+  for (const purpose of principal.purposes) {
+    if (purpose === principal.purpose) continue;
+    const grants = all.filter((grant) => isForPurpose(grant, purpose));
+    const showing = grants.filter((grant) => grant.shows);
+    for (const field of dataset.fields) {
+      if (decideField(field, grants, showing, () => 'FORBIDDEN').access !== 'forbidden') opened.add(field.name);
+    }
+  }
+  return opened;
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

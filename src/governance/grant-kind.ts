@@ -1,0 +1,107 @@
+import type { ApplyContext, Catalog, Dataset, Fail, ManifestKind } from '../catalog/index.js';
+import { isHeadgateError, messageOf } from '../kernel/index.js';
+import { compileExpression, identifier, param, render, sql, type Expression } from '../sql/index.js';
+import { AccessGrantEntity } from './grant.entity.js';
+import { GrantSpec } from './grant.js';
+import { covers, effectOn, effectProblem, effectsOf } from './effects.js';
+import { columnsOf } from './policy.js';
+
+/** Grants as manifests: what can be known wrong of a grant is refused when it is applied, not when somebody reads. */
+export const grantKind: ManifestKind<GrantSpec> = {
+  kind: 'Grant',
+  schema: GrantSpec,
+  async load(tx) {
+    const grants = await tx.manager.find(AccessGrantEntity, { order: { name: 'ASC' } });
+    return new Map(grants.map((grant) => [grant.name, grant.spec]));
+  },
+  async save(name, spec, _before, context, fail) {
+    const catalog = await context.catalog();
+    checkPurposes(spec, catalog, fail);
+    const datasets = datasetsOf(spec, catalog, context, fail);
+    checkFields(spec, datasets, fail);
+    await checkRows(spec, datasets, context, fail);
+    await context.tx.manager.save(AccessGrantEntity, { name, spec, updatedBy: context.appliedBy, updatedAt: new Date() });
+  },
+  async remove(name, context) {
+    await context.tx.manager.delete(AccessGrantEntity, { name });
+  },
+};
+
+function checkPurposes(spec: GrantSpec, catalog: Catalog, fail: Fail): void {
+  spec.purposes?.forEach((purpose, i) => {
+    if (!catalog.purposes.has(purpose)) fail(['purposes', i], `There is no purpose "${purpose}". Declare it with a document of kind Purpose. Known: ${list(catalog.purposes.keys())}.`);
+  });
+}
+
+function datasetsOf(spec: GrantSpec, catalog: Catalog, context: ApplyContext, fail: Fail): Dataset[] {
+  spec.on.datasets?.forEach((name, i) => {
+    if (name !== '*' && !catalog.datasets.has(name)) fail(['on', 'datasets', i], `There is no dataset "${name}". Known: ${list(catalog.datasets.keys())}.`);
+  });
+  const covered = [...catalog.datasets.values()].filter((dataset) => covers(spec, dataset));
+  if (covered.length === 0) context.warn(`Grant ${spec.name} reaches no dataset now.`);
+  return covered;
+}
+
+function checkFields(spec: GrantSpec, datasets: readonly Dataset[], fail: Fail): void {
+  const named = spec.on.datasets && !spec.on.datasets.includes('*');
+  for (const key of Object.keys(spec.fields)) {
+    const known = key === '*' || key.startsWith('tag:') || datasets.some((dataset) => dataset.fields.some((field) => field.name === key));
+    if (!known && named) fail(['fields', key], `None of the grant's datasets has a field "${key}". Fields: ${list(new Set(datasets.flatMap((d) => d.fields.map((f) => f.name))))}.`);
+  }
+  for (const dataset of datasets) {
+    for (const field of dataset.fields) {
+      const effect = effectOn(spec, field);
+      const problem = effect && effectProblem(effect, field);
+      if (problem) fail(['fields'], `${dataset.name}.${field.name}: ${problem}`);
+    }
+  }
+}
+
+/**
+ * A row filter is an expression over each dataset of the grant. One that reads a field which the grant does not show
+ * plain would tell something of it: who sees which rows learns the answer.
+ */
+async function checkRows(spec: GrantSpec, datasets: readonly Dataset[], context: ApplyContext, fail: Fail): Promise<void> {
+  if (spec.rows === undefined) return;
+  if (!spec.on.datasets || spec.on.datasets.includes('*')) fail(['rows'], 'A row filter needs the datasets by name: on: { datasets: [...] }.');
+  for (const dataset of datasets) {
+    const rows = compile(spec.rows, dataset, fail);
+    const effects = effectsOf(spec, dataset);
+    const told = rows.columns.filter((column) => effects.get(column)?.kind !== 'allow' && !spec.discloses?.includes(column));
+    if (told.length > 0) {
+      fail(
+        ['rows'],
+        `The row filter depends on ${told.join(', ')} of ${dataset.name}, which the grant does not show plain, so it tells something about it. Allow ${told.length > 1 ? 'these fields' : 'the field'}, or say that you accept it: discloses: [${told.join(', ')}].`,
+      );
+    }
+    await checkIsCondition(rows, dataset, context, fail);
+  }
+}
+
+function compile(text: string, dataset: Dataset, fail: Fail): Expression {
+  try {
+    return compileExpression(text, { columns: columnsOf(dataset), claims: true });
+  } catch (error) {
+    if (isHeadgateError(error)) return fail(['rows'], `${dataset.name}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** PostgreSQL itself checks the types: the condition is planned over the table and run on no row. */
+async function checkIsCondition(rows: Expression, dataset: Dataset, context: ApplyContext, fail: Fail): Promise<void> {
+  const condition = rows.toSql({ column: (name) => identifier(name), claim: () => param(null, 'text') });
+  const { text, values } = render(sql`SELECT 1 FROM ${identifier('data', dataset.name)} WHERE ${condition} LIMIT 0`);
+  await context.tx.query('SAVEPOINT row_filter');
+  try {
+    await context.tx.query(text, values);
+    await context.tx.query('RELEASE SAVEPOINT row_filter');
+  } catch (error) {
+    await context.tx.query('ROLLBACK TO SAVEPOINT row_filter');
+    fail(['rows'], `The row filter is not a condition over ${dataset.name}: ${messageOf(error)}.`);
+  }
+}
+
+function list(names: Iterable<string>): string {
+  const all = [...names];
+  return all.length === 0 ? 'none' : all.slice(0, 20).join(', ') + (all.length > 20 ? ', ...' : '');
+}

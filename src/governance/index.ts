@@ -1,0 +1,10 @@
+export { Authorizer } from './authorizer.js';
+export { decide, grantsFor } from './decide.js';
+export type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+export { AccessGrantEntity } from './grant.entity.js';
+export { GrantSpec, type Effect, type Right } from './grant.js';
+export { grantKind } from './grant-kind.js';
+export { maskSql, type Mask } from './mask.js';
+export { maskKeys, type MaskKeys } from './mask-keys.js';
+export { buildPolicy, columnsOf, loadPolicy, type Policy } from './policy.js';
+export { knownSecrets, visibleCatalog } from './visibility.js';

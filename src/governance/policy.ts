@@ -1,0 +1,69 @@
+import { columnType, type Catalog, type Dataset } from '../catalog/index.js';
+import { fingerprint, type Log } from '../kernel/index.js';
+import { compileExpression, type Expression } from '../sql/index.js';
+import type { Transaction } from '../store/index.js';
+import { covers, effectsOf } from './effects.js';
+import { AccessGrantEntity } from './grant.entity.js';
+import type { Effect, GrantSpec, Right } from './grant.js';
+
+/** A grant as it bears on one dataset. */
+export interface DatasetGrant {
+  readonly name: string;
+  readonly spec: GrantSpec;
+  readonly rights: ReadonlySet<Right>;
+  /** Undefined: all rows. */
+  readonly rows: Expression | undefined;
+  readonly effects: ReadonlyMap<string, Effect>;
+  /** It shows at least one field, so its rows are visible; a grant of denials alone opens no row. */
+  readonly shows: boolean;
+  /** Of all that decides, for caches and cursors. */
+  readonly fingerprint: string;
+}
+
+/** All grants in force, ready to decide with. Immutable, and belongs to one version of the catalog. */
+export interface Policy {
+  readonly catalog: Catalog;
+  readonly grantsOn: ReadonlyMap<string, readonly DatasetGrant[]>;
+}
+
+export async function loadPolicy(tx: Transaction, catalog: Catalog, log: Log): Promise<Policy> {
+  const grants = await tx.manager.find(AccessGrantEntity, { order: { name: 'ASC' } });
+  return buildPolicy(
+    catalog,
+    grants.map((grant) => grant.spec),
+    (name, error) => log.error({ err: error, grant: name }, 'a grant no longer fits the catalog: its fields are closed until it is mended'),
+  );
+}
+
+export function buildPolicy(catalog: Catalog, specs: readonly GrantSpec[], onBroken: (grant: string, error: unknown) => void): Policy {
+  const grantsOn = new Map<string, readonly DatasetGrant[]>();
+  for (const dataset of catalog.datasets.values()) {
+    const grants = specs.filter((spec) => covers(spec, dataset)).map((spec) => onDataset(spec, dataset, onBroken));
+    grantsOn.set(dataset.name, grants);
+  }
+  return { catalog, grantsOn };
+}
+
+/** The columns of a dataset with their types, as expressions see them. */
+export function columnsOf(dataset: Dataset): ReadonlyMap<string, string> {
+  return new Map(dataset.fields.map((field) => [field.name, columnType(field)]));
+}
+
+function onDataset(spec: GrantSpec, dataset: Dataset, onBroken: (grant: string, error: unknown) => void): DatasetGrant {
+  const base = { name: spec.name, spec, rights: new Set(spec.rights) };
+  try {
+    const effects = effectsOf(spec, dataset);
+    return {
+      ...base,
+      rows: spec.rows === undefined ? undefined : compileExpression(spec.rows, { columns: columnsOf(dataset), claims: true }),
+      effects,
+      shows: [...effects.values()].some((effect) => effect.kind !== 'deny'),
+      fingerprint: fingerprint(JSON.stringify([spec, dataset.name, dataset.contractVersion])),
+    };
+  } catch (error) {
+    onBroken(spec.name, error);
+    // Fail closed: leaving a broken grant out could drop a denial.
+    const effects = new Map(dataset.fields.map((field): [string, Effect] => [field.name, { kind: 'deny' }]));
+    return { ...base, rows: undefined, effects, shows: false, fingerprint: fingerprint(`broken ${spec.name}`) };
+  }
+}

@@ -1,0 +1,40 @@
+import type { Catalog, Dataset } from '../catalog/index.js';
+import { hasRole, type Principal } from '../identity/index.js';
+import { grantsFor } from './decide.js';
+import type { Policy } from './policy.js';
+
+/**
+ * The secret names that a principal may know of: `dataset` and `dataset.field`, sorted. With the catalog's version it
+ * fixes the whole schema that the principal has. Engineers and admins create things and know all names; a grant
+ * discloses a name for any purpose, since only the data depend on it.
+ */
+export function knownSecrets(policy: Policy, principal: Principal): readonly string[] {
+  const all = hasRole(principal, 'admin', 'engineer');
+  const known: string[] = [];
+  for (const dataset of policy.catalog.datasets.values()) {
+    const grants = all ? [] : grantsFor(policy, principal, dataset).filter((grant) => grant.shows);
+    if (dataset.visibility === 'secret' && (all || grants.length > 0)) known.push(dataset.name);
+    for (const field of dataset.fields) {
+      if (field.visibility !== 'secret') continue;
+      const granted = grants.some((grant) => (grant.effects.get(field.name)?.kind ?? 'deny') !== 'deny');
+      if (all || granted) known.push(`${dataset.name}.${field.name}`);
+    }
+  }
+  return known.toSorted();
+}
+
+/** The catalog without what is secret and not in `known`: relations over a hidden field or to a hidden dataset are gone too. */
+export function visibleCatalog(catalog: Catalog, known: readonly string[]): Catalog {
+  const names = new Set(known);
+  const isKnown = (dataset: Dataset) => dataset.visibility === 'listed' || names.has(dataset.name);
+  const shown = (dataset: Dataset, field: string) => dataset.fields.some((f) => f.name === field && (f.visibility === 'listed' || names.has(`${dataset.name}.${f.name}`)));
+  const datasets = [...catalog.datasets.values()].filter(isKnown).map((dataset): [string, Dataset] => {
+    const relations = dataset.relations.filter((relation) => {
+      const target = catalog.datasets.get(relation.to);
+      return target !== undefined && isKnown(target) && relation.on.every(({ local, remote }) => shown(dataset, local) && shown(target, remote));
+    });
+    const fields = dataset.fields.filter((field) => shown(dataset, field.name));
+    return [dataset.name, { ...dataset, fields, relations }];
+  });
+  return { ...catalog, datasets: new Map(datasets) };
+}

@@ -1,0 +1,163 @@
+import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
+import { compile, govern, price, refusalMessage, type CompiledRead, type GovernedPlan, type Reader } from '../../access/index.js';
+import type { AuditFact } from '../../audit/index.js';
+import type { Limits } from '../../config/index.js';
+import type { Authorizer, MaskKeys } from '../../governance/index.js';
+import type { Principal } from '../../identity/index.js';
+import { HeadgateError, isHeadgateError, LruMap } from '../../kernel/index.js';
+import { refusalError } from '../errors.js';
+import { RawJson } from './raw-json.js';
+import type { RequestShape } from './request-shape.js';
+import { select } from './select.js';
+import type { DataPlane } from './types.js';
+
+/** A governed and compiled plan: it serves every request of its shape under equal decisions. */
+interface PreparedRead {
+  readonly plan: GovernedPlan;
+  readonly compiled: CompiledRead;
+  readonly dataset: string;
+}
+
+export class PlanCache extends LruMap<string, PreparedRead> {
+  constructor(bound = 2_000) {
+    super(bound);
+  }
+}
+
+export interface DatasetReadsOptions {
+  readonly principal: Principal;
+  readonly plane: DataPlane;
+  readonly plans: PlanCache;
+  readonly authorizer: Authorizer;
+  readonly reader: Reader;
+  readonly maskKeys: MaskKeys;
+  readonly audit: { record(fact: AuditFact): Promise<void> };
+  readonly limits: Limits;
+  /** SHA-256 of the operation's text. */
+  readonly operationHash: string;
+}
+
+/**
+ * The reads of one request. A root field is `prepared` by the shield's rule (selected, priced, decided, governed) and
+ * `run` by its resolver. What was refused or masked is gathered here and joins the response at its end.
+ */
+export class DatasetReads {
+  readonly #options: DatasetReadsOptions;
+  readonly #prepared = new Map<string, { read: PreparedRead; shape: RequestShape; began: number }>();
+  readonly #masked = new Set<string>();
+  readonly errors: GraphQLError[] = [];
+  #price = 0;
+
+  constructor(options: DatasetReadsOptions) {
+    this.#options = options;
+  }
+
+  /** `dataset.field` of what the response shows masked, sorted. */
+  get masked(): readonly string[] {
+    return [...this.#masked].toSorted();
+  }
+
+  /**
+   * @throws HeadgateError FORBIDDEN, PURPOSE_REQUIRED or UNAUTHENTICATED when the read as a whole is refused (recorded
+   *   before it is told), QUERY_TOO_COMPLEX with the price, BAD_USER_INPUT.
+   */
+  async prepare(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<void> {
+    const began = performance.now();
+    const { plane, limits, principal, authorizer } = this.#options;
+    const rootKey = String(info.path.key);
+    const root = plane.roots.get(info.fieldName);
+    if (!root) throw new HeadgateError('NOT_FOUND', `There is no dataset behind ${info.fieldName}.`);
+    const { selection, shape } = select(root, info.fieldNodes, args, plane, { fragments: info.fragments, variables: info.variableValues }, limits);
+    this.#charge(price(selection));
+    const decisions = new Map([...shape.datasets].map((dataset) => [dataset.name, authorizer.decide(principal, dataset)]));
+    const id = [rootKey, shape.text, ...[...decisions.values()].map((decision) => decision.fingerprint)].join('\n');
+    const cached = this.#options.plans.get(id);
+    if (cached) {
+      this.#prepared.set(rootKey, { read: cached, shape, began });
+      return;
+    }
+    try {
+      const plan = govern(selection, rootKey, (dataset) => decisions.get(dataset.name) ?? authorizer.decide(principal, dataset));
+      const read: PreparedRead = { plan, compiled: compile(plan, this.#options.maskKeys), dataset: root.dataset.name };
+      this.#options.plans.set(id, read);
+      this.#prepared.set(rootKey, { read, shape, began });
+    } catch (error) {
+      if (isHeadgateError(error) && isRefusal(error)) await this.#recordRefusal(error, root.dataset.name, began);
+      throw error;
+    }
+  }
+
+  async run(info: GraphQLResolveInfo): Promise<RawJson | null> {
+    const prepared = this.#prepared.get(String(info.path.key));
+    if (!prepared) throw new Error(`${info.fieldName} was not prepared`);
+    const { read, shape, began } = prepared;
+    const { reader, principal } = this.#options;
+    try {
+      const answer = await reader.read(read.compiled, shape.values, principal, shape.patterns);
+      // Strict: the answer waits until its entries are durable.
+      await this.#record(read, answer.rows, began);
+      this.#gather(read.plan);
+      return answer.json === null ? null : new RawJson(answer.json);
+    } catch (error) {
+      if (isHeadgateError(error) && error.code !== 'UNAVAILABLE') {
+        await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code: error.code } });
+      }
+      throw error;
+    }
+  }
+
+  #charge(amount: number): void {
+    this.#price += amount;
+    const { maxCost } = this.#options.limits;
+    if (this.#price <= maxCost) return;
+    throw new HeadgateError(
+      'QUERY_TOO_COMPLEX',
+      `The query could return ${this.#price} values; ${maxCost} are allowed. Ask for smaller pages (first), fewer fields, or fewer levels.`,
+      { price: this.#price, limit: maxCost },
+    );
+  }
+
+  #gather({ refusals, reads, decisions }: GovernedPlan): void {
+    for (const { code, dataset, field, path } of refusals) {
+      this.errors.push(refusalError(refusalMessage(code, dataset, field), path, { code, dataset, field }));
+    }
+    for (const [name, { maskedInAnswer }] of reads) {
+      const fields = decisions.get(name)?.dataset.fields ?? [];
+      for (const field of fields) if (maskedInAnswer.has(field.name)) this.#masked.add(`${name}.${field.graphqlName}`);
+    }
+  }
+
+  /** One entry a dataset, and one more where fields of it were refused. */
+  async #record({ plan, dataset }: PreparedRead, rows: number, began: number): Promise<void> {
+    const facts: AuditFact[] = [];
+    for (const [name, read] of plan.reads) {
+      const fact = this.#fact(name, began);
+      if (read.plain.size > 0 || read.masked.size > 0 || name === dataset) {
+        facts.push({ ...fact, decision: 'ALLOWED', fields: [...read.plain], masked: [...read.masked], ...(name === dataset && { rowCount: rows }) });
+      }
+    }
+    for (const [name, refusals] of Map.groupBy(plan.refusals, (refusal) => refusal.dataset)) {
+      facts.push({ ...this.#fact(name, began), decision: 'DENIED', details: { code: refusals[0]?.code, fields: [...new Set(refusals.map((refusal) => refusal.field))] } });
+    }
+    await Promise.all(facts.map((fact) => this.#options.audit.record(fact)));
+  }
+
+  async #recordRefusal(error: HeadgateError, dataset: string, began: number): Promise<void> {
+    const { code, details } = error;
+    const named = typeof details['dataset'] === 'string' ? details['dataset'] : dataset;
+    await this.#options.audit.record({
+      ...this.#fact(named, began),
+      decision: 'DENIED',
+      details: { code, ...(typeof details['field'] === 'string' && { fields: [details['field']] }) },
+    });
+  }
+
+  #fact(dataset: string, began: number): Pick<AuditFact, 'actor' | 'action' | 'dataset' | 'operationHash' | 'durationMs'> {
+    const { principal, operationHash } = this.#options;
+    return { actor: principal, action: 'read', dataset, operationHash, durationMs: Math.round((performance.now() - began) * 1000) / 1000 };
+  }
+}
+
+function isRefusal(error: HeadgateError): boolean {
+  return error.code === 'FORBIDDEN' || error.code === 'PURPOSE_REQUIRED' || error.code === 'UNAUTHENTICATED';
+}

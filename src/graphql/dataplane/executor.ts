@@ -1,0 +1,79 @@
+import { execute, Kind, type DocumentNode, type ExecutionResult, type FieldNode, type FragmentDefinitionNode, type OperationDefinitionNode } from 'graphql';
+import type { RequestContext } from '../context.js';
+import { collectFields } from './collect.js';
+import type { ViewSchemas } from './schemas.js';
+
+export interface Operation {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly operationName: string | null;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly context: RequestContext;
+}
+
+/**
+ * Runs an operation on the execution schema; what it asks of introspection is answered from the API schema, which is
+ * the one that the client knows. Refused fields join the errors, masked ones the extensions.
+ */
+export async function executeOperation(schemas: ViewSchemas, { document, operation, operationName, variables, context }: Operation): Promise<ExecutionResult> {
+  const run = async (schema: ViewSchemas['api'], part: DocumentNode): Promise<ExecutionResult> =>
+    execute({ schema, document: part, contextValue: context, variableValues: variables, operationName });
+  const split = splitIntrospection(document, operation, variables);
+  const parts = split ? [await run(schemas.execution, split.rest), await run(schemas.api, split.introspection)] : [await run(schemas.execution, document)];
+  const results = parts.filter((part): part is ExecutionResult => part !== undefined);
+  const errors = [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors];
+  const { masked } = context.reads;
+  const data = results.some((result) => result.data === null || result.data === undefined) ? results[0]?.data : Object.assign({}, ...results.map((result) => result.data));
+  return {
+    ...(data !== undefined && { data: split && data ? inOrder(data as Record<string, unknown>, split.keys) : data }),
+    ...(errors.length > 0 && { errors }),
+    ...(masked.length > 0 && { extensions: { governance: { masked } } }),
+  };
+}
+
+interface Split {
+  readonly introspection: DocumentNode;
+  readonly rest: DocumentNode;
+  /** The response keys in the document's order. */
+  readonly keys: readonly string[];
+}
+
+/** Undefined for the many documents that ask nothing of introspection. */
+function splitIntrospection(document: DocumentNode, operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>): Split | undefined {
+  if (operation.operation !== 'query') return undefined;
+  const fragments: Record<string, FragmentDefinitionNode> = {};
+  for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
+  if (!mentions(operation, fragments)) return undefined;
+  const fields = collectFields('Query', [operation.selectionSet], { fragments, variables });
+  const nodes = [...fields.values()].flat();
+  const part = (selections: readonly FieldNode[]): DocumentNode => ({
+    ...document,
+    definitions: document.definitions.map((definition) => (definition === operation ? { ...operation, selectionSet: { ...operation.selectionSet, selections } } : definition)),
+  });
+  return {
+    introspection: part(nodes.filter(isIntrospection)),
+    rest: part(nodes.filter((node) => !isIntrospection(node))),
+    keys: [...fields.keys()],
+  };
+}
+
+function isIntrospection(node: FieldNode): boolean {
+  return node.name.value === '__schema' || node.name.value === '__type';
+}
+
+function mentions(operation: OperationDefinitionNode, fragments: Readonly<Record<string, FragmentDefinitionNode>>): boolean {
+  const sets = [operation.selectionSet, ...Object.values(fragments).filter(({ typeCondition }) => typeCondition.name.value === 'Query').map(({ selectionSet }) => selectionSet)];
+  const pending = [...sets];
+  for (let set = pending.pop(); set; set = pending.pop()) {
+    for (const selection of set.selections) {
+      if (selection.kind === Kind.FIELD) {
+        if (isIntrospection(selection)) return true;
+      } else if (selection.kind === Kind.INLINE_FRAGMENT) pending.push(selection.selectionSet);
+    }
+  }
+  return false;
+}
+
+function inOrder(data: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(keys.filter((key) => key in data).map((key) => [key, data[key]]));
+}

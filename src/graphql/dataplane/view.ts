@@ -1,0 +1,110 @@
+import { ApolloServer, type ApolloServerPlugin } from '@apollo/server';
+import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginInlineTraceDisabled, ApolloServerPluginLandingPageDisabled } from '@apollo/server/plugin/disabled';
+import type { GatewayGraphQLRequestContext, GatewayInterface } from '@apollo/server-gateway-interface';
+import { ApolloArmor } from '@escape.tech/graphql-armor';
+import { printSchema } from 'graphql';
+import type { Limits } from '../../config/index.js';
+import { HeadgateError, type Log } from '../../kernel/index.js';
+import type { RequestContext } from '../context.js';
+import { errorFormatter } from '../errors.js';
+import { PlanCache } from './dataset-reads.js';
+import { executeOperation } from './executor.js';
+import { stringifyResponse } from './raw-json.js';
+import type { ViewSchemas } from './schemas.js';
+
+export interface ViewOptions {
+  readonly schemas: ViewSchemas;
+  readonly limits: Limits;
+  readonly log: Log;
+}
+
+/**
+ * One version of the catalog as one set of principals may know it: a schema, an immutable server with document caches of
+ * its own (a shared cache would tell who asked what), and the plans of its reads.
+ */
+export class View {
+  readonly schemas: ViewSchemas;
+  readonly plans = new PlanCache();
+  readonly server: ApolloServer<RequestContext>;
+  #running = 0;
+  #retired = false;
+
+  private constructor(schemas: ViewSchemas, server: ApolloServer<RequestContext>) {
+    this.schemas = schemas;
+    this.server = server;
+  }
+
+  static async start({ schemas, limits, log }: ViewOptions): Promise<View> {
+    const armor = new ApolloArmor({
+      maxDepth: { n: limits.maxDepth, flattenFragments: true, onReject: [tooComplex('deep')], propagateOnRejection: false },
+      maxAliases: { n: limits.maxAliases, onReject: [tooComplex('aliased')], propagateOnRejection: false },
+      maxTokens: { n: limits.maxTokens, onReject: [tooComplex('long')], propagateOnRejection: false },
+      maxDirectives: { n: 50, onReject: [tooComplex('full of directives')], propagateOnRejection: false },
+      // The price of a read is known exactly when it is planned.
+      costLimit: { enabled: false },
+      blockFieldSuggestion: { enabled: true },
+    });
+    const protection = armor.protect();
+    const plugins = [...protection.plugins, ApolloServerPluginCacheControlDisabled(), ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()];
+    const server = new ApolloServer<RequestContext>({
+      gateway: gatewayOf(schemas),
+      ...protection,
+      // Neither depends on the context's type, which their declarations can't say.
+      plugins: plugins as ApolloServerPlugin<RequestContext>[],
+      introspection: true,
+      includeStacktraceInErrorResponses: false,
+      stopOnTerminationSignals: false,
+      allowBatchedHttpRequests: false,
+      formatError: errorFormatter(log),
+      stringifyResult: stringifyResponse,
+      logger: { debug: (m) => log.debug(m), info: (m) => log.debug(m), warn: (m) => log.warn(m), error: (m) => log.error(m) },
+    });
+    await server.start();
+    return new View(schemas, server);
+  }
+
+  /** Runs `work` with the server held open, although the view be retired meanwhile. */
+  async use<T>(work: (server: ApolloServer<RequestContext>) => Promise<T>): Promise<T> {
+    this.#running++;
+    try {
+      return await work(this.server);
+    } finally {
+      this.#running--;
+      if (this.#retired && this.#running === 0) await this.server.stop();
+    }
+  }
+
+  /** No new request comes here; the last one that runs stops the server. */
+  async retire(): Promise<void> {
+    this.#retired = true;
+    if (this.#running === 0) await this.server.stop();
+  }
+}
+
+function tooComplex(what: string) {
+  return (_context: unknown, error: unknown): never => {
+    const reason = error instanceof Error ? error.message.replace(/^Syntax Error: /, '') : '';
+    throw new HeadgateError('QUERY_TOO_COMPLEX', `The query is too ${what}. ${reason}`);
+  };
+}
+
+/** Apollo's own way to run something else than its schema: the API schema to validate with, and an executor. */
+function gatewayOf(schemas: ViewSchemas): GatewayInterface {
+  return {
+    onSchemaLoadOrUpdate: (callback) => {
+      callback({ apiSchema: schemas.api, coreSupergraphSdl: printSchema(schemas.execution) });
+      return () => undefined;
+    },
+    load: async () => ({
+      executor: async (request: GatewayGraphQLRequestContext) =>
+        executeOperation(schemas, {
+          document: request.document,
+          operation: request.operation,
+          operationName: request.operationName,
+          variables: request.request.variables ?? {},
+          context: request.context as RequestContext,
+        }),
+    }),
+    stop: async () => undefined,
+  };
+}

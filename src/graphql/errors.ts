@@ -1,0 +1,52 @@
+import { unwrapResolverError } from '@apollo/server/errors';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { isHeadgateError, newId, type ErrorCode, type Log } from '../kernel/index.js';
+
+/** Codes that Apollo gives to what it finds by itself, in ours. */
+const APOLLO_CODES: Readonly<Record<string, ErrorCode>> = {
+  GRAPHQL_PARSE_FAILED: 'GRAPHQL_VALIDATION_FAILED',
+  GRAPHQL_VALIDATION_FAILED: 'GRAPHQL_VALIDATION_FAILED',
+  BAD_USER_INPUT: 'BAD_USER_INPUT',
+  BAD_REQUEST: 'BAD_USER_INPUT',
+  OPERATION_RESOLUTION_FAILURE: 'BAD_USER_INPUT',
+};
+/** Clients of automatic persisted queries act on these words, so they stay. */
+const KEPT_CODES: ReadonlySet<string> = new Set(['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED']);
+
+/**
+ * The errors that leave: ours as they are, GraphQL's own with their text, and of everything else only an id under which
+ * the log has it. No stack, no text of a database.
+ */
+export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
+  return (formatted, error) => {
+    const place = { ...(formatted.locations && { locations: formatted.locations }), ...(formatted.path && { path: formatted.path }) };
+    const original = unwrapResolverError(error);
+    if (isHeadgateError(original)) return { message: original.message, ...place, extensions: { ...original.details, code: original.code } };
+
+    const code = formatted.extensions?.['code'];
+    if (typeof code === 'string' && KEPT_CODES.has(code)) return { message: formatted.message, ...place, extensions: { code } };
+    const known = typeof code === 'string' ? APOLLO_CODES[code] : undefined;
+    // Thrown by GraphQL itself, about the document or its variables; a resolver's own error has an original below it.
+    if (known && original instanceof GraphQLError && !original.originalError) return { message: formatted.message, ...place, extensions: { code: known } };
+    const thrownByUs = isOurGraphQLError(original);
+    if (thrownByUs) return { message: thrownByUs.message, ...place, extensions: { ...thrownByUs.extensions } };
+
+    const id = newId();
+    log.error({ err: original, errorId: id }, 'an error without a code');
+    const message = `Something went wrong on our side. The log has it under ${id}.`;
+    return { message, ...place, extensions: { code: 'INTERNAL_SERVER_ERROR', id } };
+  };
+}
+
+/** Refusals of fields are made as GraphQL errors with a path of their own, not thrown by a resolver. */
+const REFUSALS = new WeakSet<GraphQLError>();
+
+export function refusalError(message: string, path: readonly (string | number)[], extensions: Readonly<Record<string, unknown>>): GraphQLError {
+  const error = new GraphQLError(message, { path, extensions });
+  REFUSALS.add(error);
+  return error;
+}
+
+function isOurGraphQLError(error: unknown): GraphQLError | undefined {
+  return error instanceof GraphQLError && REFUSALS.has(error) ? error : undefined;
+}

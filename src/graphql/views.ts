@@ -1,0 +1,61 @@
+import type { GraphQLSchema } from 'graphql';
+import type { Limits } from '../config/index.js';
+import { visibleCatalog } from '../governance/index.js';
+import type { Principal } from '../identity/index.js';
+import { LruMap, type Log } from '../kernel/index.js';
+import type { World } from './context.js';
+import { datasetResolver } from './dataplane/dataset-resolver.js';
+import { buildSchemas, type ViewSchemas } from './dataplane/schemas.js';
+import { View } from './dataplane/view.js';
+
+/** A view holds a schema and a server; most installations need one, since few have secret datasets. */
+const KEPT_VIEWS = 20;
+
+/**
+ * The views of the current world, made when first asked for. A new world makes new ones; those of the old world end
+ * with their last request.
+ */
+export class Views {
+  readonly #control: GraphQLSchema;
+  readonly #limits: Limits;
+  readonly #log: Log;
+  readonly #resolve = datasetResolver();
+  readonly #views = new LruMap<string, Promise<View>>(KEPT_VIEWS, (_key, view) => this.#retire(view));
+  #world: World | undefined;
+
+  constructor(control: GraphQLSchema, limits: Limits, log: Log) {
+    this.#control = control;
+    this.#limits = limits;
+    this.#log = log;
+  }
+
+  /** The view that a principal has of the world. */
+  async viewFor(world: World, principal: Principal): Promise<View> {
+    if (world !== this.#world) this.#startOver(world);
+    const known = world.authorizer.knownSecrets(principal);
+    const key = known.join(' ');
+    const view = this.#views.getOrMake(key, () => View.start({ schemas: this.schemasFor(world, known), limits: this.#limits, log: this.#log }));
+    // A view that did not start must not be kept.
+    view.catch(() => this.#views.delete(key));
+    return view;
+  }
+
+  /** The schemas alone, for printing. */
+  schemasFor(world: World, knownSecrets: readonly string[]): ViewSchemas {
+    return buildSchemas(visibleCatalog(world.catalog, knownSecrets), this.#control, this.#resolve);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.allSettled([...this.#views.values()].map(async (view) => (await view).retire()));
+  }
+
+  #startOver(world: World): void {
+    for (const view of this.#views.values()) this.#retire(view);
+    this.#views.clear();
+    this.#world = world;
+  }
+
+  #retire(view: Promise<View>): void {
+    view.then((started) => started.retire()).catch((error: unknown) => this.#log.warn({ err: error }, 'a view did not stop'));
+  }
+}

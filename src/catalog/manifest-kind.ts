@@ -1,4 +1,5 @@
 import type { ZodType } from 'zod';
+import type { ErrorCode } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
 import type { Catalog } from './model.js';
 
@@ -13,8 +14,17 @@ export interface ApplyContext {
   warn(message: string): void;
 }
 
-/** Ends the apply with an error that names file, line and path of the part of the document at fault. */
-export type Fail = (path: readonly (string | number)[], message: string) => never;
+/**
+ * Ends the apply with an error that names file, line and path of the part of the document at fault. Its code is
+ * BAD_USER_INPUT unless another one is given: CONFLICT for a document that is right, and that what is there forbids.
+ */
+export type Fail = (path: readonly (string | number)[], message: string, code?: ErrorCode) => never;
+
+/** A document that another one can't do without. */
+export interface Need {
+  readonly kind: string;
+  readonly name: string;
+}
 
 /**
  * One kind of manifest (`Dataset`, `Grant`, ...). A room that owns a concept brings its kind, `app.ts` collects them in
@@ -31,4 +41,18 @@ export interface ManifestKind<Spec extends object = object> {
   save(name: string, spec: Spec, before: Spec | undefined, context: ApplyContext, fail: Fail): Promise<void>;
   /** Takes it out of force. @throws HeadgateError CONFLICT when something else needs it. */
   remove(name: string, context: ApplyContext): Promise<void>;
+
+  /** The documents that this one needs: they can't be removed while it stays. */
+  needs?(spec: Spec): readonly Need[];
+  /**
+   * Checks all that is in force after the documents of this kind were saved, when they or kinds before them changed
+   * something: what one document alone can't know. `failOf` gives a document's own place where it has one.
+   */
+  settle?(inForce: ReadonlyMap<string, Spec>, context: ApplyContext, failOf: (name: string) => Fail): Promise<void>;
+  /** Names in use that no document made, each with who made it: a document can neither change nor remove them. */
+  madeElsewhere?(tx: Transaction): Promise<ReadonlyMap<string, string>>;
+  /** The document, where the normalised form is not one itself. */
+  toDocument?(spec: Spec): object;
+  /** What changes, a line each; `before` is undefined for a new one. Without it, the keys that differ are named. */
+  describe?(before: Spec | undefined, after: Spec): readonly string[];
 }

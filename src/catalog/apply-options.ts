@@ -1,0 +1,39 @@
+import type { Actor, AuditFact } from '../audit/index.js';
+import type { Database, Transaction } from '../store/index.js';
+import type { ManifestKind } from './manifest-kind.js';
+import type { ManifestDocument, ManifestFile } from './manifest.js';
+
+/** What an apply does to one document's subject. */
+export interface ManifestChange {
+  readonly kind: string;
+  readonly name: string;
+  readonly change: 'create' | 'update' | 'remove' | 'unchanged';
+  /** What changes, a line each: `field email: text, added`. */
+  readonly details: readonly string[];
+}
+
+export interface ApplyResult {
+  readonly changes: readonly ManifestChange[];
+  /** In force, and in none of the documents; `prune` removes them. */
+  readonly stillInForce: readonly { readonly kind: string; readonly name: string }[];
+  readonly warnings: readonly string[];
+  /** The catalog's version after it, or, in a dry run, the one in force. */
+  readonly version: string;
+  readonly dryRun: boolean;
+}
+
+export interface ApplyOptions {
+  readonly database: Database;
+  /** All kinds, in the order in which they depend on each other. */
+  readonly kinds: readonly ManifestKind[];
+  readonly audit: { recordIn(tx: Transaction, fact: AuditFact): Promise<void> };
+  readonly actor: Actor;
+  readonly files?: readonly ManifestFile[];
+  readonly documents?: readonly ManifestDocument[];
+  /** Does all of it, and then takes it back. */
+  readonly dryRun?: boolean;
+  /** Removes what is in force and in none of the documents. */
+  readonly prune?: boolean;
+  /** Awaited after a commit that changed something: who answers next should see the change. */
+  readonly notify?: (version: string) => unknown;
+}

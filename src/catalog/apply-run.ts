@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from 'node:util';
+import { HeadgateError, isHeadgateError } from '../kernel/index.js';
+import type { Transaction } from '../store/index.js';
+import type { ApplyOptions, ApplyResult, ManifestChange } from './apply-options.js';
+import { describeKeys } from './describe.js';
+import { loadCatalog } from './load-catalog.js';
+import type { ApplyContext, Fail, ManifestKind } from './manifest-kind.js';
+import { absentDocument, type ManifestDocument } from './manifest.js';
+import type { Catalog } from './model.js';
+import { catalogVersion, lockCatalog, raiseCatalogVersion } from './version.js';
+
+interface Removal {
+  readonly kind: ManifestKind;
+  readonly name: string;
+  readonly document: ManifestDocument | undefined;
+}
+
+/** One apply within one transaction: kinds in order save what is new or changed; then removals, the last kind first. */
+export class ApplyRun {
+  readonly #tx: Transaction;
+  readonly #documents: readonly ManifestDocument[];
+  readonly #options: ApplyOptions;
+  readonly #changes: ManifestChange[] = [];
+  readonly #removals: Removal[] = [];
+  readonly #stillInForce: { kind: string; name: string }[] = [];
+  readonly #warnings: string[] = [];
+  readonly #context: ApplyContext;
+  #catalog: { readonly mark: string; readonly value: Catalog } | undefined;
+
+  constructor(tx: Transaction, documents: readonly ManifestDocument[], options: ApplyOptions) {
+    this.#tx = tx;
+    this.#documents = documents;
+    this.#options = options;
+    this.#context = { tx, appliedBy: options.actor.subject, catalog: () => this.#readCatalog(), warn: (message) => this.#warnings.push(message) };
+  }
+
+  async run(): Promise<ApplyResult> {
+    await lockCatalog(this.#tx);
+    for (const kind of this.#options.kinds) await this.#applyKind(kind);
+    await this.#checkNeeds();
+    for (const removal of this.#removals.toReversed()) await this.#remove(removal);
+
+    const changed = this.#changes.filter(({ change }) => change !== 'unchanged');
+    const before = await catalogVersion(this.#tx);
+    const version = changed.length > 0 ? await raiseCatalogVersion(this.#tx) : before;
+    for (const change of changed) await this.#record(change, version);
+    const { dryRun = false } = this.#options;
+    return { changes: this.#changes, stillInForce: this.#stillInForce, warnings: this.#warnings, version: dryRun ? before : version, dryRun };
+  }
+
+  async #applyKind(kind: ManifestKind): Promise<void> {
+    const documents = this.#documents.filter((document) => document.kind === kind.kind);
+    const inForce = await kind.load(this.#tx);
+    const elsewhere = (await kind.madeElsewhere?.(this.#tx)) ?? new Map<string, string>();
+    for (const document of documents) {
+      const maker = elsewhere.get(document.name);
+      if (maker) document.fail(['name'], `${document.name} is made by ${maker}; change or remove that instead`, 'CONFLICT');
+      if (document.spec) await this.#save(kind, document, document.spec, inForce.get(document.name));
+      else if (inForce.has(document.name)) this.#removals.push({ kind, name: document.name, document });
+      else this.#changes.push({ kind: kind.kind, name: document.name, change: 'unchanged', details: ['not in force'] });
+    }
+    const named = new Set(documents.map(({ name }) => name));
+    for (const name of inForce.keys()) {
+      if (named.has(name)) continue;
+      if (this.#options.prune) this.#removals.push({ kind, name, document: undefined });
+      else this.#stillInForce.push({ kind: kind.kind, name });
+    }
+    if (kind.settle && this.#changes.some(({ change }) => change !== 'unchanged')) await this.#settle(kind, documents);
+  }
+
+  async #save(kind: ManifestKind, document: ManifestDocument, spec: object, before: object | undefined): Promise<void> {
+    const { name } = document;
+    if (before && isDeepStrictEqual(before, spec)) {
+      this.#changes.push({ kind: kind.kind, name, change: 'unchanged', details: [] });
+      return;
+    }
+    await placed(document, () => kind.save(name, spec, before, this.#context, document.fail));
+    const details = kind.describe ? kind.describe(before, spec) : before ? describeKeys(before, spec) : [];
+    this.#changes.push({ kind: kind.kind, name, change: before ? 'update' : 'create', details });
+  }
+
+  async #settle(kind: ManifestKind, documents: readonly ManifestDocument[]): Promise<void> {
+    const byName = new Map(documents.map((document) => [document.name, document.fail]));
+    const failOf = (name: string): Fail => byName.get(name) ?? absentDocument(kind.kind, name).fail;
+    await kind.settle?.(await kind.load(this.#tx), this.#context, failOf);
+  }
+
+  /** What stays must not need what goes. */
+  async #checkNeeds(): Promise<void> {
+    if (this.#removals.length === 0) return;
+    const id = (kind: string, name: string) => `${kind} ${name}`;
+    const going = new Map(this.#removals.map((removal) => [id(removal.kind.kind, removal.name), removal]));
+    for (const kind of this.#options.kinds) {
+      if (!kind.needs) continue;
+      for (const [name, spec] of await kind.load(this.#tx)) {
+        if (going.has(id(kind.kind, name))) continue;
+        for (const need of kind.needs(spec)) {
+          const removal = going.get(id(need.kind, need.name));
+          const document = removal && (removal.document ?? absentDocument(need.kind, need.name));
+          document?.fail(['name'], `it can't be removed, because ${kind.kind} ${name} needs it; change or remove that as well`, 'CONFLICT');
+        }
+      }
+    }
+  }
+
+  async #remove({ kind, name, document }: Removal): Promise<void> {
+    await placed(document, () => kind.remove(name, this.#context));
+    this.#changes.push({ kind: kind.kind, name, change: 'remove', details: [] });
+  }
+
+  async #record({ kind, name, change }: ManifestChange, version: string): Promise<void> {
+    const { audit, actor, dryRun } = this.#options;
+    if (dryRun) return;
+    await audit.recordIn(this.#tx, {
+      actor,
+      action: 'apply',
+      ...(kind === 'Dataset' && { dataset: name }),
+      decision: 'ALLOWED',
+      details: { kind, name, change, catalogVersion: version },
+    });
+  }
+
+  /** Read again only when a dataset or purpose was written since; kinds ask for it for each document. */
+  async #readCatalog(): Promise<Catalog> {
+    const [row] = await this.#tx.query<{ mark: string }>(`
+      SELECT coalesce((SELECT string_agg(id || ':' || contract_version, ',' ORDER BY id) FROM headgate.dataset), '') || '/'
+          || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.purpose), '') AS mark`);
+    const mark = row?.mark ?? '';
+    if (this.#catalog?.mark !== mark) this.#catalog = { mark, value: await loadCatalog(this.#tx) };
+    return this.#catalog.value;
+  }
+}
+
+/** Gives the document's place to an error that has none. */
+async function placed(document: ManifestDocument | undefined, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!document || !isHeadgateError(error) || error.details.file !== undefined) throw error;
+    const { details } = place(document);
+    throw new HeadgateError(error.code, error.message, { ...details, ...error.details }, { cause: error });
+  }
+}
+
+function place(document: ManifestDocument): HeadgateError {
+  try {
+    return document.fail(['name'], '');
+  } catch (error) {
+    if (isHeadgateError(error)) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import { isJoinable } from './dataset-meaning.js';
+import type { Fail } from './manifest-kind.js';
+import { columnType, type Catalog, type Dataset, type Field, type Relation } from './model.js';
+import { didYouMean, listOf } from './suggest.js';
+import { rootNamesOf, typeNamesOf } from './type-names.js';
+
+/** What datasets must be to each other: no two with one name in GraphQL, and relations and references that can be followed. */
+export function checkCatalog(catalog: Catalog, failOf: (name: string) => Fail): void {
+  checkClashes(catalog, failOf);
+  for (const dataset of catalog.datasets.values()) {
+    const fail = failOf(dataset.name);
+    dataset.relations.forEach((relation, i) => checkRelation(catalog, dataset, relation, i, fail));
+    dataset.fields.forEach((field, i) =>
+      field.rules.forEach((rule, j) => {
+        if (rule.kind === 'references') checkReference(catalog, field, rule, ['fields', i, 'rules', j, 'references'], fail);
+      }),
+    );
+  }
+}
+
+function checkClashes(catalog: Catalog, failOf: (name: string) => Fail): void {
+  const roots = new Map<string, Dataset>();
+  const types = new Map<string, Dataset>();
+  for (const dataset of catalog.datasets.values()) {
+    for (const root of rootNamesOf(dataset.graphqlName)) {
+      const other = roots.get(root);
+      if (other) failOf(dataset.name)(['name'], `the dataset ${other.name} has the GraphQL field ${root} too; choose another name`);
+      roots.set(root, dataset);
+    }
+    for (const type of typeNamesOf(dataset.typeName)) {
+      const other = types.get(type);
+      if (other) failOf(dataset.name)(['typeName'], `the dataset ${other.name} has the GraphQL type ${type} too; give one of them another typeName`);
+      types.set(type, dataset);
+    }
+  }
+}
+
+function checkRelation(catalog: Catalog, dataset: Dataset, relation: Relation, i: number, fail: Fail): void {
+  const target = catalog.datasets.get(relation.to);
+  const path = ['relations', i];
+  if (!target)
+    return fail(
+      [...path, 'to'],
+      `there is no dataset "${relation.to}".${didYouMean(relation.to, catalog.datasets.keys())} Known: ${listOf(catalog.datasets.keys())}.`,
+    );
+  for (const { local, remote } of relation.on) {
+    const here = dataset.fields.find(({ name }) => name === local);
+    const there = target.fields.find(({ name }) => name === remote);
+    if (!there)
+      return fail(
+        [...path, 'on', local],
+        `${target.name} has no field "${remote}".${didYouMean(
+          remote,
+          target.fields.map(({ name }) => name),
+        )} Fields: ${listOf(target.fields.map(({ name }) => name))}.`,
+      );
+    if (here && !comparable(here, there))
+      fail([...path, 'on', local], `${local} is ${typeText(here)} and ${target.name}.${remote} is ${typeText(there)}: they can't be compared exactly`);
+  }
+  const remotes = relation.on.map(({ remote }) => remote);
+  if (!relation.many && (target.key.length === 0 || !target.key.every((name) => remotes.includes(name)))) {
+    const key = target.key.length === 0 ? `${target.name} has no key` : `the key of ${target.name} is ${target.key.join(', ')}`;
+    fail([...path, 'on'], `a relation to one row must name the whole key of the other dataset, and ${key}. If there can be several rows, say many: true`);
+  }
+}
+
+function checkReference(
+  catalog: Catalog,
+  field: Field,
+  rule: { readonly dataset: string; readonly field: string },
+  path: readonly (string | number)[],
+  fail: Fail,
+): void {
+  const target = catalog.datasets.get(rule.dataset);
+  if (!target)
+    return fail(path, `there is no dataset "${rule.dataset}".${didYouMean(rule.dataset, catalog.datasets.keys())} Known: ${listOf(catalog.datasets.keys())}.`);
+  const there = target.fields.find(({ name }) => name === rule.field);
+  if (!there)
+    return fail(
+      path,
+      `${target.name} has no field "${rule.field}".${didYouMean(
+        rule.field,
+        target.fields.map(({ name }) => name),
+      )}`,
+    );
+  if (!comparable(field, there))
+    fail(path, `${field.name} is ${typeText(field)} and ${target.name}.${there.name} is ${typeText(there)}: they can't be compared exactly`);
+}
+
+/** Types of which equal values are equal for PostgreSQL, with an index of either side in use. */
+function comparable(a: Field, b: Field): boolean {
+  const whole = (field: Field) => ['integer', 'bigint', 'decimal'].includes(field.type);
+  return isJoinable(typeText(a)) && isJoinable(typeText(b)) && (a.type === b.type || (whole(a) && whole(b)));
+}
+
+function typeText(field: Field): string {
+  return field.type + (field.list ? '[]' : '');
+}
+
+/** The columns of a dataset with their PostgreSQL types, as expressions see them. */
+export function columnsOf(dataset: Pick<Dataset, 'fields'>): ReadonlyMap<string, string> {
+  return new Map(dataset.fields.map((field) => [field.name, columnType(field)]));
+}

@@ -1,0 +1,9 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** Why data may be read; grants and tokens name it. */
+@Entity({ name: 'purpose', schema: 'headgate' })
+export class PurposeEntity {
+  @PrimaryColumn('text') name!: string;
+  @Column('text', { nullable: true }) description!: string | null;
+  @Column('text', { name: 'lawful_basis', nullable: true }) lawfulBasis!: string | null;
+}

@@ -1,0 +1,52 @@
+import { newId } from '../kernel/index.js';
+import type { Transaction } from '../store/index.js';
+import { changeTable, dropTable, makeTable } from './change-table.js';
+import { checkInDatabase } from './database-checks.js';
+import { DatasetEntity } from './dataset.entity.js';
+import { toDataset, type DatasetSpec } from './dataset-spec.js';
+import { loadDatasets } from './load-catalog.js';
+import type { Fail } from './manifest-kind.js';
+import type { Dataset } from './model.js';
+
+export interface StoreOptions {
+  readonly appliedBy: string;
+  /** The pipeline that makes it. */
+  readonly producedBy?: string;
+  /** The rows can be made again: where they forbid the new contract, the table is emptied instead of the change refused. */
+  readonly rebuild?: boolean;
+  readonly fail: Fail;
+}
+
+/** Stores a new contract version and brings the table to it. What other datasets have to do with it is checked after. */
+export async function storeDataset(tx: Transaction, spec: DatasetSpec, { appliedBy, producedBy, rebuild = false, fail }: StoreOptions): Promise<Dataset> {
+  const [before] = await loadDatasets(tx, spec.name);
+  if (before && before.producedBy !== (producedBy ?? null)) {
+    const who = before.producedBy === null ? 'declared by a document' : `made by the pipeline ${before.producedBy}`;
+    fail(['name'], `the dataset ${spec.name} is ${who}; choose another name, or remove that first`, 'CONFLICT');
+  }
+  const id = before?.id ?? newId();
+  const contractVersion = (before?.contractVersion ?? 0) + 1;
+  const dataset = toDataset(spec, { id, contractVersion, producedBy: producedBy ?? null });
+  if (before) {
+    await tx.manager.update(DatasetEntity, { id }, { typeName: dataset.typeName, contractVersion, updatedAt: () => 'clock_timestamp()' });
+    const emptied = await changeTable(tx, before.spec, spec, dataset, fail, rebuild);
+    if (emptied) await tx.manager.update(DatasetEntity, { id }, { rowCount: '0', dataVersion: () => 'data_version + 1' });
+  } else {
+    await tx.manager.insert(DatasetEntity, { id, name: spec.name, typeName: dataset.typeName, contractVersion, producedBy: producedBy ?? null });
+    await makeTable(tx, dataset);
+  }
+  await tx.query('INSERT INTO headgate.dataset_contract (dataset_id, version, contract, created_by) VALUES ($1, $2, $3, $4)', [
+    id,
+    contractVersion,
+    JSON.stringify(spec),
+    appliedBy,
+  ]);
+  await checkInDatabase(tx, dataset, fail);
+  return dataset;
+}
+
+/** Drops the table with its rows, its contracts, its quarantine and its ledger. Runs, reports and audit entries stay. */
+export async function dropDataset(tx: Transaction, name: string): Promise<void> {
+  const result = await tx.manager.delete(DatasetEntity, { name });
+  if (result.affected) await dropTable(tx, name);
+}

@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
+import type { Database, Transaction } from '../store/index.js';
+import { entryRow, INSERT_ENTRIES, type EntryRow } from './entry-row.js';
+import type { AuditFact } from './fact.js';
+
+export interface AuditLogOptions {
+  readonly database: Database;
+  readonly log: Log;
+  /** `strict`: `record` resolves when the entry is durable. `async`: at once, and the entry follows. */
+  readonly mode: 'strict' | 'async';
+  /** Entries that one statement writes at the most. */
+  readonly maxBatch?: number;
+  /** Entries that may wait to be written; above it `record` rejects. */
+  readonly maxWaiting?: number;
+  /** How long one write may take, and how long `close` tries, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+interface Waiting {
+  readonly row: EntryRow;
+  readonly done: () => void;
+  readonly failed: (error: HeadgateError) => void;
+}
+
+/** Attempts at one batch before its requests are refused: a backend that was killed costs one, a server that is down all. */
+const ATTEMPTS = 3;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Writes acts to the record by group commit: one statement is under way at a time, and takes with it all acts that came
+ * while the one before was; so a thousand concurrent reads cost a few commits, and one read alone waits for no timer.
+ */
+export class AuditLog {
+  readonly #database: Database;
+  readonly #log: Log;
+  readonly #mode: 'strict' | 'async';
+  readonly #maxBatch: number;
+  readonly #maxWaiting: number;
+  readonly #timeoutMs: number;
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | undefined;
+  #closed = false;
+  readonly #closing = new AbortController();
+
+  constructor({ database, log, mode, maxBatch = 1000, maxWaiting = 50_000, timeoutMs = 10_000 }: AuditLogOptions) {
+    this.#database = database;
+    this.#log = log;
+    this.#mode = mode;
+    this.#maxBatch = maxBatch;
+    this.#maxWaiting = maxWaiting;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Strict: the entry is committed when this resolves. Async: it is in a bounded buffer, and is tried until it is written.
+   * @throws HeadgateError UNAVAILABLE when it can't be written, or too many entries wait already: the act must not go on.
+   */
+  async record(fact: AuditFact): Promise<void> {
+    if (this.#closed) throw unavailable('The audit log is closed: the process is stopping');
+    if (this.#waiting.length >= this.#maxWaiting) throw unavailable('More acts wait to be recorded than there is room for');
+    const row = entryRow(fact);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const durable = this.#mode === 'strict';
+    this.#waiting.push({ row, done: resolve, failed: durable ? reject : () => resolve() });
+    this.#flushing ??= this.#flush();
+    if (durable) await promise;
+  }
+
+  /** Writes the entries in the caller's transaction: they are durable when it commits, and gone when it rolls back. */
+  async recordIn(tx: Transaction, ...facts: readonly AuditFact[]): Promise<void> {
+    if (facts.length === 0) return;
+    await tx.query(INSERT_ENTRIES, [JSON.stringify(facts.map((fact) => entryRow(fact)))]);
+  }
+
+  /** Takes no more acts and writes those that wait; what can't be written in time is told to the log, by number. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const timer = setTimeout(() => this.#closing.abort(), this.#timeoutMs);
+    await this.#flushing;
+    clearTimeout(timer);
+  }
+
+  async #flush(): Promise<void> {
+    // Acts of the same turn of the event loop belong into the same statement.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, this.#maxBatch);
+      this.#waiting = this.#waiting.slice(batch.length);
+      await (this.#mode === 'strict' ? this.#writeOrRefuse(batch) : this.#writeInTheEnd(batch));
+    }
+    this.#flushing = undefined;
+  }
+
+  async #writeOrRefuse(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#write(batch, ATTEMPTS);
+    } catch (cause) {
+      this.#log.error({ entries: batch.length, reason: messageOf(cause) }, 'audit entries could not be written: their requests are refused');
+      for (const { failed } of batch) failed(unavailable('The act could not be put on the record, so it was not carried out', cause));
+    }
+  }
+
+  async #writeInTheEnd(batch: readonly Waiting[]): Promise<void> {
+    for (let pause = 100; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      try {
+        return await this.#write(batch, 1);
+      } catch (cause) {
+        const { signal } = this.#closing;
+        if (signal.aborted) {
+          this.#log.error(
+            { entries: batch.length, reason: messageOf(cause) },
+            'audit entries were lost: the database could not be reached until the process stopped',
+          );
+          return;
+        }
+        this.#log.warn({ entries: batch.length, reason: messageOf(cause) }, 'audit entries could not be written yet');
+        await sleep(pause, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Rejects when nothing of the batch could be written; an entry that PostgreSQL itself refuses fails alone. */
+  async #write(batch: readonly Waiting[], attempts: number): Promise<void> {
+    try {
+      await this.#insert(batch.map(({ row }) => row));
+    } catch (error) {
+      if (isDataError(error)) {
+        const [first] = batch;
+        if (batch.length === 1 && first) {
+          this.#log.error({ reason: messageOf(error) }, 'an audit entry was refused by the database');
+          first.failed(unavailable('The act could not be put on the record, so it was not carried out', error));
+          return;
+        }
+        const half = Math.ceil(batch.length / 2);
+        await this.#write(batch.slice(0, half), attempts);
+        await this.#write(batch.slice(half), attempts);
+        return;
+      }
+      if (attempts <= 1) throw error;
+      await sleep(50);
+      await this.#write(batch, attempts - 1);
+      return;
+    }
+    for (const { done } of batch) done();
+  }
+
+  async #insert(rows: readonly EntryRow[]): Promise<void> {
+    const query = { name: 'audit-insert', text: INSERT_ENTRIES, values: [JSON.stringify(rows)], query_timeout: this.#timeoutMs };
+    // The statement has its own limit; this one covers the wait for a connection.
+    const late = new AbortController();
+    const limit = sleep(this.#timeoutMs, undefined, { signal: late.signal }).then(() => {
+      throw new Error('no connection to the database was free in time');
+    });
+    try {
+      await Promise.race([this.#database.pool.query(query), limit]);
+    } finally {
+      late.abort();
+      limit.catch(() => undefined);
+    }
+  }
+}
+
+/** Classes 22 and 23 of SQLSTATE: the data, not the database, is at fault, and trying again would not help. */
+function isDataError(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '');
+}
+
+function unavailable(what: string, cause?: unknown): HeadgateError {
+  return new HeadgateError('UNAVAILABLE', `${what}. Try again later.`, {}, { cause });
+}

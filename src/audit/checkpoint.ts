@@ -1,0 +1,38 @@
+import { sign, verify, type KeyObject } from 'node:crypto';
+import { canonicalJson } from '../kernel/index.js';
+import type { SigningKey } from '../store/index.js';
+
+/** A signed statement that at `at` the chain's entry number `seq` had this hash; a line of the checkpoints file. */
+export interface Checkpoint {
+  readonly seq: string;
+  readonly hash: string;
+  /** RFC 3339 with milliseconds. */
+  readonly at: string;
+  /** The signature of the checkpoint before; null for the first. */
+  readonly previous: string | null;
+  /** Ed25519 over the canonical JSON (RFC 8785) of the four above, base64url. */
+  readonly signature: string;
+  readonly keyId: string;
+}
+
+/** What is needed to check signatures: the public half, and the name by which checkpoints refer to it. */
+export interface VerifyingKey {
+  readonly keyId: string;
+  readonly publicKey: KeyObject;
+}
+
+export function signCheckpoint(key: SigningKey, statement: Omit<Checkpoint, 'signature' | 'keyId'>): Checkpoint {
+  const signature = sign(null, signedText(statement), key.privateKey).toString('base64url');
+  return { ...statement, signature, keyId: key.keyId };
+}
+
+/** What is wrong with the signature, in words; nothing when it is good. */
+export function signatureProblem(key: VerifyingKey, checkpoint: Checkpoint): string | undefined {
+  if (checkpoint.keyId !== key.keyId) return `was signed with the key ${checkpoint.keyId}, and this installation's is ${key.keyId}`;
+  const good = verify(null, signedText(checkpoint), key.publicKey, Buffer.from(checkpoint.signature, 'base64url'));
+  return good ? undefined : 'has a signature that is not good: it was changed or forged';
+}
+
+function signedText({ seq, hash, at, previous }: Omit<Checkpoint, 'signature' | 'keyId'>): Buffer {
+  return Buffer.from(canonicalJson({ seq, hash, at, previous }));
+}

@@ -1,0 +1,225 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
+import type { Database, SigningKey } from '../store/index.js';
+import { AS_TEXT, canonicalEntry, chainHash, ENTRY_COLUMNS, GENESIS, type EntryText } from './chain.js';
+import { appendCheckpoint } from './checkpoint-file.js';
+import { signCheckpoint, type Checkpoint } from './checkpoint.js';
+import { SealLock } from './seal-lock.js';
+import { lastCheckpoint, readHead, type Head } from './sealed-head.js';
+
+export interface SealerOptions {
+  readonly database: Database;
+  readonly log: Log;
+  /** `KeyRing.signingKey('audit')`. */
+  readonly key: SigningKey;
+  /** `<home>/audit-checkpoints.ndjson`: the copy of the checkpoints that an owner of the database can't rewrite. */
+  readonly checkpointsFile: string;
+  readonly intervalMs?: number;
+  readonly lockRetryMs?: number;
+  readonly checkpointEveryMs?: number;
+  readonly checkpointEveryEntries?: number;
+  readonly batch?: number;
+}
+
+/** What the sealing process knows while it holds the lock. */
+interface Lead {
+  readonly lock: SealLock;
+  head: Head;
+  last: Checkpoint | undefined;
+  /** When the last checkpoint was made, or the lock was taken; milliseconds. */
+  checkedAt: number;
+}
+
+/** How long `sealNow` waits for another process to seal. */
+const PATIENCE_MS = 5_000;
+
+const SEAL = `
+  UPDATE headgate.audit_entry AS entry SET seq = seal.seq, prev_hash = seal.prev_hash, hash = seal.hash
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS seal (id, seq, prev_hash, hash)
+  WHERE entry.id = seal.id AND entry.seq IS NULL`;
+
+/**
+ * Gives committed entries their place in the one hash chain of the installation. Every process may run one: whoever
+ * holds the lock seals, the others try again each second. Readers and loads never wait for it.
+ * Stop it before the database is closed: it keeps one connection of the pool.
+ */
+export class Sealer {
+  readonly #options: Required<SealerOptions>;
+  #lead: Lead | undefined;
+  #loop: Promise<void> | undefined;
+  /** The end of the turn that is under way: turns never overlap. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #stopping = new AbortController();
+
+  constructor(options: SealerOptions) {
+    this.#options = { intervalMs: 500, lockRetryMs: 1000, checkpointEveryMs: 60_000, checkpointEveryEntries: 10_000, batch: 1000, ...options };
+  }
+
+  /** True while this process holds the lock. */
+  get leading(): boolean {
+    return this.#lead !== undefined && !this.#lead.lock.lost;
+  }
+
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /**
+   * Seals what was committed before the call, here or, when another process holds the lock, by waiting for that one.
+   * @throws HeadgateError UNAVAILABLE when the database can't be reached, or the other process does not seal.
+   */
+  async sealNow(): Promise<void> {
+    const now = new Date();
+    try {
+      if (await this.#exclusive(() => this.#sealTurn())) return;
+      for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(50)) {
+        const { database } = this.#options;
+        const left = await database.query('SELECT FROM headgate.audit_entry WHERE seq IS NULL AND at <= $1 LIMIT 1', [now]);
+        if (left.length === 0) return;
+      }
+    } catch (cause) {
+      throw new HeadgateError('UNAVAILABLE', 'The audit entries could not be sealed: the database could not be reached. Try again.', {}, { cause });
+    }
+    throw new HeadgateError('UNAVAILABLE', 'Another process holds the lock of the audit sealer and does not seal. Look at its log.');
+  }
+
+  /** Seals and signs what is there, and gives the lock to the next process. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    await this.#exclusive(async () => {
+      const lead = this.#lead;
+      if (!lead) return;
+      try {
+        await this.#sealAll(lead);
+        await this.#checkpoint(lead);
+        this.#lead = undefined;
+        await lead.lock.release();
+      } catch (error) {
+        this.#options.log.warn({ reason: messageOf(error) }, 'the last audit entries could not be sealed: the next process will');
+        this.#leave(lead);
+      }
+    });
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { log, intervalMs, lockRetryMs } = this.#options;
+    while (!signal.aborted) {
+      let led = false;
+      try {
+        led = await this.#exclusive(() => this.#sealTurn());
+      } catch (error) {
+        log.warn({ reason: messageOf(error) }, 'audit entries could not be sealed; trying again');
+      }
+      await sleep(led ? intervalMs : lockRetryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  /** False when another process holds the lock. */
+  async #sealTurn(): Promise<boolean> {
+    const lead = await this.#takeLead();
+    if (!lead) return false;
+    try {
+      await this.#sealAll(lead);
+      if (Date.now() - lead.checkedAt >= this.#options.checkpointEveryMs) await this.#checkpoint(lead);
+    } catch (error) {
+      // Whatever was half done ended with the session; the next turn takes the lock and reads the head again.
+      this.#leave(lead);
+      throw error;
+    }
+    return true;
+  }
+
+  async #takeLead(): Promise<Lead | undefined> {
+    if (this.#lead?.lock.lost) this.#leave(this.#lead);
+    if (this.#lead) return this.#lead;
+    const { database, log, key } = this.#options;
+    const lock = await SealLock.tryTake(database, log);
+    if (!lock) return undefined;
+    try {
+      const query = async <Row extends object>(text: string): Promise<Row[]> => (await lock.client.query<Row>(text)).rows;
+      const last = await lastCheckpoint(query);
+      const head = await readHead(query, key, last, GENESIS, log);
+      this.#lead = { lock, head, last, checkedAt: last ? Date.parse(last.at) : Date.now() };
+      return this.#lead;
+    } catch (error) {
+      lock.drop();
+      throw error;
+    }
+  }
+
+  #leave(lead: Lead): void {
+    this.#lead = undefined;
+    lead.lock.drop();
+  }
+
+  async #sealAll(lead: Lead): Promise<void> {
+    const { batch, checkpointEveryEntries } = this.#options;
+    let sealed: number;
+    do {
+      sealed = await this.#sealBatch(lead, batch);
+      if (lead.head.seq - BigInt(lead.last?.seq ?? 0) >= BigInt(checkpointEveryEntries)) await this.#checkpoint(lead);
+    } while (sealed === batch);
+  }
+
+  /** In order of time, and of id within one millisecond: nearer to the order of commits nothing is known. */
+  async #sealBatch(lead: Lead, batch: number): Promise<number> {
+    const { client } = lead.lock;
+    await client.query('BEGIN');
+    const { rows } = await client.query<EntryText & unknown[]>({
+      name: 'audit-unsealed',
+      text: `SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry WHERE seq IS NULL ORDER BY at, id LIMIT $1 FOR UPDATE`,
+      values: [batch],
+      ...AS_TEXT,
+    });
+    if (rows.length > 0) {
+      const links = [...linksOf(lead.head, rows)];
+      const columns = [links.map((link) => link.id), links.map((link) => String(link.seq)), links.map((link) => link.prevHash), links.map((link) => link.hash)];
+      const { rowCount } = await client.query({ name: 'audit-seal', text: SEAL, values: columns });
+      if (rowCount !== rows.length) throw new Error(`of ${rows.length} audit entries ${rowCount} were sealed: something else writes to the table`);
+      await client.query('COMMIT');
+      lead.head = links.at(-1) ?? lead.head;
+    } else {
+      await client.query('COMMIT');
+    }
+    return rows.length;
+  }
+
+  async #checkpoint(lead: Lead): Promise<void> {
+    const { key, checkpointsFile, log } = this.#options;
+    lead.checkedAt = Date.now();
+    if (lead.head.seq === BigInt(lead.last?.seq ?? 0)) return;
+    const { seq, hash } = lead.head;
+    const checkpoint = signCheckpoint(key, { seq: String(seq), hash, at: new Date().toISOString(), previous: lead.last?.signature ?? null });
+    // The file first: if the process ends in between, what is outside the database proves more, not less.
+    await appendCheckpoint(checkpointsFile, checkpoint).catch((error: unknown) => {
+      log.error({ file: checkpointsFile, reason: messageOf(error) }, 'the audit checkpoint could not be written to its file');
+    });
+    await lead.lock.client.query('INSERT INTO headgate.audit_checkpoint (seq, hash, at, previous, signature, key_id) VALUES ($1, $2, $3, $4, $5, $6)', [
+      checkpoint.seq,
+      hash,
+      checkpoint.at,
+      checkpoint.previous,
+      checkpoint.signature,
+      checkpoint.keyId,
+    ]);
+    lead.last = checkpoint;
+  }
+}
+
+function* linksOf(head: Head, entries: readonly EntryText[]): Generator<Head & { readonly id: string; readonly prevHash: string }> {
+  let { seq, hash: prevHash } = head;
+  for (const entry of entries) {
+    seq += 1n;
+    const hash = chainHash(prevHash, canonicalEntry(entry, String(seq)));
+    yield { id: entry[0], seq, prevHash, hash };
+    prevHash = hash;
+  }
+}

@@ -5,4 +5,4 @@ export { RUN_QUEUES, type RunCounts, type RunRequest } from './run-request.js';
 export { RUN_EVENTS, RUN_TRANSITIONS, type RunEvent } from './run-states.js';
 export { RunEntity, RunStepEntity, type RunKind, type RunStatus } from './run.entity.js';
 export { LAPSE_SECONDS, MOST_ATTEMPTS, Runs, type RunsOptions } from './runs.js';
-export { advanceStage, LIFECYCLE_STAGES, STAGE_EVENTS, STAGE_TRANSITIONS, WHOLE_LOAD, type LifecycleStage, type StageEvent } from './stages.js';
+export { advanceStage, LIFECYCLE_STAGES, STAGE_EVENTS, STAGE_TRANSITIONS, WHOLE_LOAD, type StageEvent } from './stages.js';

@@ -1,9 +1,9 @@
+import type { LifecycleStage } from '../catalog/index.js';
 import type { Queryable } from '../jobs/index.js';
 import { HeadgateError } from '../kernel/index.js';
 
 /** Where a dataset's newest version is on its way. */
-export const LIFECYCLE_STAGES = ['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL'] as const;
-export type LifecycleStage = (typeof LIFECYCLE_STAGES)[number];
+export const LIFECYCLE_STAGES: readonly LifecycleStage[] = ['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL'];
 
 /** What a stage hands over: rows are there, they passed or were refused, were shaped, are stored, went to or came from the archive. */
 export const STAGE_EVENTS = ['LANDED', 'ACCEPTED', 'REFUSED', 'PROCESSED', 'PUBLISHED', 'ARCHIVED', 'RESTORED'] as const;

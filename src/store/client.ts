@@ -7,7 +7,7 @@ import { sessionConfig, type Connection } from './connection.js';
  * @throws HeadgateError UNAVAILABLE when the database can't be reached.
  */
 export async function withClient<T>(connection: Connection, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...sessionConfig(connection), connectionTimeoutMillis: 10_000 });
+  const client = createClient(connection);
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -20,5 +20,17 @@ export async function withClient<T>(connection: Connection, work: (client: pg.Cl
     return await work(client);
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+function createClient(connection: Connection): pg.Client {
+  try {
+    return new pg.Client({ ...sessionConfig(connection), connectionTimeoutMillis: 10_000 });
+  } catch {
+    // The cause is left out: it holds the URL, and the URL a password.
+    throw new HeadgateError(
+      'UNAVAILABLE',
+      'DATABASE_URL is not a URL that can be read: expected postgres://user:password@host:port/database, with special characters of the password written as %XX.',
+    );
   }
 }

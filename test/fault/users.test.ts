@@ -109,5 +109,8 @@ test('root with a data directory that the account postgres can not reach is told
   const closed = join(root, 'closed');
   await mkdir(closed, { mode: 0o700 });
   const child = open(join(closed, 'home'), { env: { ...process.env, PATH: `${bin}:${process.env['PATH']}` } });
-  expect(await child.answer()).toEqual({ code: 'UNAVAILABLE', message: expect.stringMatching(/account "postgres" can't reach .*closed\/home\/postgres\. Set HEADGATE_HOME/) });
+  expect(await child.answer()).toEqual({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/account "postgres" can't reach .*closed\/home\/postgres\. Set HEADGATE_HOME/),
+  });
 });

@@ -46,5 +46,8 @@ test('an install without its scripts is repaired: links and the permission to ex
 
 test('what can not be repaired is told', async () => {
   const lost = { initdb: '/nowhere/native/bin/initdb', pgCtl: '/nowhere/native/bin/pg_ctl', postgres: '/nowhere/native/bin/postgres' };
-  await expect(repairBinaries(lost)).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringMatching(/not complete and can't be repaired.*Install again/) });
+  await expect(repairBinaries(lost)).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringMatching(/not complete and can't be repaired.*Install again/),
+  });
 });

@@ -34,7 +34,9 @@ test('the reader sees data, and can neither write nor see the control schema', a
   await expect(database.reader.query({ name: 'b', text: 'SELECT * FROM headgate.audit_entry', values: [] })).rejects.toThrow(/permission denied/);
   await expect(database.reader.query({ name: 'c', text: 'DELETE FROM data.things', values: [] })).rejects.toThrow(/permission denied|read-only/);
   await expect(database.reader.query({ name: 'd', text: 'SELECT pg_sleep(5)', values: [] })).rejects.toThrow(/statement timeout/);
-  await expect(database.reader.query({ name: 'e', text: 'RESET ROLE', values: [] }).then(() => database.reader.query({ name: 'f', text: 'SELECT current_user', values: [] }))).resolves.toEqual([
-    ['headgate_reader'],
-  ]);
+  await expect(
+    database.reader
+      .query({ name: 'e', text: 'RESET ROLE', values: [] })
+      .then(() => database.reader.query({ name: 'f', text: 'SELECT current_user', values: [] })),
+  ).resolves.toEqual([['headgate_reader']]);
 });

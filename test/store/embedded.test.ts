@@ -38,7 +38,10 @@ test('it orders text by code point, keeps it as UTF-8, checks its pages, and ask
   const server = await start(root);
   expect(await ask(server, "SELECT string_agg(t, '' ORDER BY t) AS ordered FROM unnest(ARRAY['b', 'a', 'B', 'é', 'Z']) t")).toEqual([{ ordered: 'BZabé' }]);
   expect(
-    await ask(server, "SELECT datcollate, pg_encoding_to_char(encoding) AS encoding, current_setting('data_checksums') AS checksums FROM pg_database WHERE datname = 'headgate'"),
+    await ask(
+      server,
+      "SELECT datcollate, pg_encoding_to_char(encoding) AS encoding, current_setting('data_checksums') AS checksums FROM pg_database WHERE datname = 'headgate'",
+    ),
   ).toEqual([{ datcollate: 'C', encoding: 'UTF8', checksums: 'on' }]);
   const stranger = new pg.Client({ ...server.connection, password: 'wrong' });
   await expect(stranger.connect()).rejects.toThrow(/password authentication failed/);

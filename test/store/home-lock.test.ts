@@ -64,7 +64,7 @@ test('a later process with the same number does not count as the owner', async (
   await (await HomeLock.acquire(home)).release();
 });
 
-test.each(['', '{"pid":', '{}', 'null', '[]'])('a damaged lock (%s) is nobody\'s', async (text) => {
+test.each(['', '{"pid":', '{}', 'null', '[]'])("a damaged lock (%s) is nobody's", async (text) => {
   await writeFile(join(home, 'headgate.lock'), text);
   await (await HomeLock.acquire(home)).release();
   expect(await readdir(home)).toEqual([]);

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
+import { Database, ReaderPool, type Connection } from '../../src/store/index.js';
+import { createTestDatabase } from '../support/database.js';
+import { until } from '../support/processes.js';
+
+let connection: Connection;
+let database: Database;
+let drop: () => Promise<void>;
+let reader: ReaderPool;
+
+beforeAll(async () => {
+  ({ connection, drop } = await createTestDatabase());
+  database = await Database.open({ connection, entities: [], statementTimeoutMs: 10_000, poolSize: 2 });
+});
+
+afterAll(async () => {
+  await database?.close();
+  await drop?.();
+});
+
+beforeEach(() => {
+  reader = new ReaderPool(connection, { statementTimeoutMs: 400, size: 1, maxStatements: 3 });
+});
+
+afterEach(() => reader.close());
+
+const numbered = (n: number) => ({ name: `s${n}`, text: `SELECT ${n}, $1::int`, values: [n] });
+
+async function prepared(): Promise<string[]> {
+  // Inside a snapshot, which is not counted among the prepared statements.
+  return reader.snapshot(async (client) => {
+    const { rows } = await client.query<{ name: string }>("SELECT name FROM pg_prepared_statements WHERE name <> '' ORDER BY prepare_time");
+    return rows.map(({ name }) => name);
+  });
+}
+
+const backend = (): Promise<number> => reader.query<[number]>({ name: 'pid', text: 'SELECT pg_backend_pid()', values: [] }).then(([row]) => row?.[0] ?? 0);
+
+test('a connection keeps at most so many statements: the least recently used one goes, and works when it comes again', async () => {
+  for (const n of [1, 2, 3]) await reader.query(numbered(n));
+  await reader.query(numbered(1));
+  await reader.query(numbered(4));
+  expect((await prepared()).toSorted()).toEqual(['s1', 's3', 's4']);
+  expect(await reader.query(numbered(2))).toEqual([[2, 2]]);
+  for (let n = 0; n < 20; n++) expect(await reader.query(numbered(n))).toEqual([[n, n]]);
+  expect(await prepared()).toHaveLength(3);
+});
+
+test('a statement that could not be prepared does not fail a later one when its turn to go comes', async () => {
+  await expect(reader.query({ name: 'bad', text: 'SELECT nothing_there', values: [] })).rejects.toThrow(/does not exist/);
+  for (const n of [1, 2, 3, 4, 5]) expect(await reader.query(numbered(n))).toEqual([[n, n]]);
+});
+
+test('a statement that runs too long is ended, and the connection goes on', async () => {
+  const pid = await backend();
+  await expect(reader.query({ name: 'slow', text: 'SELECT pg_sleep(30)', values: [] })).rejects.toThrow(/statement timeout/);
+  expect(await backend()).toBe(pid);
+});
+
+test('after its backend was killed while idle, the next read is answered', async () => {
+  const pid = await backend();
+  await database.query('SELECT pg_terminate_backend($1)', [pid]);
+  expect(await reader.query(numbered(1))).toEqual([[1, 1]]);
+  expect(await backend()).not.toBe(pid);
+});
+
+test('a read whose backend is killed meanwhile is tried once more', async () => {
+  const pid = await backend();
+  const answer = reader.query<[string]>({ name: 'nap', text: 'SELECT pg_sleep(0.3)', values: [] });
+  await until(
+    'the read runs',
+    async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%' AND state = 'active'", [pid])).length === 1,
+  );
+  await database.query('SELECT pg_terminate_backend($1)', [pid]);
+  expect(await answer).toEqual([['']]);
+});
+
+test('a snapshot sees one moment, and gives its connection back after a failure', async () => {
+  await database.query('CREATE TABLE data.counted (n int)');
+  await database.query('GRANT SELECT ON data.counted TO headgate_reader');
+  const count = async (client: { query(text: string): Promise<{ rows: unknown[] }> }): Promise<unknown[]> =>
+    (await client.query('SELECT count(*)::int AS n FROM data.counted')).rows;
+  await reader.snapshot(async (client) => {
+    expect(await count(client)).toEqual([{ n: 0 }]);
+    await database.query('INSERT INTO data.counted VALUES (1)');
+    expect(await count(client)).toEqual([{ n: 0 }]);
+  });
+  await expect(reader.snapshot((client) => client.query('SELECT 1/0'))).rejects.toThrow(/division by zero/);
+  await expect(reader.snapshot(async () => Promise.reject(new Error('stop')))).rejects.toThrow('stop');
+  expect(await reader.snapshot(count)).toEqual([{ n: 1 }]);
+});
+
+test('nothing can be written, not even a temporary table', async () => {
+  await expect(reader.query({ name: 'w', text: 'CREATE TEMP TABLE mine ()', values: [] })).rejects.toThrow(/read-only|permission denied/);
+});

@@ -1,0 +1,94 @@
+import type { Format } from './format.js';
+import { JsonRows } from './json-rows.js';
+import { rejected } from './rejection.js';
+import type { Spooled } from './spool.js';
+import { TextBlocks } from './text-blocks.js';
+
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const TABULATOR = 0x09;
+
+interface JsonFile {
+  readonly format: Format;
+  readonly spooled: Spooled;
+  readonly maxValueBytes: number;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/**
+ * The rows of a JSON or NDJSON file, as lines `position \x01 line \x01 text` for COPY. Blank lines of NDJSON are no rows.
+ * @throws HeadgateError DATA_REJECTED for a raw control character, an empty file, and JSON that is not an array of rows.
+ */
+export async function* jsonLines({ format, spooled, maxValueBytes, onBytes }: JsonFile): AsyncGenerator<Buffer> {
+  if (spooled.size === 0) throw rejected('The file is empty. Expected JSON objects.');
+  const blocks = new TextBlocks(spooled.path, maxValueBytes);
+  const rows = format === 'json' ? new JsonRows() : new NdjsonRows();
+  const reading = blocks.read(
+    ({ bytes, last }) => {
+      const pieces: Buffer[] = [];
+      const used = rows.scan(bytes, last, (position, line, from, to) => {
+        pieces.push(Buffer.from(`${position}\x01${line}\x01`), oneLine(bytes.subarray(from, to)), LINE_END);
+      });
+      return { used, out: pieces.length > 0 ? [Buffer.concat(pieces)] : [] };
+    },
+    () => rows.line,
+  );
+  for await (const chunk of reading) {
+    yield chunk;
+    onBytes(blocks.consumed);
+  }
+  rows.end();
+}
+
+const LINE_END = Buffer.from('\n');
+
+/** Called with the row's number, its line, and its bytes. */
+export type RowVisitor = (position: number, line: number, from: number, to: number) => void;
+
+class NdjsonRows {
+  line = 1;
+
+  scan(bytes: Buffer, last: boolean, visit: RowVisitor): number {
+    // A mark of byte order may stand before the first line.
+    let from = this.line === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    refuseControl(bytes, this.line);
+    while (from < bytes.length) {
+      const lf = bytes.indexOf(LF, from);
+      if (lf < 0 && !last) return from;
+      const next = lf < 0 ? bytes.length : lf;
+      if (!isBlank(bytes, from, next)) visit(this.line, this.line, from, next);
+      this.line += 1;
+      from = next + 1;
+    }
+    return bytes.length;
+  }
+
+  end(): void {
+    // Every line was looked at by itself.
+  }
+}
+
+function isBlank(bytes: Buffer, from: number, to: number): boolean {
+  for (let i = from; i < to; i += 1) if (bytes[i] !== SPACE && bytes[i] !== TABULATOR && bytes[i] !== CR) return false;
+  return true;
+}
+
+/** The characters that stand for quote and delimiter of COPY: no JSON text holds them raw. */
+function refuseControl(bytes: Buffer, line: number): void {
+  for (const control of [0x01, 0x02]) {
+    const at = bytes.indexOf(control);
+    if (at < 0) continue;
+    const before = bytes.toString('utf8', 0, at).split('\n');
+    const found = { line: line + before.length - 1, column: (before.at(-1)?.length ?? 0) + 1 };
+    throw rejected(`A raw control character is in the file; JSON writes it as \\u000${control}. (line ${found.line}, column ${found.column})`, found);
+  }
+}
+
+/** Line ends between the tokens of a row are white space, as a space is. */
+function oneLine(row: Buffer): Buffer {
+  if (row.indexOf(LF) < 0 && row.indexOf(CR) < 0) return row;
+  const line = Buffer.from(row);
+  for (const end of [LF, CR]) for (let at = line.indexOf(end); at >= 0; at = line.indexOf(end, at + 1)) line[at] = SPACE;
+  return line;
+}

@@ -1,0 +1,35 @@
+import type { Dataset } from '../catalog/index.js';
+import type { Transaction } from '../store/index.js';
+import type { ContractRules } from './contract-rules.js';
+import type { Format } from './format.js';
+import type { Spooled } from './spool.js';
+
+/** What a way of landing needs to know. */
+export interface LandingJob {
+  readonly tx: Transaction;
+  readonly dataset: Dataset;
+  readonly spooled: Spooled;
+  readonly format: Format;
+  readonly rules: ContractRules;
+  readonly maxValueBytes: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the spooled file that were read so far. */
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** A file's rows in the work tables. */
+export interface Landed {
+  /** Rows of the file. */
+  readonly read: number;
+  /** Writes the text of each refused row, as it came, to `raw_row`. @throws TooManyBadRows where this way only bears few. */
+  keepRaw(): Promise<void>;
+}
+
+/** The quick way to land has met more bad rows than it handles well; nothing is wrong, the general way takes over. */
+export class TooManyBadRows extends Error {}
+
+/** Beyond it, one set-based pass over all rows costs less than looking after each. */
+export const MOST_BAD_ROWS = 1000;
+
+export const COMMA = 0x2c;
+export const TAB = 0x09;

@@ -1,0 +1,34 @@
+import type { Dataset } from '../catalog/index.js';
+import type { Transaction } from '../store/index.js';
+import type { Format } from './format.js';
+import type { LoadMode, LoadOutcome, LoadProgress } from './outcome.js';
+import type { Source } from './source.js';
+import type { Spooled } from './spool.js';
+
+export interface LoadRequest {
+  readonly runId: string;
+  readonly dataset: Dataset;
+  readonly source: Source;
+  /** `csv`, `tsv`, `ndjson` or `json`; found by content type or file name when absent. */
+  readonly format?: string | undefined;
+  readonly mode: LoadMode;
+  /** Loads a file that was loaded already. */
+  readonly force?: boolean | undefined;
+  /** The same key for the same dataset gives the first load's outcome again, and loads nothing. */
+  readonly idempotencyKey?: string | undefined;
+  /** `gzip` when the sender says so; gzip is also known by its first bytes. */
+  readonly contentEncoding?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /**
+   * Joins the load's transaction, last before its commit: run, audit entry, next job. It should be short, since it may
+   * run while readers wait for the table's exchange.
+   */
+  readonly inTransaction?: ((tx: Transaction, outcome: LoadOutcome) => Promise<void>) | undefined;
+}
+
+/** A load whose source is on the disk already. */
+export interface SpooledLoad extends Omit<LoadRequest, 'source' | 'format' | 'contentEncoding'> {
+  readonly spooled: Spooled;
+  readonly format: Format;
+}

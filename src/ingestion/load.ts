@@ -1,0 +1,148 @@
+import pg from 'pg';
+import type { Dataset } from '../catalog/index.js';
+import { HeadgateError } from '../kernel/index.js';
+import type { Transaction } from '../store/index.js';
+import { ContractRules } from './contract-rules.js';
+import { removeDuplicates } from './duplicates.js';
+import { type Landed, type LandingJob, TooManyBadRows } from './landing.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
+import type { SpooledLoad } from './load-request.js';
+import type { LoadCounts, LoadOutcome } from './outcome.js';
+import { quarantine, refusedExamples } from './quarantine.js';
+import { rejected } from './rejection.js';
+import { storeRows } from './store-rows.js';
+import { landText } from './text-landing.js';
+import { canLandTyped, landTyped } from './typed-landing.js';
+import { refuseBadRows } from './validation.js';
+import { createWorkTables } from './work-tables.js';
+
+/** The dataset's row in the catalog, held until the end, so that one load at a time changes a dataset. */
+interface Head {
+  readonly contractVersion: number;
+  readonly dataVersion: number;
+  readonly rowCount: number;
+}
+
+/** One load within its transaction: everything it does is in `tx`. */
+export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes: number): Promise<LoadOutcome> {
+  const { dataset, mode, spooled, idempotencyKey, force = false, runId } = request;
+  const head = await holdDataset(tx, dataset);
+  const ledger = new Ledger(tx, dataset.id);
+  const first = idempotencyKey === undefined ? undefined : await ledger.byKey(idempotencyKey);
+  if (first) return finish(tx, request, repeated(first, dataset, spooled.hash));
+
+  const before = force ? undefined : await ledger.alreadyLoaded(spooled.hash, mode, dataset.contractVersion);
+  const done = before ? { read: before.read, loaded: 0, quarantined: 0, deduplicated: before.read, rowCount: head.rowCount, changed: false } : await loadRows(tx, request, head, maxValueBytes);
+  const { changed, rowCount, ...counts } = done;
+  checkCounts(counts);
+  const dataVersion = head.dataVersion + (changed ? 1 : 0);
+  if (changed) {
+    await tx.query('UPDATE headgate.dataset SET data_version = $2, row_count = $3, loaded_at = now() WHERE id = $1', [dataset.id, dataVersion, rowCount]);
+  } else {
+    // What is there was confirmed to be what the source has now.
+    await tx.query('UPDATE headgate.dataset SET loaded_at = now() WHERE id = $1', [dataset.id]);
+  }
+  const outcome = { runId, mode, ...counts, bytes: spooled.size, contentHash: spooled.hash, dataVersion, rowCount };
+  await ledger.record({ ...outcome, idempotencyKey, contractVersion: dataset.contractVersion, changed });
+  return finish(tx, request, { ...outcome, repeated: before !== undefined });
+}
+
+async function finish(tx: Transaction, request: SpooledLoad, outcome: LoadOutcome): Promise<LoadOutcome> {
+  request.signal?.throwIfAborted();
+  await request.inTransaction?.(tx, outcome);
+  return outcome;
+}
+
+async function holdDataset(tx: Transaction, dataset: Dataset): Promise<Head> {
+  const [head] = await tx.query<Head>(
+    'SELECT contract_version AS "contractVersion", data_version::float8 AS "dataVersion", row_count::float8 AS "rowCount" FROM headgate.dataset WHERE id = $1 FOR UPDATE',
+    [dataset.id],
+  );
+  if (!head) throw new HeadgateError('NOT_FOUND', `There is no dataset "${dataset.name}".`, { dataset: dataset.name });
+  if (head.contractVersion !== dataset.contractVersion) {
+    throw new HeadgateError('CONFLICT', `The contract of "${dataset.name}" changed while the load was on its way. Nothing was loaded: send it again.`, { dataset: dataset.name });
+  }
+  return head;
+}
+
+function repeated({ contractVersion: _, changed: __, idempotencyKey: ___, ...entry }: LedgerEntry, dataset: Dataset, hash: string): LoadOutcome {
+  if (entry.contentHash !== hash) {
+    throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${dataset.name}" with other content. Use a new key for new content.`, { dataset: dataset.name, run: entry.runId });
+  }
+  return { ...entry, repeated: true };
+}
+
+type Loaded = LoadCounts & { readonly rowCount: number; readonly changed: boolean };
+
+/** Tries the quick way to land; when it meets too many bad rows, all it did is undone and the general way does it. */
+async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxValueBytes: number): Promise<Loaded> {
+  const { dataset, spooled, format, signal, onProgress } = request;
+  const rules = new ContractRules(dataset);
+  const onBytes = (bytesRead: number) => onProgress?.({ phase: 'load', bytesRead, bytesTotal: spooled.size });
+  const job: LandingJob = { tx, dataset, spooled, format, rules, maxValueBytes, signal, onBytes };
+  // Hash tables over a million keys should not go to the disk.
+  await tx.query("SET LOCAL work_mem = '128MB'");
+  if (canLandTyped(job)) {
+    await tx.query('SAVEPOINT landing');
+    try {
+      return await settle(job, request, head, landTyped);
+    } catch (error) {
+      if (!(error instanceof TooManyBadRows)) throw error;
+      await tx.query('ROLLBACK TO SAVEPOINT landing');
+    }
+  }
+  return settle(job, request, head, landText);
+}
+
+async function settle(job: LandingJob, request: SpooledLoad, head: Head, land: (job: LandingJob) => Promise<Landed>): Promise<Loaded> {
+  const { tx, dataset, rules, spooled } = job;
+  const { mode, runId } = request;
+  await createWorkTables(tx, dataset);
+  const { read, keepRaw } = await land(job);
+  request.onProgress?.({ phase: 'check', bytesRead: spooled.size, bytesTotal: spooled.size });
+
+  let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
+    throw ruleFailure(error, dataset);
+  });
+  const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`);
+  const duplicates = await removeDuplicates(tx, dataset, rules, mode, mode !== 'replace' && !empty);
+  refused += duplicates.refused;
+  if (refused > 0) await keepRaw();
+  await checkQuarantine(job, read, refused);
+  const left = read - refused - duplicates.deduplicated;
+  const stored = await storeRows(tx, dataset, mode, head.dataVersion + 1, empty, left);
+  const quarantined = refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
+
+  const loaded = stored.inserted + stored.updated;
+  const rowCount = mode === 'replace' || empty ? stored.inserted : head.rowCount + stored.inserted;
+  return { read, loaded, quarantined, deduplicated: duplicates.deduplicated, rowCount, changed: loaded > 0 || mode === 'replace' };
+}
+
+async function checkQuarantine({ tx, dataset, rules }: LandingJob, read: number, refused: number): Promise<void> {
+  const { maxQuarantine: most } = dataset;
+  if (most === undefined || refused <= ('rows' in most ? most.rows : most.share * read)) return;
+  const limit = 'rows' in most ? `${most.rows}` : `${Number((most.share * 100).toFixed(6))}%`;
+  throw rejected(`${refused} of ${read} rows break the contract of "${dataset.name}", and maxQuarantine allows ${limit}. Nothing was loaded; mend the rows, or the contract.`, {
+    expected: limit,
+    actual: refused,
+    rowsRead: read,
+    examples: await refusedExamples(tx, rules, 5),
+  });
+}
+
+/** The law of every load; a breach is a mistake of ours, and nothing of such a load may stay. */
+function checkCounts({ read, loaded, quarantined, deduplicated }: LoadCounts): void {
+  if (read !== loaded + quarantined + deduplicated) {
+    throw new HeadgateError('INTERNAL_SERVER_ERROR', 'The rows of the load do not add up. Nothing was loaded.', { read, loaded, quarantined, deduplicated });
+  }
+}
+
+function ruleFailure(error: unknown, dataset: Dataset): unknown {
+  if (!(error instanceof pg.DatabaseError) || !error.code?.startsWith('22')) return error;
+  return new HeadgateError(
+    'CONTRACT_VIOLATION',
+    `A check of "${dataset.name}" can't be computed for one of the rows (SQLSTATE ${error.code}, such as a division by zero). Write it so that it always has a value.`,
+    { dataset: dataset.name, sqlState: error.code },
+    { cause: error },
+  );
+}

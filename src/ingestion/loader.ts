@@ -1,0 +1,104 @@
+import type { Config } from '../config/index.js';
+import type { Dataset } from '../catalog/index.js';
+import { HeadgateError, type Log } from '../kernel/index.js';
+import { prepareParser } from '../sql/index.js';
+import type { Database } from '../store/index.js';
+import { cancelOnAbort } from './cancellation.js';
+import { formatOf } from './format.js';
+import { load } from './load.js';
+import type { LoadRequest, SpooledLoad } from './load-request.js';
+import type { LoadMode, LoadOutcome } from './outcome.js';
+import { inFile } from './rejection.js';
+import { openSource } from './source.js';
+import { Spool } from './spool.js';
+import { ByteCounter } from './unpack.js';
+
+export interface LoaderOptions {
+  readonly database: Database;
+  readonly config: Pick<Config, 'home' | 'limits' | 'filesDir'>;
+  readonly log: Log;
+}
+
+/**
+ * The load kernel: a source of rows goes into a dataset entirely or not at all. Rows that break the contract go to
+ * quarantine; read = loaded + quarantined + deduplicated, always.
+ */
+export class Loader {
+  readonly #database: Database;
+  readonly #config: LoaderOptions['config'];
+  readonly #spool: Spool;
+
+  constructor({ database, config }: LoaderOptions) {
+    this.#database = database;
+    this.#config = config;
+    this.#spool = new Spool(config.home);
+  }
+
+  /** Deletes what killed processes left in the spool. */
+  async start(): Promise<void> {
+    await this.#spool.sweep();
+  }
+
+  /**
+   * Loads and commits. Memory is bounded by the largest row, whatever the size of the source.
+   * @throws HeadgateError DATA_REJECTED (details: line, column, file) when the content can't be loaded as a whole;
+   *   BAD_USER_INPUT for a request that makes no sense; NOT_FOUND for a missing file or dataset; CONFLICT when the contract changed
+   *   meanwhile or the idempotency key came with other content. The signal's reason when it aborts. Nothing is changed then.
+   */
+  async load(request: LoadRequest): Promise<LoadOutcome> {
+    const { runId, dataset, mode, signal, onProgress } = request;
+    checkMode(dataset, mode);
+    const packed = gzipAnnounced(request.contentEncoding);
+    const opened = await openSource(request.source, this.#config.filesDir);
+    const { stream, size } = opened;
+    const fileName = opened.name;
+    try {
+      const format = formatOf({ format: request.format, contentType: opened.contentType, fileName });
+      const counter = new ByteCounter((bytesRead) => onProgress?.({ phase: 'receive', bytesRead, ...(size !== undefined && { bytesTotal: size }) }));
+      stream.on('error', (error) => counter.destroy(error));
+      counter.on('close', () => stream.destroy());
+      const source = stream.pipe(counter);
+      const gzip = packed || (fileName?.endsWith('.gz') ?? false);
+      const maxBytes = this.#config.limits.maxUploadBytes;
+      const outcome = await this.#spool.with(runId, source, { gzip, maxBytes, signal }, (spooled) => this.#loadSpooled({ ...request, spooled, format }));
+      onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
+      return outcome;
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw inFile(error, fileName);
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  async #loadSpooled(request: SpooledLoad): Promise<LoadOutcome> {
+    await prepareParser();
+    return this.#database.transaction(async (tx) => {
+      const stop = await cancelOnAbort(this.#database, tx, request.signal);
+      try {
+        return await load(tx, request, this.#config.limits.maxValueBytes);
+      } catch (error) {
+        request.signal?.throwIfAborted();
+        throw error;
+      } finally {
+        stop();
+      }
+    });
+  }
+}
+
+function checkMode(dataset: Dataset, mode: LoadMode): void {
+  if (mode === 'merge' && dataset.key.length === 0) {
+    throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" has no key, so rows can't be merged. Use append or replace, or give its contract a key.`, { dataset: dataset.name });
+  }
+  if (dataset.producedBy !== undefined) {
+    throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" is made by the pipeline "${dataset.producedBy}"; load its inputs instead.`, { dataset: dataset.name });
+  }
+}
+
+function gzipAnnounced(encoding: string | undefined): boolean {
+  const name = encoding?.trim().toLowerCase();
+  if (name === undefined || name === '' || name === 'identity') return false;
+  if (name === 'gzip' || name === 'x-gzip') return true;
+  throw new HeadgateError('BAD_USER_INPUT', `Expected the Content-Encoding gzip or none, got "${name.slice(0, 40)}".`, { expected: ['gzip', 'identity'] });
+}

@@ -1,0 +1,42 @@
+/** What a load is made of and what became of it; shared by the loader and those who call it. */
+export const LOAD_MODES = ['append', 'replace', 'merge'] as const;
+export type LoadMode = (typeof LOAD_MODES)[number];
+
+export interface LoadCounts {
+  readonly read: number;
+  readonly loaded: number;
+  readonly quarantined: number;
+  readonly deduplicated: number;
+}
+
+export interface LoadOutcome extends LoadCounts {
+  /** The run that loaded it: this one, or the first one when the same idempotency key came again. */
+  readonly runId: string;
+  /** True when this very load had been done before and nothing was loaded now. */
+  readonly repeated: boolean;
+  readonly mode: LoadMode;
+  /** Bytes of the content, unpacked. */
+  readonly bytes: number;
+  /** SHA-256 of the unpacked content, hex. */
+  readonly contentHash: string;
+  /** The dataset's version after the load; unchanged when no row changed. */
+  readonly dataVersion: number;
+  /** Rows of the dataset after the load. */
+  readonly rowCount: number;
+}
+
+/** `receive`: the source is spooled; `load`: rows land; `check`: rules, key, merge; `done`. */
+export type LoadPhase = 'receive' | 'load' | 'check' | 'done';
+
+export interface LoadProgress {
+  readonly phase: LoadPhase;
+  readonly bytesRead: number;
+  readonly bytesTotal?: number;
+}
+
+/** Why a row is in quarantine; never with the value. */
+export interface Reason {
+  readonly field: string | null;
+  readonly rule: string;
+  readonly message: string;
+}

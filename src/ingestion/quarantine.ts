@@ -1,0 +1,80 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { HeadgateError } from '../kernel/index.js';
+import { param, sql } from '../sql/index.js';
+import type { Database, Transaction } from '../store/index.js';
+import type { ContractRules } from './contract-rules.js';
+import type { Reason } from './outcome.js';
+import { RAW_ROW, REFUSED, run } from './work-tables.js';
+
+/** A row that was refused, as it came; whoever shows it masks `raw` like the dataset's fields. */
+@Entity({ name: 'quarantined_row', schema: 'headgate' })
+@Index(['datasetId', 'id'])
+export class QuarantinedRowEntity {
+  /** Decimal text (bigint). */
+  @PrimaryColumn('bigint') id!: string;
+  @Column('uuid', { name: 'dataset_id' }) datasetId!: string;
+  @Column('uuid', { name: 'run_id' }) runId!: string;
+  /** The line in the file; of a row in a JSON array the line it begins at. */
+  @Column('bigint') line!: string;
+  /** Field -> text. A line that was no JSON object is whole, under an empty name. */
+  @Column('jsonb') raw!: Record<string, string | null>;
+  @Column('jsonb') reasons!: Reason[];
+  @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+}
+
+/** A stretch of quarantined rows, oldest first. */
+export interface QuarantinePage {
+  readonly rows: readonly QuarantinedRowEntity[];
+  readonly hasNext: boolean;
+}
+
+/** Reads the quarantine of datasets. Who may see which values is for the caller to decide. */
+export class Quarantine {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * The `first` rows after the one with the id `after`.
+   * @throws HeadgateError BAD_USER_INPUT when `after` is not an id.
+   */
+  async page(datasetId: string, { first, after = '0' }: { readonly first: number; readonly after?: string }): Promise<QuarantinePage> {
+    if (!/^\d{1,18}$/.test(after)) throw new HeadgateError('BAD_USER_INPUT', 'The cursor is not one of this list. Use the endCursor of the page before.');
+    const rows = await this.#database.manager
+      .createQueryBuilder(QuarantinedRowEntity, 'q')
+      .where('q.datasetId = :datasetId AND q.id > :after', { datasetId, after })
+      .orderBy('q.id', 'ASC')
+      .limit(first + 1)
+      .getMany();
+    return { rows: rows.slice(0, first), hasNext: rows.length > first };
+  }
+
+  async count(datasetId: string): Promise<number> {
+    return this.#database.manager.countBy(QuarantinedRowEntity, { datasetId });
+  }
+}
+
+/** Writes all refused rows of a load whose raw texts are kept. Returns how many. */
+export async function quarantine(tx: Transaction, datasetId: string, runId: string, rules: ContractRules): Promise<number> {
+  const reasons = param(JSON.stringify(rules.checks.map((check) => check.reason)), 'jsonb');
+  return run(
+    tx,
+    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons)
+      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, (SELECT jsonb_agg(${reasons} -> p::int ORDER BY n) FROM unnest(r.reasons) WITH ORDINALITY AS u(p, n))
+      FROM ${REFUSED} r JOIN ${RAW_ROW} w ON w._pos = r._pos ORDER BY r._pos`,
+  );
+}
+
+/** Line, field and rule of the first refused rows, to tell with an error. */
+export async function refusedExamples(tx: Transaction, rules: ContractRules, count: number): Promise<{ line: number; field: string | null; rule: string }[]> {
+  const found = await tx.query<{ line: string; reasons: number[] }>(
+    `SELECT w.line, r.reasons FROM pg_temp.refused r JOIN pg_temp.raw_row w ON w._pos = r._pos ORDER BY r._pos LIMIT $1`,
+    [count],
+  );
+  return found.map(({ line, reasons }) => {
+    const { field = null, rule = 'unknown' } = rules.checks[reasons[0] ?? -1]?.reason ?? {};
+    return { line: Number(line), field, rule };
+  });
+}

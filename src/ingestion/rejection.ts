@@ -1,0 +1,21 @@
+import { HeadgateError } from '../kernel/index.js';
+
+/** Where in a file something is wrong; lines and columns count from 1, columns in characters. */
+export interface Position {
+  readonly line?: number;
+  readonly column?: number;
+  readonly field?: string;
+}
+
+/** The error for a file that can't be loaded as a whole: the dataset stays as it was. */
+export function rejected(message: string, details: Position & Readonly<Record<string, unknown>> = {}, cause?: unknown): HeadgateError {
+  return new HeadgateError('DATA_REJECTED', message, details, cause === undefined ? undefined : { cause });
+}
+
+/** The same error with the file's name beside; names come from the caller's own request. */
+export function inFile(error: unknown, file: string | undefined): unknown {
+  if (!(error instanceof HeadgateError) || error.code !== 'DATA_REJECTED' || file === undefined || 'file' in error.details) return error;
+  const { line, column } = error.details as Position;
+  const at = line === undefined ? file : `${file}:${line}${column === undefined ? '' : `:${column}`}`;
+  return new HeadgateError('DATA_REJECTED', `${at}: ${error.message}`, { ...error.details, file }, { cause: error.cause });
+}

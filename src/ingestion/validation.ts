@@ -1,0 +1,23 @@
+import { join, sql } from '../sql/index.js';
+import type { Transaction } from '../store/index.js';
+import { type ContractRules, place } from './contract-rules.js';
+import { LANDED, REFUSED, run } from './work-tables.js';
+
+/**
+ * Tests every landed row by the contract's rules and moves those that break one from `landed` to `refused`, with all
+ * their reasons. Returns how many.
+ */
+export async function refuseBadRows(tx: Transaction, rules: ContractRules): Promise<number> {
+  const checks = rules.checks.flatMap(({ failing }, i) => (failing ? [{ failing, place: place(i) }] : []));
+  const any = join([sql`l._bad IS NOT NULL`, ...checks.map(({ failing }) => failing)], ' OR ');
+  const marks = checks.map((check) => sql`CASE WHEN ${check.failing} THEN ${check.place} END`);
+  const reasons = marks.length > 0 ? sql`coalesce(l._bad, '{}') || array_remove(ARRAY[${join(marks)}], NULL)` : sql`l._bad`;
+  const count = await run(tx, sql`INSERT INTO ${REFUSED} SELECT l._pos, ${reasons} FROM ${LANDED} l WHERE ${any}`);
+  if (count > 0) await takeOut(tx);
+  return count;
+}
+
+/** Deletes from `landed` what is in `refused`. */
+export async function takeOut(tx: Transaction): Promise<void> {
+  await run(tx, sql`DELETE FROM ${LANDED} l USING ${REFUSED} r WHERE r._pos = l._pos`);
+}

@@ -31,6 +31,10 @@ export type EntryText = readonly [
 export const ENTRY_COLUMNS = `id, at, principal, array_to_json(roles), purpose, action, dataset, array_to_json(fields), array_to_json(masked),
   decision, row_count, operation_hash, duration_ms, details, seq, prev_hash, hash`;
 
+/** Texts, and lists of texts as PostgreSQL writes them, that are canonical JSON as they stand. */
+const PLAIN = /^[\w.: @-]*$/;
+const PLAIN_LIST = /^\[[\w",]*\]$/;
+
 /** For node-postgres: rows as arrays, and each value as the text that came. */
 export const AS_TEXT = { rowMode: 'array', types: { getTypeParser: () => (value: string) => value } } as const;
 
@@ -43,8 +47,8 @@ export function canonicalEntry(entry: EntryText, seq: string): string {
   const [id, at, principal, roles, purpose, action, dataset, fields, masked, decision, rowCount, operationHash, durationMs, details] = entry;
   return (
     `{"action":${text(action)},"at":"${rfc3339(at)}","dataset":${text(dataset)},"decision":${text(decision)},"details":${json(details)},` +
-    `"durationMs":${durationMs === null ? 'null' : String(Number(durationMs))},"fields":${json(fields)},"id":"${id}","masked":${json(masked)},` +
-    `"operationHash":${text(operationHash)},"principal":${text(principal)},"purpose":${text(purpose)},"roles":${json(roles)},` +
+    `"durationMs":${durationMs === null ? 'null' : String(Number(durationMs))},"fields":${list(fields)},"id":"${id}","masked":${list(masked)},` +
+    `"operationHash":${text(operationHash)},"principal":${text(principal)},"purpose":${text(purpose)},"roles":${list(roles)},` +
     `"rowCount":${text(rowCount)},"seq":"${seq}"}`
   );
 }
@@ -62,7 +66,13 @@ export function rfc3339(at: string): string {
 }
 
 function text(value: string | null): string {
-  return value === null ? 'null' : JSON.stringify(value);
+  if (value === null) return 'null';
+  return PLAIN.test(value) ? `"${value}"` : JSON.stringify(value);
+}
+
+/** To see that nothing is to be escaped is cheaper than to parse and write it again. */
+function list(value: string): string {
+  return PLAIN_LIST.test(value) ? value : json(value);
 }
 
 function json(value: string): string {

@@ -68,8 +68,8 @@ async function walk(tx: Transaction, witnesses: readonly CheckpointWitness[], on
   walking: for await (const batch of sealedEntries(tx.client)) {
     for (const entry of batch) {
       const seq = String(entries + 1);
-      const [, prev, hash] = entry.slice(14);
-      if (entry[14] !== seq || prev !== prevHash || hash !== chainHash(prevHash, canonicalEntry(entry, seq))) {
+      const hash = chainHash(prevHash, canonicalEntry(entry, seq));
+      if (entry[14] !== seq || entry[15] !== prevHash || entry[16] !== hash) {
         misfit = entry;
         break walking;
       }

@@ -1,1 +1,2 @@
-export { loadConfig, processRoles, type Config, type Limits, type ProcessRole } from './config.js';
+export { loadConfig, processRoles, type Config, type ProcessRole } from './config.js';
+export type { Limits } from './limits.js';

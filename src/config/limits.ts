@@ -1,0 +1,43 @@
+import { HeadgateError } from '../kernel/index.js';
+import type { Environment } from './environment.js';
+
+/** Bounds of one request; each is set by the variable of its name (`maxPage`: HEADGATE_MAX_PAGE). */
+export interface Limits {
+  /** Rows a page holds when the query does not say, and at the most. */
+  readonly defaultPage: number;
+  readonly maxPage: number;
+  /** The price of one operation, in fields of rows that it could return. */
+  readonly maxCost: number;
+  readonly maxDepth: number;
+  readonly maxAliases: number;
+  readonly maxTokens: number;
+  readonly statementTimeoutMs: number;
+  /** Bytes of a GraphQL request body. */
+  readonly maxRequestBytes: number;
+  /** Bytes of one uploaded file, unpacked. */
+  readonly maxUploadBytes: number;
+  /** Bytes of one value, and of one line, in a loaded file. */
+  readonly maxValueBytes: number;
+}
+
+/** @throws HeadgateError BAD_USER_INPUT when a page holds more by default than at the most. */
+export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
+  if (env['HEADGATE_DEFAULT_PAGE'] && e.HEADGATE_DEFAULT_PAGE > e.HEADGATE_MAX_PAGE) {
+    throw new HeadgateError(
+      'BAD_USER_INPUT',
+      `HEADGATE_DEFAULT_PAGE: expected at most HEADGATE_MAX_PAGE (${e.HEADGATE_MAX_PAGE}), got ${e.HEADGATE_DEFAULT_PAGE}.`,
+    );
+  }
+  return Object.freeze({
+    defaultPage: Math.min(e.HEADGATE_DEFAULT_PAGE, e.HEADGATE_MAX_PAGE),
+    maxPage: e.HEADGATE_MAX_PAGE,
+    maxCost: e.HEADGATE_MAX_COST,
+    maxDepth: e.HEADGATE_MAX_DEPTH,
+    maxAliases: e.HEADGATE_MAX_ALIASES,
+    maxTokens: e.HEADGATE_MAX_TOKENS,
+    statementTimeoutMs: e.HEADGATE_STATEMENT_TIMEOUT_MS,
+    maxRequestBytes: e.HEADGATE_MAX_REQUEST_BYTES,
+    maxUploadBytes: e.HEADGATE_MAX_UPLOAD_BYTES,
+    maxValueBytes: e.HEADGATE_MAX_VALUE_BYTES,
+  });
+}

@@ -42,7 +42,7 @@ function names({ spec: { to } }: DatasetGrant, principal: Principal): boolean {
   return (to.roles ?? []).some((role) => role === '*' || principal.roles.includes(role)) || (to.subjects ?? []).includes(principal.subject);
 }
 
-function isForPurpose({ spec }: DatasetGrant, purpose: string | undefined): boolean {
+export function isForPurpose({ spec }: DatasetGrant, purpose: string | undefined): boolean {
   return spec.purposes === undefined || (purpose !== undefined && spec.purposes.includes(purpose));
 }
 

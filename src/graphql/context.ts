@@ -1,6 +1,8 @@
 import type { Catalog } from '../catalog/index.js';
 import type { Authorizer } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
+import type { Loaders } from './control/loaders.js';
+import type { ControlServices } from './control/services.js';
 import type { DatasetReads } from './dataplane/dataset-reads.js';
 
 /** The catalog and the grants at one version: what one request sees from its beginning to its end. */
@@ -13,6 +15,10 @@ export interface World {
 export interface RequestContext {
   readonly principal: Principal;
   readonly world: World;
+  /** The catalog without what is secret for this principal. */
+  readonly visible: Catalog;
   /** The reads of datasets that this request makes. */
   readonly reads: DatasetReads;
+  readonly services: ControlServices;
+  readonly loaders: Loaders;
 }

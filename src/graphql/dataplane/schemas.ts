@@ -6,6 +6,8 @@ import { buildDataPlane, type DataPlane } from './types.js';
 
 /** The two schemas of one view. */
 export interface ViewSchemas {
+  /** The catalog as this view knows it. */
+  readonly catalog: Catalog;
   readonly plane: DataPlane;
   /** What clients see, and documents are validated against: typed rows, connections, filters. */
   readonly api: GraphQLSchema;
@@ -33,6 +35,7 @@ export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: 
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
   return {
+    catalog,
     plane,
     api: new GraphQLSchema({ ...rest, query: query(apiFields) }),
     execution: new GraphQLSchema({ ...rest, query: query(executionFields) }),

@@ -1,0 +1,52 @@
+import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
+import { QualityReportEntity, reportCursor } from '../../../quality/index.js';
+import { hasRole } from '../../../identity/index.js';
+import type { RequestContext } from '../../context.js';
+import { mayCount, OVERSEERS, refusedTo, visibleDataset } from '../rights.js';
+import { Dataset, toDataset } from '../types/dataset.type.js';
+import { pageOf, type Page } from '../types/page.js';
+import { QualityCheck, QualityReport, QualityReportConnection, toQualityReport } from '../types/quality.type.js';
+
+@Resolver(() => QualityReport)
+export class QualityResolver {
+  @Query(() => QualityReportConnection, { description: 'Reports, newest first.' })
+  async qualityReports(
+    @Ctx() context: RequestContext,
+    @Arg('dataset', () => String, { nullable: true, description: 'Needed unless you oversee.' }) dataset?: string,
+    @Arg('first', () => Int, { nullable: true }) first?: number,
+    @Arg('after', () => String, { nullable: true }) after?: string,
+  ): Promise<Page<QualityReport>> {
+    const { principal, services } = context;
+    const isOpen = dataset === undefined ? hasRole(principal, ...OVERSEERS) : mayCount(context, visibleDataset(context, dataset));
+    if (!isOpen) throw refusedTo(principal, 'qualityReports', 'admin, steward, engineer, auditor, and those who may see every row of the dataset');
+    const { nodes, hasNextPage } = await services.reports.list({ dataset, first, after });
+    const shown = nodes.filter((report) => context.visible.datasets.has(report.dataset));
+    const names = dataset === undefined ? [...context.visible.datasets.keys()] : [dataset];
+    const totalCount = () =>
+      services.database.manager.createQueryBuilder(QualityReportEntity, 'report').where('report.dataset = ANY(:names)', { names }).getCount();
+    return pageOf(shown, { hasNextPage, after, cursor: reportCursor, node: toQualityReport, totalCount });
+  }
+
+  @Mutation(() => QualityReport, { description: 'Checks a dataset as it is now.' })
+  async checkQuality(@Ctx() context: RequestContext, @Arg('dataset', () => String) dataset: string): Promise<QualityReport> {
+    const { report } = await context.services.reports.check(visibleDataset(context, dataset), context.principal);
+    return toQualityReport(report);
+  }
+
+  @FieldResolver(() => Dataset, { nullable: true })
+  dataset(@Root() { datasetName }: QualityReport, @Ctx() { visible }: RequestContext): Dataset | null {
+    const dataset = visible.datasets.get(datasetName);
+    return dataset ? toDataset(dataset) : null;
+  }
+
+  @FieldResolver(() => [QualityCheck], { description: 'Without those about fields that you may not know of, or, unless you oversee, may not see plain.' })
+  async checks(@Root() { id, datasetName }: QualityReport, @Ctx() { loaders, principal, visible, world }: RequestContext): Promise<QualityCheck[]> {
+    const dataset = visible.datasets.get(datasetName);
+    if (!dataset) return [];
+    const decision = world.authorizer.decide(principal, dataset);
+    const oversees = hasRole(principal, ...OVERSEERS);
+    const shows = (field: string) => dataset.fields.some((known) => known.name === field) && (oversees || decision.fields.get(field)?.access === 'plain');
+    const checks = await loaders.checks.load(id);
+    return checks.filter((check) => check.fields.every(shows)).map((check) => Object.assign(new QualityCheck(), check));
+  }
+}

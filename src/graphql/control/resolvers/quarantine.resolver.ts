@@ -1,0 +1,73 @@
+import { Arg, Ctx, Int, Query, Resolver } from 'type-graphql';
+import type { Dataset } from '../../../catalog/index.js';
+import type { QuarantinedRowEntity } from '../../../ingestion/index.js';
+import { hasRole } from '../../../identity/index.js';
+import type { RequestContext } from '../../context.js';
+import { OVERSEERS, refusedTo, visibleDataset } from '../rights.js';
+import { pageOf, type Page } from '../types/page.js';
+import { QuarantinedRow, QuarantinedRowConnection } from '../types/quarantine.type.js';
+import { pageSize } from './dataset.resolver.js';
+
+@Resolver()
+export class QuarantineResolver {
+  @Query(() => QuarantinedRowConnection, { description: 'Rows that loads refused, oldest first: where they stood, why, and the values that you may see.' })
+  async quarantine(
+    @Ctx() context: RequestContext,
+    @Arg('dataset', () => String) name: string,
+    @Arg('first', () => Int, { nullable: true }) first?: number,
+    @Arg('after', () => String, { nullable: true }) after?: string,
+  ): Promise<Page<QuarantinedRow>> {
+    const { principal, services } = context;
+    const dataset = visibleDataset(context, name);
+    const plain = plainFields(context, dataset);
+    if (plain.size === 0 && !hasRole(principal, ...OVERSEERS)) {
+      const refusal = refusedTo(principal, `the quarantine of ${name}`, 'admin, steward, engineer, auditor, and those who may see every row of the dataset');
+      await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'DENIED', details: { code: refusal.code } });
+      throw refusal;
+    }
+    const { rows, hasNext } = await services.quarantine.page(dataset.id, { first: pageSize(first), ...(after !== undefined && { after: idOf(after) }) });
+    await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: rows.length });
+    const known = new Set(dataset.fields.map((field) => field.name));
+    return pageOf(rows, {
+      hasNextPage: hasNext,
+      after,
+      cursor: (row) => Buffer.from(`quarantine/${row.id}`).toString('base64url'),
+      node: (row) => toRow(row, known, plain),
+      totalCount: () => services.quarantine.count(dataset.id),
+    });
+  }
+}
+
+/**
+ * The fields whose raw text may be shown: seen plain, and in every row. A refused row has no types, so neither a mask nor
+ * a row filter can be applied to it; whoever is subject to one sees null.
+ */
+function plainFields({ principal, world }: RequestContext, dataset: Dataset): ReadonlySet<string> {
+  const decision = world.authorizer.decide(principal, dataset);
+  if (decision.rows !== 'all') return new Set();
+  return new Set(dataset.fields.map((field) => field.name).filter((field) => decision.fields.get(field)?.access === 'plain'));
+}
+
+function toRow(row: QuarantinedRowEntity, known: ReadonlySet<string>, plain: ReadonlySet<string>): QuarantinedRow {
+  const whole = plain.size > 0 && plain.size === known.size;
+  // A line that could not be taken apart stands under an empty name: it is shown to those who may see all of it.
+  const raw = Object.entries(row.raw).flatMap(([field, text]): [string, string | null][] => {
+    if (plain.has(field) || (whole && !known.has(field))) return [[field, text]];
+    return known.has(field) || field === '' ? [[field, null]] : [];
+  });
+  const reasons = row.reasons.filter(({ field }) => field === null || field === undefined || known.has(field));
+  return Object.assign(new QuarantinedRow(), {
+    id: row.id,
+    runId: row.runId,
+    line: row.line,
+    raw: Object.fromEntries(raw),
+    reasons: reasons.map(({ field, rule, message }) => ({ field: field ?? null, rule, message })),
+    createdAt: row.createdAt,
+  });
+}
+
+function idOf(cursor: string): string {
+  const [kind, id = ''] = Buffer.from(cursor, 'base64url').toString().split('/');
+  // What is no cursor of ours is no id either, and refused as one.
+  return kind === 'quarantine' ? id : 'not a cursor';
+}

@@ -1,0 +1,45 @@
+import type { Dataset } from '../../catalog/index.js';
+import { hasRole, type ControlRole, type Principal } from '../../identity/index.js';
+import { HeadgateError } from '../../kernel/index.js';
+import type { RequestContext } from '../context.js';
+
+/** Roles that may look at how things run: runs, reports, counts. None of it is a value of data. */
+export const OVERSEERS: readonly ControlRole[] = ['admin', 'steward', 'engineer', 'auditor'];
+
+/** Which role may apply or delete which kind of manifest, beside admins. */
+const KEEPERS: Readonly<Record<string, readonly ControlRole[]>> = {
+  Purpose: ['steward'],
+  Grant: ['steward'],
+  Dataset: ['engineer'],
+  Source: ['engineer'],
+  Pipeline: ['engineer'],
+};
+
+export function mayKeep(principal: Principal, kind: string): boolean {
+  return hasRole(principal, 'admin', ...(KEEPERS[kind] ?? []));
+}
+
+/** Whether the principal may know how many rows there are: overseers, and who may see every row. */
+export function mayCount({ principal, world }: RequestContext, dataset: Dataset): boolean {
+  return hasRole(principal, ...OVERSEERS) || world.authorizer.decide(principal, dataset).rows === 'all';
+}
+
+/** Whether the principal may load into the dataset. */
+export function mayIngest({ principal, world }: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset): boolean {
+  return hasRole(principal, 'admin', 'engineer') || world.authorizer.decide(principal, dataset, 'ingest').rows !== 'none';
+}
+
+/**
+ * The dataset of a name, as far as the principal may know of it. A secret one reads as one that does not exist.
+ * @throws HeadgateError NOT_FOUND
+ */
+export function visibleDataset({ visible }: Pick<RequestContext, 'visible'>, name: string): Dataset {
+  const dataset = visible.datasets.get(name);
+  if (!dataset) throw new HeadgateError('NOT_FOUND', `There is no dataset "${name}".`, { dataset: name });
+  return dataset;
+}
+
+export function refusedTo(principal: Principal, what: string, who: string): HeadgateError {
+  if (principal.anonymous) return new HeadgateError('UNAUTHENTICATED', `${what} is not open to requests without a credential. Send an Authorization: Bearer token or an X-Api-Key.`);
+  return new HeadgateError('FORBIDDEN', `${what} is for ${who}; your roles are: ${principal.roles.join(', ') || 'none'}.`);
+}

@@ -1,0 +1,84 @@
+import { hasRole, type ControlRole } from '../../identity/index.js';
+import type { HeadgateError } from '../../kernel/index.js';
+import type { RequestContext } from '../context.js';
+import { allow, rule, type RuleTree, type ShieldRule } from '../shield.js';
+import { mayIngest, OVERSEERS, refusedTo } from './rights.js';
+
+/** A refusal of the control plane is an entry like any other, durable before it is told. */
+async function refuse(context: RequestContext, action: string, error: HeadgateError, dataset?: string): Promise<HeadgateError> {
+  await context.services.audit.record({ actor: context.principal, action, decision: 'DENIED', details: { code: error.code }, ...(dataset !== undefined && { dataset }) });
+  return error;
+}
+
+function roles(...allowed: readonly ControlRole[]): ShieldRule {
+  return rule<RequestContext>(`has ${allowed.join(' or ')}`, async (_parent, _args, context, info) =>
+    hasRole(context.principal, ...allowed) ? true : refuse(context, info.fieldName, refusedTo(context.principal, info.fieldName, allowed.join(', '))),
+  );
+}
+
+/** Somebody with a credential; what of the answer they see is the resolver's to find. */
+const known = rule<RequestContext>('has a credential', async (_parent, _args, context, info) =>
+  context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, info.fieldName, 'requests with a credential')) : true,
+);
+
+/** `as` asks about somebody else, which is a steward's business. */
+const explains = rule<RequestContext>('may explain', async (_parent, args, context, info) =>
+  args['as'] === undefined || args['as'] === null || hasRole(context.principal, 'admin', 'steward')
+    ? true
+    : refuse(context, info.fieldName, refusedTo(context.principal, 'access(as:)', 'admin, steward')),
+);
+
+const ingests = rule<RequestContext>('may ingest', async (_parent, args, context, info) => {
+  const { dataset: name } = args['input'] as { dataset: string };
+  const dataset = context.visible.datasets.get(name);
+  // One that can't be seen is answered by the resolver as one that does not exist.
+  if (!dataset || mayIngest(context, dataset)) return context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, 'ingest', 'engineer')) : true;
+  return refuse(context, 'ingest', refusedTo(context.principal, `ingest into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
+});
+
+const overseer = roles(...OVERSEERS);
+const engineer = roles('admin', 'engineer');
+const steward = roles('admin', 'steward');
+const auditor = roles('admin', 'auditor');
+const keeper = roles('admin', 'steward', 'engineer');
+
+/**
+ * Who may ask what. The shield's fallback is to refuse: a root field that is not named here is open to nobody. Types
+ * below a guarded root are open, except where a field has a rule of its own in its resolver.
+ */
+export function controlRules(openTypes: readonly string[]): RuleTree {
+  return {
+    Query: {
+      me: allow,
+      datasets: allow,
+      dataset: allow,
+      pipelines: known,
+      pipeline: known,
+      runs: overseer,
+      run: known,
+      qualityReports: known,
+      auditEntries: auditor,
+      auditVerification: auditor,
+      grants: roles('admin', 'steward', 'auditor'),
+      access: explains,
+      quarantine: known,
+      apiKeys: steward,
+    },
+    Mutation: {
+      applyManifest: keeper,
+      ingest: ingests,
+      runPipeline: engineer,
+      cancelRun: engineer,
+      retryRun: engineer,
+      checkQuality: engineer,
+      createApiKey: steward,
+      revokeApiKey: steward,
+      revokeToken: steward,
+      deleteDataset: engineer,
+      deletePipeline: engineer,
+      deleteGrant: steward,
+      deletePurpose: steward,
+    },
+    ...Object.fromEntries(openTypes.map((name) => [name, allow])),
+  };
+}

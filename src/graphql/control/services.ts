@@ -1,0 +1,29 @@
+import type { AuditFact, AuditVerification } from '../../audit/index.js';
+import type { ApplyResult, ManifestDocument } from '../../catalog/index.js';
+import type { ApiKeys, Principal } from '../../identity/index.js';
+import type { Quarantine } from '../../ingestion/index.js';
+import type { RunEntity, Runs } from '../../lifecycle/index.js';
+import type { QualityReports } from '../../quality/index.js';
+import type { Database } from '../../store/index.js';
+import type { IngestInput } from './types/manifest.type.js';
+import type { Pipeline } from './types/pipeline.type.js';
+
+/** What the control plane's resolvers call; `app.ts` puts it together from the rooms below. */
+export interface ControlServices {
+  readonly database: Database;
+  readonly audit: { record(fact: AuditFact): Promise<void> };
+  readonly runs: Runs;
+  readonly reports: QualityReports;
+  readonly quarantine: Quarantine;
+  readonly apiKeys: ApiKeys;
+  verifyAudit(): Promise<AuditVerification>;
+  /** Applies, and resolves when this process sees the change. */
+  applyManifests(documents: readonly ManifestDocument[], principal: Principal, options: { readonly dryRun: boolean }): Promise<ApplyResult>;
+  /** The queued run, or the one of an earlier request with the same idempotency key. */
+  submitIngest(input: IngestInput, principal: Principal): Promise<RunEntity>;
+  submitPipeline(name: string, principal: Principal): Promise<RunEntity>;
+  /** The queued run that does again what a finished one did. */
+  retryRun(run: RunEntity, principal: Principal): Promise<RunEntity>;
+  pipelines(): Promise<readonly Pipeline[]>;
+  revokeToken(id: string, principal: Principal): Promise<void>;
+}

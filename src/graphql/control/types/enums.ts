@@ -1,0 +1,32 @@
+import { registerEnumType } from 'type-graphql';
+
+/** GraphQL enums are objects at run time; TypeScript's unions are not. */
+function enumOf<const Names extends readonly string[]>(names: Names): { readonly [Name in Names[number]]: Name } {
+  return Object.fromEntries(names.map((name) => [name, name])) as { readonly [Name in Names[number]]: Name };
+}
+
+export const RunKindEnum = enumOf(['INGESTION', 'PIPELINE', 'QUALITY']);
+export const RunStatusEnum = enumOf(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED']);
+export const LifecycleStageEnum = enumOf(['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL']);
+export const DecisionEnum = enumOf(['ALLOWED', 'DENIED', 'FAILED']);
+export const VisibilityEnum = enumOf(['listed', 'secret']);
+export const LoadModeEnum = enumOf(['append', 'replace', 'merge']);
+export const FileFormatEnum = enumOf(['csv', 'ndjson', 'json']);
+export const QualityDimensionEnum = enumOf(['accuracy', 'completeness', 'consistency', 'timeliness']);
+export const SeverityEnum = enumOf(['warn', 'error']);
+export const CheckStatusEnum = enumOf(['PASSED', 'WARNED', 'FAILED']);
+export const FieldAccessEnum = enumOf(['PLAIN', 'MASKED', 'FORBIDDEN']);
+export const ChangeEnum = enumOf(['create', 'update', 'remove', 'unchanged']);
+
+registerEnumType(RunKindEnum, { name: 'RunKind', description: 'What a run does.' });
+registerEnumType(RunStatusEnum, { name: 'RunStatus', description: 'Where a run is; the last three are final.' });
+registerEnumType(LifecycleStageEnum, { name: 'LifecycleStage', description: "Where a dataset's newest version is on its way." });
+registerEnumType(DecisionEnum, { name: 'AuditDecision', description: 'How an act ended: done, refused by governance, or failed.' });
+registerEnumType(VisibilityEnum, { name: 'Visibility', description: 'secret: without a grant on it, it does not exist.' });
+registerEnumType(LoadModeEnum, { name: 'LoadMode', description: 'append adds rows, replace makes them the whole dataset, merge inserts and updates by key.' });
+registerEnumType(FileFormatEnum, { name: 'FileFormat' });
+registerEnumType(QualityDimensionEnum, { name: 'QualityDimension' });
+registerEnumType(SeverityEnum, { name: 'Severity', description: 'warn is reported; error keeps the row out.' });
+registerEnumType(CheckStatusEnum, { name: 'CheckStatus' });
+registerEnumType(FieldAccessEnum, { name: 'FieldAccess', description: 'PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen.' });
+registerEnumType(ChangeEnum, { name: 'ManifestChangeKind' });

@@ -1,0 +1,19 @@
+import { Field, ObjectType } from 'type-graphql';
+import { JsonScalar } from '../../scalars.js';
+
+@ObjectType()
+export class PipelineStep {
+  @Field(() => String) name!: string;
+  @Field(() => String, { description: 'transform, aggregate, sql or publish.' }) kind!: string;
+  @Field(() => JsonScalar, { description: 'The step as it stands in the manifest.' }) definition!: unknown;
+}
+
+@ObjectType({ description: 'Steps over datasets, whose result is a dataset.' })
+export class Pipeline {
+  @Field(() => String) name!: string;
+  @Field(() => String, { nullable: true }) description?: string | undefined;
+  @Field(() => [PipelineStep]) steps!: readonly PipelineStep[];
+  /** Names; the resolver gives the datasets. */
+  inputNames!: readonly string[];
+  outputName!: string;
+}

@@ -1,0 +1,85 @@
+import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
+import type { RunEntity, RunKind, RunStatus, RunStepEntity } from '../../../lifecycle/index.js';
+import { BigIntScalar, DateTimeScalar, JsonScalar } from '../../scalars.js';
+import { RunKindEnum, RunStatusEnum } from './enums.js';
+import { connectionTypes } from './page.js';
+
+@ObjectType({ description: 'Why a run failed.' })
+export class RunError {
+  @Field(() => String, { description: 'One of the stable codes of docs/errors.md.' }) code!: string;
+  @Field(() => String) message!: string;
+  @Field(() => JsonScalar, { nullable: true, description: 'Where it is: line, column, field; never a value.' }) details?: unknown;
+}
+
+@ObjectType()
+export class RunStep {
+  @Field(() => Int) position!: number;
+  @Field(() => String) name!: string;
+  @Field(() => String) kind!: string;
+  @Field(() => RunStatusEnum) status!: RunStatus;
+  @Field(() => DateTimeScalar, { nullable: true }) startedAt!: Date | null;
+  @Field(() => DateTimeScalar, { nullable: true }) finishedAt!: Date | null;
+  @Field(() => Float, { nullable: true }) seconds!: number | null;
+  @Field(() => BigIntScalar, { nullable: true }) rowsIn!: string | null;
+  @Field(() => BigIntScalar, { nullable: true }) rowsOut!: string | null;
+  @Field(() => String, { nullable: true, description: 'The SQL that ran.' }) statement!: string | null;
+}
+
+@ObjectType({ description: 'One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated.' })
+export class Run {
+  @Field(() => ID) id!: string;
+  @Field(() => RunKindEnum) kind!: RunKind;
+  @Field(() => RunStatusEnum) status!: RunStatus;
+  /** Names; the resolvers give the objects. */
+  datasetName!: string | null;
+  pipelineName!: string | null;
+  @Field(() => String) requestedBy!: string;
+  @Field(() => Int, { description: 'How often a worker took it.' }) attempt!: number;
+  @Field(() => DateTimeScalar) createdAt!: Date;
+  @Field(() => DateTimeScalar, { nullable: true }) startedAt!: Date | null;
+  @Field(() => DateTimeScalar, { nullable: true }) finishedAt!: Date | null;
+  @Field(() => BigIntScalar) rowsRead!: string;
+  @Field(() => BigIntScalar) rowsLoaded!: string;
+  @Field(() => BigIntScalar) rowsQuarantined!: string;
+  @Field(() => BigIntScalar) rowsDeduplicated!: string;
+  @Field(() => BigIntScalar) bytesRead!: string;
+  @Field(() => Float, { nullable: true, description: 'Rows a second, from start to end or until now.' }) throughput!: number | null;
+  @Field(() => Float, { nullable: true, description: 'From 0 to 1; null while the size is not known.' }) progress!: number | null;
+  @Field(() => RunError, { nullable: true }) error!: RunError | null;
+}
+
+export const { Connection: RunConnection } = connectionTypes(() => Run, 'Run');
+
+export function toRun(entity: RunEntity): Run {
+  const seconds = secondsBetween(entity.startedAt, entity.finishedAt ?? new Date());
+  const total = Number(entity.bytesTotal ?? 0);
+  return Object.assign(new Run(), {
+    id: entity.id,
+    kind: entity.kind,
+    status: entity.status,
+    datasetName: entity.dataset,
+    pipelineName: entity.pipeline,
+    requestedBy: entity.requestedBy,
+    attempt: entity.attempt,
+    createdAt: entity.createdAt,
+    startedAt: entity.startedAt,
+    finishedAt: entity.finishedAt,
+    rowsRead: entity.rowsRead,
+    rowsLoaded: entity.rowsLoaded,
+    rowsQuarantined: entity.rowsQuarantined,
+    rowsDeduplicated: entity.rowsDeduplicated,
+    bytesRead: entity.bytesRead,
+    throughput: seconds ? Number(entity.rowsRead) / seconds : null,
+    progress: entity.status === 'SUCCEEDED' ? 1 : total > 0 ? Math.min(1, Number(entity.bytesRead) / total) : null,
+    error: entity.errorCode === null ? null : { code: entity.errorCode, message: entity.errorMessage ?? '', details: entity.errorDetails },
+  });
+}
+
+export function toRunStep(entity: RunStepEntity): RunStep {
+  const { position, name, kind, status, startedAt, finishedAt, rowsIn, rowsOut, statement } = entity;
+  return { position, name, kind, status, startedAt, finishedAt, seconds: secondsBetween(startedAt, finishedAt), rowsIn, rowsOut, statement };
+}
+
+function secondsBetween(from: Date | null, to: Date | null): number | null {
+  return from && to ? (to.getTime() - from.getTime()) / 1000 : null;
+}

@@ -1,0 +1,40 @@
+import type { Reader } from '../access/index.js';
+import type { Limits } from '../config/index.js';
+import type { MaskKeys } from '../governance/index.js';
+import type { Principal } from '../identity/index.js';
+import type { RequestContext, World } from './context.js';
+import { createLoaders } from './control/loaders.js';
+import type { ControlServices } from './control/services.js';
+import { DatasetReads } from './dataplane/dataset-reads.js';
+import type { View } from './dataplane/view.js';
+
+/** What all requests share. */
+export interface RequestSetting {
+  readonly services: ControlServices;
+  readonly reader: Reader;
+  readonly maskKeys: MaskKeys;
+  readonly limits: Limits;
+}
+
+/** What one request brings. */
+export interface RequestFacts {
+  readonly principal: Principal;
+  readonly world: World;
+  readonly view: View;
+  /** SHA-256 of the operation's text, hex. */
+  readonly operationHash: string;
+}
+
+/** The context of one GraphQL request: its reads and loaders are its own, and end with it. */
+export function createContext({ services, reader, maskKeys, limits }: RequestSetting, { principal, world, view, operationHash }: RequestFacts): RequestContext {
+  const { authorizer } = world;
+  const { catalog, plane } = view.schemas;
+  return {
+    principal,
+    world,
+    visible: catalog,
+    services,
+    loaders: createLoaders(services.database.dataSource, services.runs, services.reports),
+    reads: new DatasetReads({ principal, plane, plans: view.plans, authorizer, reader, maskKeys, audit: services.audit, limits, operationHash }),
+  };
+}

@@ -2,8 +2,9 @@ import type { ApplyContext, Catalog, Dataset, Fail, ManifestKind } from '../cata
 import { isHeadgateError, messageOf } from '../kernel/index.js';
 import { compileExpression, identifier, param, render, sql, type Expression } from '../sql/index.js';
 import { AccessGrantEntity } from './grant.entity.js';
-import { GrantSpec } from './grant.js';
+import { GrantSpec, type Effect } from './grant.js';
 import { covers, effectOn, effectProblem, effectsOf } from './effects.js';
+import { maskDocument } from './mask.js';
 import { columnsOf } from './policy.js';
 
 /** Grants as manifests: what can be known wrong of a grant is refused when it is applied, not when somebody reads. */
@@ -25,7 +26,16 @@ export const grantKind: ManifestKind<GrantSpec> = {
   async remove(name, context) {
     await context.tx.manager.delete(AccessGrantEntity, { name });
   },
+  needs: (spec) => [
+    ...(spec.purposes ?? []).map((name) => ({ kind: 'Purpose', name })),
+    ...(spec.on.datasets ?? []).filter((name) => name !== '*').map((name) => ({ kind: 'Dataset', name })),
+  ],
+  toDocument: ({ fields, ...spec }) => ({ ...spec, fields: Object.fromEntries(Object.entries(fields).map(([key, effect]) => [key, effectDocument(effect)])) }),
 };
+
+function effectDocument(effect: Effect): unknown {
+  return effect.kind === 'allow' || effect.kind === 'deny' ? effect.kind : maskDocument(effect);
+}
 
 function checkPurposes(spec: GrantSpec, catalog: Catalog, fail: Fail): void {
   spec.purposes?.forEach((purpose, i) => {

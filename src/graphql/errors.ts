@@ -26,10 +26,9 @@ export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, err
     const code = formatted.extensions?.['code'];
     if (typeof code === 'string' && KEPT_CODES.has(code)) return { message: formatted.message, ...place, extensions: { code } };
     const known = typeof code === 'string' ? APOLLO_CODES[code] : undefined;
-    // Thrown by GraphQL itself, about the document or its variables; a resolver's own error has an original below it.
-    if (known && original instanceof GraphQLError && !original.originalError) return { message: formatted.message, ...place, extensions: { code: known } };
-    const thrownByUs = isOurGraphQLError(original);
-    if (thrownByUs) return { message: thrownByUs.message, ...place, extensions: { ...thrownByUs.extensions } };
+    // Found by GraphQL itself, in the document or its variables; an error of a resolver has a path.
+    if (known && error instanceof GraphQLError && formatted.path === undefined) return { message: formatted.message, ...place, extensions: { code: known } };
+    if (error instanceof GraphQLError && REFUSALS.has(error)) return { message: error.message, ...place, extensions: { ...error.extensions } };
 
     const id = newId();
     log.error({ err: original, errorId: id }, 'an error without a code');
@@ -45,8 +44,4 @@ export function refusalError(message: string, path: readonly (string | number)[]
   const error = new GraphQLError(message, { path, extensions });
   REFUSALS.add(error);
   return error;
-}
-
-function isOurGraphQLError(error: unknown): GraphQLError | undefined {
-  return error instanceof GraphQLError && REFUSALS.has(error) ? error : undefined;
 }

@@ -1,5 +1,5 @@
 import type { AuditFact, AuditVerification } from '../../audit/index.js';
-import type { ApplyResult, ManifestDocument } from '../../catalog/index.js';
+import type { ApplyResult, ManifestDocument, ManifestKind } from '../../catalog/index.js';
 import type { ApiKeys, Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
@@ -16,6 +16,8 @@ export interface ControlServices {
   readonly reports: QualityReports;
   readonly quarantine: Quarantine;
   readonly apiKeys: ApiKeys;
+  /** All kinds of manifests, in the order in which they depend on each other. */
+  readonly kinds: readonly ManifestKind[];
   verifyAudit(): Promise<AuditVerification>;
   /** Applies, and resolves when this process sees the change. */
   applyManifests(documents: readonly ManifestDocument[], principal: Principal, options: { readonly dryRun: boolean }): Promise<ApplyResult>;

@@ -12,7 +12,7 @@ export class ManifestResolver {
     @Arg('manifest', () => String) manifest: string,
     @Arg('dryRun', () => Boolean, { nullable: true }) dryRun?: boolean,
   ): Promise<ManifestResult> {
-    return apply(context, parseManifests([{ file: 'manifest', text: manifest }]), dryRun ?? false);
+    return apply(context, parseManifests([{ file: 'manifest', text: manifest }], context.services.kinds), dryRun ?? false);
   }
 
   @Mutation(() => Boolean, { description: 'Removes a dataset with all its rows.' })

@@ -1,0 +1,126 @@
+import type { GraphQLSchema } from 'graphql';
+import { GraphQLBoolean, GraphQLNonNull, GraphQLObjectType, GraphQLSchema as Schema, GraphQLString } from 'graphql';
+import { Reader } from '../../src/access/index.js';
+import { AuditLog, type AuditFact } from '../../src/audit/index.js';
+import { applyManifests, catalogEntities, datasetKind, loadCatalog, parseManifests, purposeKind, type ManifestKind } from '../../src/catalog/index.js';
+import { loadConfig, type Limits } from '../../src/config/index.js';
+import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from '../../src/governance/index.js';
+import type { World } from '../../src/graphql/index.js';
+import { DatasetReads } from '../../src/graphql/dataplane/dataset-reads.js';
+import { stringifyResponse } from '../../src/graphql/dataplane/raw-json.js';
+import type { RequestContext } from '../../src/graphql/context.js';
+import { Views } from '../../src/graphql/views.js';
+import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
+import { sha256, silentLog } from '../../src/kernel/index.js';
+import { prepareParser } from '../../src/sql/index.js';
+import { Database, KeyRing } from '../../src/store/index.js';
+import { createTestDatabase } from './database.js';
+
+export { ANONYMOUS };
+
+export function principal(given: Partial<Principal>): Principal {
+  return { subject: 'someone', roles: [], purposes: [], claims: {}, anonymous: false, ...given };
+}
+
+/** A GraphQL answer, as a client reads it. */
+export interface Answer {
+  readonly text: string;
+  readonly data: any;
+  readonly errors?: readonly { message: string; path?: readonly (string | number)[]; extensions: Record<string, unknown> }[];
+  readonly extensions?: Record<string, unknown>;
+}
+
+/** The data plane over a database of its own: catalog, grants, reads, audit; without HTTP and control plane. */
+export class House {
+  readonly database: Database;
+  readonly facts: AuditFact[] = [];
+  readonly #views: Views;
+  readonly #audit: AuditLog;
+  readonly #limits: Limits;
+  readonly #keys = maskKeys(new KeyRing(Buffer.alloc(32, 7)));
+  readonly #drop: () => Promise<void>;
+  #world: World | undefined;
+
+  private constructor(database: Database, drop: () => Promise<void>, limits: Limits) {
+    this.database = database;
+    this.#drop = drop;
+    this.#limits = limits;
+    this.#audit = new AuditLog({ database, log: silentLog, mode: 'strict' });
+    this.#views = new Views(standInControl(), limits, silentLog);
+  }
+
+  static async open(limits: Partial<Limits> = {}): Promise<House> {
+    await prepareParser();
+    const { connection, drop } = await createTestDatabase();
+    const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity], statementTimeoutMs: 10_000 });
+    return new House(database, drop, { ...loadConfig({}).limits, ...limits });
+  }
+
+  async apply(text: string): Promise<void> {
+    const kinds = [purposeKind, datasetKind, grantKind] as unknown as ManifestKind[];
+    await applyManifests({
+      database: this.database,
+      kinds,
+      audit: this.#audit,
+      actor: { subject: 'test', roles: ['admin'] },
+      documents: parseManifests([{ file: 'test.yaml', text }], kinds),
+    });
+    this.#world = undefined;
+  }
+
+  async world(): Promise<World> {
+    this.#world ??= await this.database.transaction(async (tx) => {
+      const catalog = await loadCatalog(tx);
+      return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, silentLog)) };
+    }, 'REPEATABLE READ');
+    return this.#world;
+  }
+
+  async query(who: Principal, query: string, variables: Record<string, unknown> = {}): Promise<Answer> {
+    const world = await this.world();
+    const view = await this.#views.viewFor(world, who);
+    const reads = new DatasetReads({
+      principal: who,
+      plane: view.schemas.plane,
+      plans: view.plans,
+      authorizer: world.authorizer,
+      reader: new Reader(this.database.reader),
+      maskKeys: this.#keys,
+      audit: {
+        record: async (fact) => {
+          await this.#audit.record(fact);
+          this.facts.push(fact);
+        },
+      },
+      limits: this.#limits,
+      operationHash: sha256(query),
+    });
+    const contextValue = { principal: who, world, visible: view.schemas.catalog, reads } as unknown as RequestContext;
+    const { body } = await view.server.executeOperation({ query, variables }, { contextValue });
+    if (body.kind !== 'single') throw new Error('one answer expected');
+    const text = stringifyResponse(body.singleResult);
+    return { text, ...(JSON.parse(text) as Omit<Answer, 'text'>) };
+  }
+
+  async schema(who: Principal): Promise<GraphQLSchema> {
+    return (await this.#views.viewFor(await this.world(), who)).schemas.api;
+  }
+
+  async close(): Promise<void> {
+    await this.#views.stop();
+    await this.#audit.close();
+    await this.database.close();
+    await this.#drop();
+  }
+}
+
+/** The least that the data plane needs of a control plane. */
+function standInControl(): GraphQLSchema {
+  const flag = { type: new GraphQLNonNull(GraphQLBoolean) };
+  const pageInfo = new GraphQLObjectType({
+    name: 'PageInfo',
+    fields: { hasNextPage: flag, hasPreviousPage: flag, startCursor: { type: GraphQLString }, endCursor: { type: GraphQLString } },
+  });
+  const me = { type: GraphQLString, resolve: (_parent: unknown, _args: unknown, context: RequestContext) => context.principal.subject };
+  return new Schema({ query: new GraphQLObjectType({ name: 'Query', fields: { me } }), types: [pageInfo] });
+}

@@ -1,0 +1,127 @@
+import type { JWTPayload } from 'jose';
+import type { Config } from '../config/index.js';
+import { HeadgateError, isHeadgateError, sha256 } from '../kernel/index.js';
+import type { Database, KeyRing } from '../store/index.js';
+import { ApiKeys, isApiKey } from './api-keys.js';
+import { isPlain, isSubject } from './grantee.js';
+import { ANONYMOUS, type Principal } from './principal.js';
+import { Recent } from './recent.js';
+import { refusal } from './refusal.js';
+import { RevokedTokens } from './revoked-tokens.js';
+import { claimAt, namesIn } from './roles-claim.js';
+import { tokenVerifier, type TokenVerifier } from './token-verifier.js';
+
+/** What a request brings; headers as they came. */
+export interface Credentials {
+  /** `Authorization: Bearer <JWT>`. */
+  readonly authorization?: string | undefined;
+  /** `X-Api-Key`. */
+  readonly apiKey?: string | undefined;
+  /** `X-Purpose`. */
+  readonly purpose?: string | undefined;
+}
+
+/** A principal as its credential has it, and the end of its time in milliseconds. */
+interface Verified {
+  readonly principal: Principal;
+  readonly until: number;
+}
+
+/** A credential that was revoked, here or by another process, is refused after this time at the latest. */
+const TRUSTED_MS = 2_000;
+
+const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
+
+/** Turns the credentials of a request into a Principal, or refuses them. */
+export class Authenticator {
+  readonly #tokens: TokenVerifier;
+  readonly #apiKeys: ApiKeys;
+  readonly #revoked: RevokedTokens;
+  readonly #recent = new Recent<Verified>({ maxAgeMs: TRUSTED_MS });
+
+  constructor({ config, keyRing, database }: { config: Pick<Config, 'identityProvider' | 'rolesClaim'>; keyRing: KeyRing; database: Database }) {
+    this.#tokens = tokenVerifier(config, keyRing);
+    this.#apiKeys = new ApiKeys(database.manager);
+    this.#revoked = new RevokedTokens(database.manager);
+  }
+
+  /**
+   * Who asks. No credential at all is ANONYMOUS; one that is not good is refused, never taken for none.
+   * An open subscription calls it again now and then: what was revoked or has expired is refused within two seconds.
+   * @throws HeadgateError UNAUTHENTICATED with `details.reason` (see RefusalReason); FORBIDDEN for a purpose that the
+   * credential does not hold; UNAVAILABLE when the identity provider or the database can't be asked.
+   */
+  async authenticate({ authorization, apiKey, purpose }: Credentials): Promise<Principal> {
+    const principal = await this.#principal(authorization, apiKey);
+    const declared = purpose?.trim();
+    if (!declared) return principal;
+    if (!principal.purposes.includes(declared)) throw purposeRefused(principal, declared);
+    return Object.freeze({ ...principal, purpose: declared });
+  }
+
+  async #principal(authorization: string | undefined, apiKey: string | undefined): Promise<Principal> {
+    if (authorization !== undefined && apiKey !== undefined) {
+      throw refusal('two-credentials', 'The request has both an Authorization and an X-Api-Key header: send one of them, so that it is clear who asks.');
+    }
+    if (authorization !== undefined) {
+      const token = BEARER.exec(authorization)?.[1];
+      if (token === undefined) {
+        throw refusal('malformed', 'The Authorization header is not valid: expected "Bearer <JWT>". An API key goes into X-Api-Key.');
+      }
+      return await this.#verified(`bearer ${sha256(token)}`, 'The bearer token has expired. Get a new one.', () => this.#ofToken(token));
+    }
+    if (apiKey !== undefined) {
+      if (!isApiKey(apiKey))
+        throw refusal('malformed', 'The X-Api-Key header is not valid: expected a key that starts with "hg_". A JWT goes into Authorization.');
+      return await this.#verified(`key ${sha256(apiKey)}`, 'The API key has expired. Get a new one.', () => this.#ofApiKey(apiKey));
+    }
+    return ANONYMOUS;
+  }
+
+  async #verified(key: string, expired: string, load: () => Promise<Verified>): Promise<Principal> {
+    const { principal, until } = await this.#recent.get(key, async () => {
+      try {
+        return await load();
+      } catch (cause) {
+        if (isHeadgateError(cause)) throw cause;
+        throw new HeadgateError('UNAVAILABLE', "The credential can't be checked now. Try again later.", {}, { cause });
+      }
+    });
+    // It may have expired since it was checked.
+    if (Date.now() >= until) throw refusal('expired', expired);
+    return principal;
+  }
+
+  async #ofToken(token: string): Promise<Verified> {
+    const claims = await this.#tokens.verify(token);
+    const { sub, jti, exp } = claims as JWTPayload & Record<string, unknown>;
+    if (!isSubject(sub)) throw refusal('claims', 'The bearer token is not valid: its claim "sub" is not a subject that can be accepted.');
+    if (jti !== undefined && !isPlain(jti)) throw refusal('claims', 'The bearer token is not valid: its claim "jti" is not an id that can be accepted.');
+    if (jti !== undefined && (await this.#revoked.has(jti))) throw refusal('revoked', 'The bearer token was revoked. Get a new one.');
+    const principal = principalOf(sub, namesIn(claimAt(claims, this.#tokens.rolesClaim)), namesIn(claims['purposes']), claims);
+    return { principal, until: (exp ?? 0) * 1000 + this.#tokens.toleranceMs };
+  }
+
+  async #ofApiKey(key: string): Promise<Verified> {
+    const found = await this.#apiKeys.find(key);
+    if (!found) throw refusal('unknown', 'The API key is not valid: there is no such key.');
+    if (found.revokedAt) throw refusal('revoked', 'The API key was revoked. Get a new one.');
+    const { subject, roles, purposes, claims, expiresAt } = found;
+    const principal = principalOf(subject, namesIn(roles), namesIn(purposes), { ...claims, sub: subject, roles, purposes });
+    return { principal, until: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY };
+  }
+}
+
+function principalOf(subject: string, roles: readonly string[], purposes: readonly string[], claims: Readonly<Record<string, unknown>>): Principal {
+  return Object.freeze({ subject, roles, purposes, claims: Object.freeze({ ...claims }), anonymous: false });
+}
+
+function purposeRefused({ anonymous, purposes }: Principal, declared: string): HeadgateError {
+  const shown = declared.slice(0, 100);
+  const why = anonymous
+    ? 'the request has no credential, and only a credential can hold purposes. Send one, or leave X-Purpose out.'
+    : purposes.length === 0
+      ? 'this credential holds no purposes. Ask for one that does, or leave X-Purpose out.'
+      : `this credential holds ${purposes.map((name) => `"${name}"`).join(', ')}. Declare one of these, or ask for a credential that holds it.`;
+  return new HeadgateError('FORBIDDEN', `The purpose "${shown}" can't be declared: ${why}`, { purpose: shown });
+}

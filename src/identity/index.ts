@@ -1,0 +1,10 @@
+export { ApiKeyEntity } from './api-key.entity.js';
+export { ApiKeys, type ApiKeyRequest } from './api-keys.js';
+export { Authenticator, type Credentials } from './authenticator.js';
+export { parseTtl } from './duration.js';
+export type { Grantee } from './grantee.js';
+export { ANONYMOUS, hasRole, type ControlRole, type Principal } from './principal.js';
+export type { RefusalReason } from './refusal.js';
+export { RevokedTokenEntity } from './revoked-token.entity.js';
+export { RevokedTokens } from './revoked-tokens.js';
+export { createToken, LOCAL_AUDIENCE, LOCAL_ISSUER, type Token, type TokenRequest } from './token.js';

@@ -1,10 +1,10 @@
 export type { RequestContext, World } from './context.js';
-export { createLoaders, type Loaders } from './control/loaders.js';
-export { mayIngest, mayKeep, OVERSEERS, refusedTo } from './control/rights.js';
+export { mayIngest, mayKeep, OVERSEERS, refusedTo, visibleDataset } from './control/rights.js';
+export { bareControlSchema, buildControlSchema } from './control/schema.js';
 export type { ControlServices } from './control/services.js';
-export type { IngestInput } from './control/types/manifest.type.js';
+export type { IngestInput } from './control/types/ingest.type.js';
 export type { Pipeline } from './control/types/pipeline.type.js';
 export { toRun, type Run } from './control/types/run.type.js';
-export { DatasetReads, PlanCache } from './dataplane/dataset-reads.js';
 export { View } from './dataplane/view.js';
+export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
 export { Views } from './views.js';

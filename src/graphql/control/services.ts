@@ -1,21 +1,20 @@
-import type { AuditFact, AuditVerification } from '../../audit/index.js';
+import type { AuditLog, AuditVerification } from '../../audit/index.js';
 import type { ApplyResult, ManifestDocument, ManifestKind } from '../../catalog/index.js';
-import type { ApiKeys, Principal } from '../../identity/index.js';
+import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
 import type { QualityReports } from '../../quality/index.js';
 import type { Database } from '../../store/index.js';
-import type { IngestInput } from './types/manifest.type.js';
+import type { IngestInput } from './types/ingest.type.js';
 import type { Pipeline } from './types/pipeline.type.js';
 
 /** What the control plane's resolvers call; `app.ts` puts it together from the rooms below. */
 export interface ControlServices {
   readonly database: Database;
-  readonly audit: { record(fact: AuditFact): Promise<void> };
+  readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
   readonly runs: Runs;
   readonly reports: QualityReports;
   readonly quarantine: Quarantine;
-  readonly apiKeys: ApiKeys;
   /** All kinds of manifests, in the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];
   verifyAudit(): Promise<AuditVerification>;
@@ -27,5 +26,4 @@ export interface ControlServices {
   /** The queued run that does again what a finished one did. */
   retryRun(run: RunEntity, principal: Principal): Promise<RunEntity>;
   pipelines(): Promise<readonly Pipeline[]>;
-  revokeToken(id: string, principal: Principal): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { RequestContext } from '../../context.js';
 import { OVERSEERS, visibleDataset } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
 import { RunKindEnum, RunStatusEnum } from '../types/enums.js';
-import { IngestInput } from '../types/manifest.type.js';
+import { IngestInput } from '../types/ingest.type.js';
 import { pageOf, type Page } from '../types/page.js';
 import { Run, RunConnection, RunStep, toRun, toRunStep } from '../types/run.type.js';
 

@@ -39,7 +39,12 @@ export const MaskSpec = z
       mask: z.literal('partial'),
       first: shown,
       last: shown,
-      with: z.string().min(1).max(10).refine((text) => !text.includes('\0') && text.isWellFormed(), { message: 'A NUL character is not allowed.' }).default('*'),
+      with: z
+        .string()
+        .min(1)
+        .max(10)
+        .refine((text) => !text.includes('\0') && text.isWellFormed(), { message: 'A NUL character is not allowed.' })
+        .default('*'),
     }),
     z.strictObject({ mask: z.literal('email') }),
     z.strictObject({ mask: z.literal('year') }),

@@ -26,7 +26,7 @@ export interface ApplyOptions {
   readonly database: Database;
   /** All kinds, in the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];
-  readonly audit: { recordIn(tx: Transaction, fact: AuditFact): Promise<void> };
+  readonly audit: { recordIn(tx: Transaction, ...facts: readonly AuditFact[]): Promise<void> };
   readonly actor: Actor;
   readonly files?: readonly ManifestFile[];
   readonly documents?: readonly ManifestDocument[];

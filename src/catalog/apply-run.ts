@@ -1,13 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { AuditFact } from '../audit/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
 import type { ApplyOptions, ApplyResult, ManifestChange } from './apply-options.js';
+import { LOCK_TIMEOUT_MS } from './change-table.js';
 import { describeKeys } from './describe.js';
 import { loadCatalog } from './load-catalog.js';
 import type { ApplyContext, Fail, ManifestKind } from './manifest-kind.js';
 import { absentDocument, type ManifestDocument } from './manifest.js';
 import type { Catalog } from './model.js';
 import { catalogVersion, lockCatalog, raiseCatalogVersion } from './version.js';
+
+/** Another apply is waited for this long; its own work takes seconds. */
+const WAIT_FOR_APPLY_MS = 20_000;
 
 interface Removal {
   readonly kind: ManifestKind;
@@ -35,17 +40,26 @@ export class ApplyRun {
   }
 
   async run(): Promise<ApplyResult> {
+    await this.#tx.query("SELECT set_config('lock_timeout', $1, true)", [`${WAIT_FOR_APPLY_MS}ms`]);
     await lockCatalog(this.#tx);
+    await this.#tx.query("SELECT set_config('lock_timeout', $1, true)", [`${LOCK_TIMEOUT_MS}ms`]);
+    const before = await catalogVersion(this.#tx);
+
     for (const kind of this.#options.kinds) await this.#applyKind(kind);
     await this.#checkNeeds();
     for (const removal of this.#removals.toReversed()) await this.#remove(removal);
+    // At the end: a document of one kind may lead to what a later one makes, or leave together with it.
+    if (this.#changed().length > 0) for (const kind of this.#options.kinds) await this.#settle(kind);
 
-    const changed = this.#changes.filter(({ change }) => change !== 'unchanged');
-    const before = await catalogVersion(this.#tx);
+    const changed = this.#changed();
     const version = changed.length > 0 ? await raiseCatalogVersion(this.#tx) : before;
-    for (const change of changed) await this.#record(change, version);
     const { dryRun = false } = this.#options;
+    if (!dryRun) await this.#record(changed, version);
     return { changes: this.#changes, stillInForce: this.#stillInForce, warnings: this.#warnings, version: dryRun ? before : version, dryRun };
+  }
+
+  #changed(kind?: string): ManifestChange[] {
+    return this.#changes.filter((change) => change.change !== 'unchanged' && (kind === undefined || change.kind === kind));
   }
 
   async #applyKind(kind: ManifestKind): Promise<void> {
@@ -65,7 +79,6 @@ export class ApplyRun {
       if (this.#options.prune) this.#removals.push({ kind, name, document: undefined });
       else this.#stillInForce.push({ kind: kind.kind, name });
     }
-    if (kind.settle && this.#changes.some(({ change }) => change !== 'unchanged')) await this.#settle(kind, documents);
   }
 
   async #save(kind: ManifestKind, document: ManifestDocument, spec: object, before: object | undefined): Promise<void> {
@@ -79,10 +92,12 @@ export class ApplyRun {
     this.#changes.push({ kind: kind.kind, name, change: before ? 'update' : 'create', details });
   }
 
-  async #settle(kind: ManifestKind, documents: readonly ManifestDocument[]): Promise<void> {
-    const byName = new Map(documents.map((document) => [document.name, document.fail]));
-    const failOf = (name: string): Fail => byName.get(name) ?? absentDocument(kind.kind, name).fail;
-    await kind.settle?.(await kind.load(this.#tx), this.#context, failOf);
+  async #settle(kind: ManifestKind): Promise<void> {
+    if (!kind.settle) return;
+    const places = new Map(this.#documents.filter((document) => document.kind === kind.kind).map((document) => [document.name, document.fail]));
+    const failOf = (name: string): Fail => places.get(name) ?? absentDocument(kind.kind, name).fail;
+    const saved = this.#changed(kind.kind).map(({ name }) => name);
+    await kind.settle(await kind.load(this.#tx), this.#context, failOf, new Set(saved));
   }
 
   /** What stays must not need what goes. */
@@ -108,16 +123,16 @@ export class ApplyRun {
     this.#changes.push({ kind: kind.kind, name, change: 'remove', details: [] });
   }
 
-  async #record({ kind, name, change }: ManifestChange, version: string): Promise<void> {
-    const { audit, actor, dryRun } = this.#options;
-    if (dryRun) return;
-    await audit.recordIn(this.#tx, {
+  async #record(changes: readonly ManifestChange[], version: string): Promise<void> {
+    const { audit, actor } = this.#options;
+    const facts = changes.map(({ kind, name, change }): AuditFact => ({
       actor,
       action: 'apply',
       ...(kind === 'Dataset' && { dataset: name }),
       decision: 'ALLOWED',
       details: { kind, name, change, catalogVersion: version },
-    });
+    }));
+    await audit.recordIn(this.#tx, ...facts);
   }
 
   /** Read again only when a dataset or purpose was written since; kinds ask for it for each document. */

@@ -5,23 +5,36 @@ import { didYouMean, listOf } from './suggest.js';
 import { rootNamesOf, typeNamesOf } from './type-names.js';
 
 /** What datasets must be to each other: no two with one name in GraphQL, and relations and references that can be followed. */
-export function checkCatalog(catalog: Catalog, failOf: (name: string) => Fail): void {
-  checkClashes(catalog, failOf);
-  for (const dataset of catalog.datasets.values()) {
-    const fail = failOf(dataset.name);
-    dataset.relations.forEach((relation, i) => checkRelation(catalog, dataset, relation, i, fail));
-    dataset.fields.forEach((field, i) =>
-      field.rules.forEach((rule, j) => {
-        if (rule.kind === 'references') checkReference(catalog, field, rule, ['fields', i, 'rules', j, 'references'], fail);
-      }),
-    );
-  }
+export function checkCatalog(catalog: Catalog, failOf: (name: string) => Fail, saved: ReadonlySet<string>): void {
+  checkClashes(catalog, failOf, saved);
+  for (const dataset of catalog.datasets.values()) checkLinks(catalog, dataset, failOf(dataset.name));
 }
 
-function checkClashes(catalog: Catalog, failOf: (name: string) => Fail): void {
+/** The same about one dataset: its own links, and those of others that lead to it. */
+export function checkOne(catalog: Catalog, name: string, failOf: (name: string) => Fail): void {
+  checkClashes(catalog, failOf, new Set([name]));
+  for (const dataset of catalog.datasets.values()) checkLinks(catalog, dataset, failOf(dataset.name), dataset.name === name ? undefined : name);
+}
+
+/** Relations and references of a dataset; with `to`, only those that lead there. */
+function checkLinks(catalog: Catalog, dataset: Dataset, fail: Fail, to?: string): void {
+  dataset.relations.forEach((relation, i) => {
+    if (to === undefined || relation.to === to) checkRelation(catalog, dataset, relation, i, fail);
+  });
+  dataset.fields.forEach((field, i) =>
+    field.rules.forEach((rule, j) => {
+      if (rule.kind !== 'references' || (to !== undefined && rule.dataset !== to)) return;
+      checkReference(catalog, field, rule, ['fields', i, 'rules', j, 'references'], fail);
+    }),
+  );
+}
+
+function checkClashes(catalog: Catalog, failOf: (name: string) => Fail, saved: ReadonlySet<string>): void {
   const roots = new Map<string, Dataset>();
   const types = new Map<string, Dataset>();
-  for (const dataset of catalog.datasets.values()) {
+  // What was there before keeps its names; what was saved now is the one to change.
+  const inOrder = [...catalog.datasets.values()].toSorted((a, b) => Number(saved.has(a.name)) - Number(saved.has(b.name)));
+  for (const dataset of inOrder) {
     for (const root of rootNamesOf(dataset.graphqlName)) {
       const other = roots.get(root);
       if (other) failOf(dataset.name)(['name'], `the dataset ${other.name} has the GraphQL field ${root} too; choose another name`);

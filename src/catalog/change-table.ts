@@ -8,7 +8,7 @@ import type { Dataset } from './model.js';
 import { completeTable, createTable, keyConstraint, keyName, tableOf } from './table.js';
 
 /** How long a change of a table waits for loads and reads of it; reads that come meanwhile wait behind it. */
-const LOCK_TIMEOUT_MS = 2_000;
+export const LOCK_TIMEOUT_MS = 1_000;
 
 /** PostgreSQL's codes for a lock that could not be had in time, and for a deadlock that it ended. */
 const BUSY_CODES = ['55P03', '40P01'];
@@ -97,8 +97,10 @@ export async function withLockTimeout<T>(tx: Transaction, what: string, work: ()
   return result;
 }
 
+/** PostgreSQL's code of an error, or nothing. */
 export function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code ?? '');
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
 }
 
 function tableSql(dataset: Pick<Dataset, 'name'>): Sql {

@@ -2,9 +2,8 @@ import { checkCatalog } from './catalog-checks.js';
 import { withLockTimeout } from './change-table.js';
 import { DatasetSpec } from './dataset-spec.js';
 import { describeDataset } from './describe-dataset.js';
-import { HeadgateError } from '../kernel/index.js';
 import { loadDatasets } from './load-catalog.js';
-import type { ManifestKind, Need } from './manifest-kind.js';
+import type { Fail, ManifestKind, Need } from './manifest-kind.js';
 import { dropDataset, storeDataset } from './store-dataset.js';
 import { settleIndexes } from './table-indexes.js';
 
@@ -23,26 +22,22 @@ export const datasetKind: ManifestKind<DatasetSpec> = {
   async save(_name, spec, _before, { tx, appliedBy }, fail) {
     await storeDataset(tx, spec, { appliedBy, fail });
   },
-  async settle(_inForce, context, failOf) {
+  async settle(_inForce, context, failOf, saved) {
     const catalog = await context.catalog();
-    checkCatalog(catalog, failOf);
+    checkCatalog(catalog, (other) => (saved.has(other) ? failOf(other) : conflicting(failOf(other))), saved);
     await withLockTimeout(context.tx, 'A dataset', () => settleIndexes(context.tx, catalog));
   },
   async remove(name, { tx }) {
-    // Documents that need it were asked before; what a pipeline made is no document.
-    for (const { name: other, spec, producedBy } of await loadDatasets(tx)) {
-      if (producedBy !== null && needsOf(spec).some((need) => need.name === name)) {
-        throw new HeadgateError('CONFLICT', `The dataset ${name} can't be removed: ${other}, made by the pipeline ${producedBy}, has a relation to it.`, {
-          name,
-          neededBy: other,
-        });
-      }
-    }
     await dropDataset(tx, name);
   },
   needs: needsOf,
   describe: describeDataset,
 };
+
+/** A document that is as it was, and that a change around it breaks. */
+function conflicting(fail: Fail): Fail {
+  return (path, message, code = 'CONFLICT') => fail(path, message, code);
+}
 
 /** The other datasets that its relations and references name. */
 function needsOf(spec: DatasetSpec): Need[] {

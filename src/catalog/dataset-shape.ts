@@ -34,6 +34,8 @@ const DatasetRuleShape = z
     if (kinds.length !== 1) issues.addIssue({ code: 'custom', message: `expected exactly one of ${RULE_KINDS.join(', ')}` });
   });
 
+const QUARANTINE = 'expected a number of rows, such as 100, or a share of them, such as 1%';
+
 /** The keys of a `Dataset` document and the form of each; what they mean together is checked after. */
 export const DatasetShape = z.strictObject({
   name: Name,
@@ -51,11 +53,7 @@ export const DatasetShape = z.strictObject({
   indexes: z.array(Names).max(50).optional(),
   rules: z.array(DatasetRuleShape).max(200).optional(),
   drift: z.literal('freeze', { error: 'the only drift that this version supports is freeze: a file with other columns is refused' }).optional(),
-  maxQuarantine: z
-    .union([z.int().min(0), z.string().regex(/^(100(\.0+)?|\d{1,2}(\.\d{1,6})?)%$/)], {
-      error: 'expected a number of rows, such as 100, or a share of them, such as 1%',
-    })
-    .optional(),
+  maxQuarantine: z.union([Rows, z.string().regex(/^(100(\.0+)?|\d{1,2}(\.\d{1,6})?)%$/, QUARANTINE)], { error: QUARANTINE }).optional(),
   freshness: z
     .strictObject({
       field: Name,

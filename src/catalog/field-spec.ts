@@ -72,7 +72,7 @@ const OTHER_TYPES: Readonly<Record<string, ScalarType>> = {
 const Type = z.enum(TYPES, {
   error: ({ input }) => {
     const known = `expected one of ${SCALAR_TYPES.join(', ')}, each also as a list (text[])`;
-    if (typeof input !== 'string') return known;
+    if (typeof input !== 'string') return input === undefined ? `this is missing; ${known}` : known;
     const other = OTHER_TYPES[input.toLowerCase()];
     return `unknown type "${input.slice(0, 50)}"; ${known}.${other ? ` Did you mean "${other}"?` : didYouMean(input, TYPES)}`;
   },

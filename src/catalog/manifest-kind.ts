@@ -45,10 +45,11 @@ export interface ManifestKind<Spec extends object = object> {
   /** The documents that this one needs: they can't be removed while it stays. */
   needs?(spec: Spec): readonly Need[];
   /**
-   * Checks all that is in force after the documents of this kind were saved, when they or kinds before them changed
-   * something: what one document alone can't know. `failOf` gives a document's own place where it has one.
+   * Checks all that is in force at the end, once the documents of all kinds were saved and removed, when that changed
+   * anything: what one document alone can't know. `failOf` gives a document's own place where it has one; `saved` are
+   * the names that this apply wrote, to tell who came second when two clash.
    */
-  settle?(inForce: ReadonlyMap<string, Spec>, context: ApplyContext, failOf: (name: string) => Fail): Promise<void>;
+  settle?(inForce: ReadonlyMap<string, Spec>, context: ApplyContext, failOf: (name: string) => Fail, saved: ReadonlySet<string>): Promise<void>;
   /** Names in use that no document made, each with who made it: a document can neither change nor remove them. */
   madeElsewhere?(tx: Transaction): Promise<ReadonlyMap<string, string>>;
   /** The document, where the normalised form is not one itself. */

@@ -98,21 +98,21 @@ function checkSizes(files: readonly ManifestFile[]): void {
 }
 
 function readDocument(file: string, yaml: YamlDocument, kinds: readonly ManifestKind[], problems: ProblemList): ManifestDocument | undefined {
-  const add = (path: Path, message: string, at: 'key' | 'value' = 'value', document?: string): void => {
+  const add = (path: Path, message: string, at: 'key' | 'value' = 'value', document?: string): undefined => {
     problems.add({ file, ...yaml.position(path, at), ...(document !== undefined && { document }), path: pathText(path), message });
   };
-  if (!isRecord(yaml.value)) return void add([], 'a document is a map of keys that starts with "kind:"');
+  if (!isRecord(yaml.value)) return add([], 'a document is a map of keys that starts with "kind:"');
   const { kind: kindName, state, ...body } = yaml.value;
   const known = kinds.map(({ kind }) => kind);
-  if (typeof kindName !== 'string') return void add(['kind'], `kind is missing; expected one of ${listOf(known)}`);
+  if (typeof kindName !== 'string') return add(['kind'], `kind is missing; expected one of ${listOf(known)}`);
   const later = LATER_KINDS[kindName];
-  if (later) return void add(['kind'], `kind ${kindName}: ${later}`);
+  if (later) return add(['kind'], `kind ${kindName}: ${later}`);
   const kind = kinds.find((candidate) => candidate.kind === kindName);
-  if (!kind) return void add(['kind'], `unknown kind "${kindName}".${didYouMean(kindName, known)} Known: ${listOf(known)}.`);
+  if (!kind) return add(['kind'], `unknown kind "${kindName}".${didYouMean(kindName, known)} Known: ${listOf(known)}.`);
   const { name } = body;
-  if (typeof name !== 'string' || name === '') return void add(['name'], `${kindName} needs a name, as a text`, 'value', kindName);
+  if (typeof name !== 'string' || name === '') return add(['name'], `${kindName} needs a name, as a text`, 'value', kindName);
   const id = `${kindName} ${name.slice(0, 100)}`;
-  if (state !== undefined && state !== 'present' && state !== 'absent') return void add(['state'], 'expected present or absent', 'value', id);
+  if (state !== undefined && state !== 'present' && state !== 'absent') return add(['state'], 'expected present or absent', 'value', id);
 
   const fail = failIn(file, yaml, id);
   if (state === 'absent') return { kind: kindName, name, spec: undefined, fail };

@@ -7,8 +7,8 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   words(`
   me datasets dataset sources source pipelines pipeline runs run qualityReports qualityReport auditEntries auditEntry auditVerification
-  grants grant access consents consent quarantine lineage purposes purpose apiKeys apiKey tokens archives archive backups backup reviews
-  review storage profile profiles manifest manifests catalog explain node nodes health version
+  grants grant access consents consent quarantine lineage purposes purpose apiKeys apiKey archives archive backups backup manifests manifest
+  maintenanceReviews storageReport node nodes
   applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent withdrawConsent exportSubject eraseSubject
   restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
   deleteSource detokenize
@@ -20,22 +20,21 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
 export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   words(`
   Query Mutation Subscription
-  Boolean Float ID Int String BigInt Date DateTime Decimal JSON RawJson Time UUID Void Any Entity Service FieldSet Import Purpose Policy Scope
+  Boolean Float ID Int String BigInt Date DateTime Decimal JSON RawJson Time UUID Void FieldSet
   PageInfo SortDirection DateTruncation Node
   BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter FloatFilter IDFilter IntFilter JSONFilter JSONPathFilter StringFilter
   TimeFilter UUIDFilter BigIntListFilter BooleanListFilter DateListFilter DateTimeListFilter DecimalListFilter FloatListFilter IntListFilter
   JSONListFilter StringListFilter TimeListFilter UUIDListFilter
-  AccessDecision AccessEffect AccessField ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
-  AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditVerification AuditWhere Backup BackupConnection BackupEdge Claim Column
-  ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput Contract ContractField ContractVersion Dataset DatasetChange
-  DatasetConnection DatasetContract DatasetEdge DatasetField DatasetRelation DatasetRule DatasetStats ErasureReceipt Field FieldAccess
-  FieldProfile FieldRule FieldType Freshness Grant GrantConnection GrantEdge IngestFormat IngestInput IngestMode LifecycleStage LineageDirection
-  LineageEdge LineageGraph LineageNode ManifestChange ManifestChangeKind ManifestProblem ManifestResult ManifestState Mask MaskKind Pipeline
-  PipelineConnection PipelineEdge PipelineStep PipelineStepKind Principal PrincipalInput Profile PurposeConnection PurposeEdge QualityCheck
-  QualityCheckStatus QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow
-  QuarantinedRowConnection QuarantinedRowEdge Relation RelationKey Retention Review ReviewConnection ReviewEdge Role Right Rule Run
-  RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Schedule Severity Source SourceConnection SourceEdge SourceType Step
-  Storage StorageReport SubjectExport Tag Token Visibility
+  AccessDecision AccessEffect ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
+  AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge
+  CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput CreatedApiKey Dataset DatasetChange DatasetConnection
+  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field FieldAccess FieldProfile FieldRule
+  FieldType FileFormat Freshness Grant GrantConnection GrantEdge IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
+  LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
+  ManifestProblem ManifestResult Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput Purpose QualityCheck
+  QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
+  QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Source SourceType StorageReport
+  SubjectExport Visibility
   `),
 );
 

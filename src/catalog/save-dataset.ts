@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { HeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
-import { checkCatalog } from './catalog-checks.js';
+import { checkOne } from './catalog-checks.js';
 import { withLockTimeout } from './change-table.js';
 import { DatasetSpec, toDataset } from './dataset-spec.js';
 import { describeDataset } from './describe-dataset.js';
@@ -61,28 +61,18 @@ export async function saveDataset(
   }
   const dataset = await storeDataset(tx, spec, { appliedBy, rebuild, fail, ...(producedBy !== undefined && { producedBy }) });
   const catalog = await loadCatalog(tx);
-  checkCatalog(catalog, (name) => (name === spec.name ? fail : failFor(name)));
+  checkOne(catalog, spec.name, (name) => (name === spec.name ? fail : failFor(name)));
   await withLockTimeout(tx, `The table of ${spec.name}`, () => settleIndexes(tx, catalog));
   await raiseCatalogVersion(tx);
   return { dataset, changed: true, details: describeDataset(before?.spec, spec) };
 }
 
 /**
- * Takes a dataset away with its table and rows.
- * @throws HeadgateError CONFLICT when a relation or a reference of another dataset leads to it.
+ * Takes a dataset away with its table and rows, within an apply (from a kind's `remove`): at the end of it the Dataset
+ * kind refuses with CONFLICT what another dataset still leads to.
  */
 export async function removeDataset(tx: Transaction, name: string): Promise<void> {
   await lockCatalog(tx);
-  const catalog = await loadCatalog(tx);
-  for (const other of catalog.datasets.values()) {
-    const relation = other.relations.find(({ to }) => to === name);
-    const field = other.fields.find(({ rules }) => rules.some((rule) => rule.kind === 'references' && rule.dataset === name));
-    if (other.name === name || !(relation ?? field)) continue;
-    throw new HeadgateError('CONFLICT', `The dataset ${name} can't be removed: ${other.name}.${(relation ?? field)?.name} leads to it. Change that first.`, {
-      name,
-      neededBy: other.name,
-    });
-  }
   await dropDataset(tx, name);
   await raiseCatalogVersion(tx);
 }

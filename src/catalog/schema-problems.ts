@@ -25,7 +25,9 @@ export function checkSchema<Spec>(schema: z.ZodType<Spec>, value: unknown): { re
   const result = schema.safeParse(value, { error: (issue) => messageFor(issue as z.core.$ZodRawIssue) });
   if (result.success) return { spec: result.data };
   const root = (schema as unknown as { readonly def: Definition }).def;
-  return { problems: result.error.issues.flatMap((issue) => problemsOf(issue, [], root)) };
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, [], root));
+  // A key that is unknown explains the one that is missing.
+  return { problems: problems.toSorted((a, b) => Number(b.at === 'key') - Number(a.at === 'key')) };
 }
 
 function problemsOf(issue: z.core.$ZodIssue, parent: Path, root: Definition): SchemaProblem[] {

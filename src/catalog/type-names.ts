@@ -2,15 +2,13 @@
  * The GraphQL types that a dataset brings, each its type's name with one of these behind it. Two datasets clash when
  * any of them do: `Order` with `OrderWhere` and a dataset of type `OrderWhere`.
  */
-const SUFFIXES = [
-  ...['', 'Connection', 'Edge', 'Where', 'ManyFilter', 'OrderBy'],
-  ...['Aggregate', 'CountDistinct', 'Sum', 'Avg', 'Min', 'Max', 'Stddev', 'Variance'],
-  ...['GroupKey', 'Group', 'GroupKeys', 'GroupOrderBy', 'GroupKeyOrder', 'SumOrder', 'AvgOrder', 'MinOrder', 'MaxOrder'],
-  ...['Having', 'SumHaving', 'AvgHaving', 'MinHaving', 'MaxHaving'],
-] as const;
+const SUFFIXES = `
+  Connection Edge Where ManyFilter OrderBy Aggregate CountDistinct Sum Avg Min Max Stddev Variance
+  GroupKey Group GroupKeys GroupOrderBy GroupKeyOrder SumOrder AvgOrder MinOrder MaxOrder
+  Having SumHaving AvgHaving MinHaving MaxHaving`;
 
 export function typeNamesOf(typeName: string): string[] {
-  return SUFFIXES.map((suffix) => typeName + suffix);
+  return ['', ...SUFFIXES.trim().split(/\s+/)].map((suffix) => typeName + suffix);
 }
 
 /** The root fields of a dataset: the list, and one row by its key. */

@@ -58,7 +58,8 @@ function syntaxMessage(code: string, message: string): string {
   if (code === 'DUPLICATE_KEY') return 'this key is there twice; keep one of them';
   if (code === 'RESOURCE_EXHAUSTION') return `this is nested deeper than the ${DEEPEST} levels allowed`;
   if (code === 'TAG_RESOLVE_FAILED') return `YAML tags are not part of manifests: ${message}`;
-  return `this is not YAML: ${message}`;
+  const hint = message.includes('flow-seq-start') ? '. A list type inside { } needs quotes: "text[]"' : '';
+  return `this is not YAML: ${message}${hint}`;
 }
 
 function positionOf(lines: LineCounter, offset: number | undefined): Position {

@@ -71,6 +71,12 @@ export class Loader {
     }
   }
 
+  /** @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when the file below the configured folder can't be loaded. */
+  async checkFile(file: string): Promise<void> {
+    const { stream } = await openSource({ file }, this.#config.filesDir);
+    stream.destroy();
+  }
+
   async #loadSpooled(request: SpooledLoad): Promise<LoadOutcome> {
     await prepareParser();
     return this.#database.transaction(async (tx) => {
@@ -87,7 +93,8 @@ export class Loader {
   }
 }
 
-function checkMode(dataset: Dataset, mode: LoadMode): void {
+/** @throws HeadgateError BAD_USER_INPUT when rows can't go into the dataset in this mode. */
+export function checkMode(dataset: Dataset, mode: LoadMode): void {
   if (mode === 'merge' && dataset.key.length === 0) {
     throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" has no key, so rows can't be merged. Use append or replace, or give its contract a key.`, { dataset: dataset.name });
   }

@@ -1,0 +1,182 @@
+import type { Actor, AuditLog } from '../audit/index.js';
+import { loadCatalog, type Dataset } from '../catalog/index.js';
+import type { JobHandler } from '../jobs/index.js';
+import { HeadgateError, isHeadgateError, newId, sha256 } from '../kernel/index.js';
+import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
+import type { Database, Transaction } from '../store/index.js';
+import { formatOf } from './format.js';
+import type { LoadRequest } from './load-request.js';
+import { checkMode, type Loader } from './loader.js';
+import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
+import { actorOf, RunInput, type IngestInput } from './run-input.js';
+import type { Source } from './source.js';
+
+/** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
+export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome) => Promise<void>;
+
+export interface IngestionOptions {
+  readonly database: Database;
+  readonly loader: Loader;
+  readonly runs: Runs;
+  readonly keeper: RunKeeper;
+  readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
+  readonly afterLoad?: AfterLoad;
+}
+
+/** A load that is done while the caller waits. */
+export interface LoadNow extends Omit<LoadRequest, 'runId' | 'dataset' | 'mode' | 'inTransaction'> {
+  readonly dataset: string;
+  readonly mode?: string | undefined;
+}
+
+/**
+ * Loads with their runs and audit entries. Whether the principal may load is for the caller to check before. Every load
+ * ends in one transaction that holds rows, quarantine, ledger, counts, stage, the run's end and the entry `ingest`.
+ */
+export class Ingestion {
+  readonly #options: IngestionOptions;
+
+  constructor(options: IngestionOptions) {
+    this.#options = options;
+  }
+
+  /** Deletes what killed processes left behind. */
+  async start(): Promise<void> {
+    await this.#options.loader.start();
+  }
+
+  /**
+   * Loads in this process and resolves when it is committed: the run has the counts.
+   * @throws HeadgateError as Loader.load; CONFLICT when a load with the same idempotency key is under way. The run then says the same.
+   */
+  async loadNow({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: Actor): Promise<RunEntity> {
+    const { database, runs, keeper, loader } = this.#options;
+    const dataset = await this.#dataset(name);
+    const mode = modeOf(wantedMode);
+    checkMode(dataset, mode);
+    const { idempotencyKey, format, force } = request;
+    const input: RunInput = { mode, ...(format !== undefined && { format }), ...(force && { force }), ...nameOf(request.source), actor: actorOf(actor) };
+    const { run, created } = await database.transaction((tx) =>
+      runs.begin(tx, { kind: 'INGESTION', dataset: name, input: { ...input }, requestedBy: actor.subject, ...(idempotencyKey !== undefined && { idempotencyKey }) }, keeper.worker),
+    );
+    if (!created) {
+      if (run.status !== 'SUCCEEDED') {
+        throw new HeadgateError('CONFLICT', `A load of "${name}" with this idempotency key is under way. Wait for its run to end.`, { dataset: name, run: run.id });
+      }
+      // The ledger compares the contents; it never loads under a key that it knows.
+      await loader.load({ ...request, dataset, mode, runId: newId() });
+      return runs.get(run.id);
+    }
+    await keeper.attend(run, request.signal ?? new AbortController().signal, (begun, context) => this.#perform(begun, dataset, { ...request, mode }, actor, context));
+    return runs.get(run.id);
+  }
+
+  /**
+   * Queues a load of inline content or of a file below the configured folder; a worker does it, also after a restart.
+   * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for an input that makes no sense; CONFLICT when the idempotency
+   *   key was used for another input.
+   */
+  async submit({ dataset: name, content, source, ...rest }: IngestInput, actor: Actor): Promise<RunEntity> {
+    const { database, runs } = this.#options;
+    const dataset = await this.#dataset(name);
+    const mode = modeOf(rest.mode);
+    checkMode(dataset, mode);
+    if ((content === undefined) === (source === undefined)) {
+      throw new HeadgateError('BAD_USER_INPUT', 'Expected either source (a file below the configured folder) or content (the rows themselves).', {});
+    }
+    const format = formatOf({ format: rest.format, fileName: source });
+    if (source !== undefined) await this.#options.loader.checkFile(source);
+    const input: RunInput = {
+      mode,
+      format,
+      ...(rest.force && { force: true }),
+      ...(source !== undefined && { source }),
+      ...(content !== undefined && { contentHash: sha256(content) }),
+      actor: actorOf(actor),
+    };
+    const { idempotencyKey } = rest;
+    return database.transaction(async (tx) => {
+      const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject };
+      const { run, created } = await runs.submit(tx, { ...request, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+      if (created && content !== undefined) await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, Buffer.from(content)]);
+      const before = RunInput.parse(run.input);
+      if (!created && (before.source !== input.source || before.contentHash !== input.contentHash)) {
+        throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${name}" with another input. Use a new key for new content.`, { dataset: name, run: run.id });
+      }
+      return run;
+    });
+  }
+
+  /** For a worker of the queue `ingestion`: does the run whose id the job carries. */
+  get handler(): JobHandler {
+    return ({ id }, { signal }) =>
+      this.#options.keeper.perform(id, signal, async (run, context) => {
+        const { mode, format, force, source, actor } = RunInput.parse(run.input);
+        const dataset = await this.#dataset(run.dataset ?? '');
+        const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
+        const from: Source = source === undefined ? { content: await this.#content(run.id) } : { file: source };
+        await this.#perform(run, dataset, { ...request, source: from }, { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) }, context);
+      });
+  }
+
+  async #perform(run: RunEntity, dataset: Dataset, request: Omit<LoadNow, 'dataset' | 'mode'> & { readonly mode: LoadMode }, actor: Actor, context: RunContext): Promise<void> {
+    const { loader, runs, audit, afterLoad } = this.#options;
+    const began = performance.now();
+    const fact = { actor, action: 'ingest', dataset: dataset.name };
+    try {
+      await loader.load({
+        ...request,
+        dataset,
+        runId: run.id,
+        signal: context.signal,
+        onProgress: (progress) => {
+          const { phase, bytesRead, bytesTotal } = progress;
+          // The counts are of the content, unpacked; while it is received they are not known yet.
+          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) });
+          request.onProgress?.(progress);
+        },
+        inTransaction: async (tx, outcome) => {
+          const { read, loaded, quarantined, deduplicated, bytes } = outcome;
+          await runs.finish(tx, run, { rowsRead: read, rowsLoaded: loaded, rowsQuarantined: quarantined, rowsDeduplicated: deduplicated, bytesRead: bytes, bytesTotal: bytes });
+          await advanceStage(tx, dataset.name, WHOLE_LOAD);
+          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, contentHash: outcome.contentHash };
+          await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });
+          await afterLoad?.(tx, dataset, run, outcome);
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof AttemptLostError) && !context.signal.aborted) {
+        const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
+        await audit.record({ ...fact, decision: 'FAILED', durationMs: performance.now() - began, details: { run: run.id, mode: request.mode, code } });
+      }
+      throw error;
+    }
+  }
+
+  async #dataset(name: string): Promise<Dataset> {
+    const { datasets } = await this.#options.database.transaction(loadCatalog, 'REPEATABLE READ');
+    const dataset = datasets.get(name);
+    if (!dataset) throw new HeadgateError('NOT_FOUND', `There is no dataset "${name.slice(0, 64)}".`, { dataset: name.slice(0, 64) });
+    return dataset;
+  }
+
+  async #content(runId: string): Promise<Uint8Array> {
+    const [row] = await this.#options.database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [runId]);
+    if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: runId });
+    return row.content;
+  }
+}
+
+/** @throws HeadgateError BAD_USER_INPUT when it is not one of the modes; absent is append. */
+function modeOf(text = 'append'): LoadMode {
+  const mode = LOAD_MODES.find((known) => known === text.toLowerCase());
+  if (!mode) throw new HeadgateError('BAD_USER_INPUT', `Expected the mode ${LOAD_MODES.join(', ')}, got "${text.slice(0, 40)}".`, { expected: LOAD_MODES });
+  return mode;
+}
+
+/** What a run tells of its source: a name, never content. */
+function nameOf(source: Source): { readonly source?: string } {
+  if ('path' in source) return { source: source.path };
+  if ('file' in source) return { source: source.file };
+  return source.name === undefined ? {} : { source: source.name };
+}

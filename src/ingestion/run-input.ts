@@ -1,0 +1,33 @@
+import { z } from 'zod';
+import type { Actor } from '../audit/index.js';
+import { LOAD_MODES } from './outcome.js';
+
+/** What the `ingest` mutation takes. */
+export interface IngestInput {
+  readonly dataset: string;
+  /** A file below the configured folder. */
+  readonly source?: string | undefined;
+  /** The rows themselves. */
+  readonly content?: string | undefined;
+  readonly format?: string | undefined;
+  /** `append` (the default), `replace` or `merge`. */
+  readonly mode?: string | undefined;
+  readonly force?: boolean | undefined;
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What a run of the kind INGESTION keeps of its request. */
+export const RunInput = z.object({
+  mode: z.enum(LOAD_MODES),
+  format: z.string().optional(),
+  force: z.boolean().optional(),
+  source: z.string().optional(),
+  contentHash: z.string().optional(),
+  actor: z.object({ roles: z.array(z.string()), purpose: z.string().optional() }),
+});
+export type RunInput = z.infer<typeof RunInput>;
+
+/** The part of an actor that the run does not name elsewhere, so that its entry is complete also when a worker writes it. */
+export function actorOf({ roles, purpose }: Actor): RunInput['actor'] {
+  return { roles: [...roles], ...(purpose !== undefined && { purpose }) };
+}

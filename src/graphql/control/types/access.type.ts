@@ -18,7 +18,7 @@ export class Grant {
 }
 
 @ObjectType()
-export class FieldAccess {
+export class FieldDecision {
   @Field(() => String) field!: string;
   @Field(() => String) graphqlName!: string;
   @Field(() => FieldAccessEnum) access!: 'PLAIN' | 'MASKED' | 'FORBIDDEN';
@@ -33,5 +33,5 @@ export class AccessDecision {
   @Field(() => String, { description: 'all, none, or some: rows in which one of rowFilters holds.' }) rows!: string;
   @Field(() => [String]) rowFilters!: readonly string[];
   @Field(() => [String], { description: 'The grants in force for this principal and purpose.' }) grants!: readonly string[];
-  @Field(() => [FieldAccess]) fields!: readonly FieldAccess[];
+  @Field(() => [FieldDecision]) fields!: readonly FieldDecision[];
 }

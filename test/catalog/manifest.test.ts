@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { datasetKind, parseManifests, purposeKind, resolveSecret, type ManifestKind } from '../../src/catalog/index.js';
 import { isHeadgateError, type HeadgateError } from '../../src/kernel/index.js';
@@ -111,4 +112,11 @@ test('a secret stays a reference until it is used, and then must be set', () => 
   expect(document?.spec).toEqual({ name: 'a', description: 'key ${HEADGATE_SECRET_CRM}' });
   expect(resolveSecret('key ${HEADGATE_SECRET_CRM}', new Map([['HEADGATE_SECRET_CRM', '$&x']]))).toBe('key $&x');
   expect(() => resolveSecret('${HEADGATE_SECRET_CRM}', new Map())).toThrow(/HEADGATE_SECRET_CRM, which a manifest names, is not set/);
+});
+
+test('the examples of the manual are manifests', async () => {
+  const manual = await readFile(new URL('../../docs/manifests.md', import.meta.url), 'utf8');
+  const examples = [...manual.matchAll(/```yaml\n(kind: (?:Dataset|Purpose)\n.*?)```/gs)].map(([, text]) => text ?? '');
+  expect(examples).toHaveLength(2);
+  for (const text of examples) expect(parse(text)).toHaveLength(1);
 });

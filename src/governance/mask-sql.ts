@@ -35,7 +35,7 @@ const TRUNCATABLE = { year: '4713-01-01', month: '4714-12-01' };
 
 /**
  * The masked value of a column, in the type of the field. It is total (no stored value raises an error), depends on the value and
- * the keys only, is made of immutable functions of pg_catalog, and is null where the value is null, except for `redact`.
+ * the keys only, is made of immutable functions of pg_catalog (`convert_to` in `hash` is marked stable), and is null where the value is null, except for `redact`.
  * The mask must fit the field (`maskProblem`).
  */
 export function maskSql(mask: Mask, field: Field, datasetName: string, column: Sql, keys: MaskKeys): Sql {

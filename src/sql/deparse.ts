@@ -61,15 +61,25 @@ const OPERATORS: ReadonlySet<Kind> = new Set<Kind>(['A_Expr', 'BoolExpr', 'NullT
  * @throws HeadgateError BAD_USER_INPUT when it reads another one.
  */
 export function deparse(node: Node, holes: Holes, source: Source): Template {
+  const text = faithful(node, holes);
+  if (text === undefined) source.refuse('a part of it can not be written back faithfully; write it in a simpler way');
+  return holes.cut(text);
+}
+
+/** The text, or undefined when the deparser fails or the parser reads something else from what it wrote. */
+function faithful(node: Node, holes: Holes): string | undefined {
   const isSelect = body(node, 'SelectStmt') !== undefined;
-  const operands = new Map<string, string>();
-  const text = fill(deparseSync(hoist(node, false, operands, holes) as Node, { pretty: false }), operands);
-  const reread = parseSync(isSelect ? text : `SELECT ${text}`).stmts ?? [];
   const expected = isSelect
     ? node
     : make('SelectStmt', { targetList: [make('ResTarget', { val: node })], limitOption: 'LIMIT_OPTION_DEFAULT', op: 'SETOP_NONE' });
-  if (reread.length !== 1 || !sameTree(reread[0]?.stmt, expected)) source.refuse('a part of it can not be written back faithfully; write it in a simpler way');
-  return holes.cut(text);
+  const operands = new Map<string, string>();
+  try {
+    const text = fill(deparseSync(hoist(node, false, operands, holes) as Node, { pretty: false }), operands);
+    const [statement, ...others] = parseSync(isSelect ? text : `SELECT ${text}`).stmts ?? [];
+    return others.length === 0 && sameTree(statement?.stmt, expected) ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The template with SQL in its holes, each expression in parentheses of its own. */

@@ -1,7 +1,6 @@
 export type { RequestContext, World } from './context.js';
 export { mayIngest, mayKeep, OVERSEERS, refusedTo, visibleDataset } from './control/rights.js';
 export { bareControlSchema, buildControlSchema } from './control/schema.js';
-export { buildControlSchema } from './control/schema.js';
 export type { ControlServices } from './control/services.js';
 export type { IngestInput } from './control/types/ingest.type.js';
 export type { Pipeline } from './control/types/pipeline.type.js';
@@ -9,4 +8,3 @@ export { toRun, type Run } from './control/types/run.type.js';
 export { View } from './dataplane/view.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
 export { Views } from './views.js';
-export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';

@@ -6,3 +6,4 @@ export { createLog, silentLog, type Log } from './log.js';
 export { camelCase, pascalCase } from './names.js';
 export { sha256, fingerprint } from './digest.js';
 export { LruMap } from './lru-map.js';
+export { Closing } from './closing.js';

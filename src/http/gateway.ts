@@ -1,0 +1,135 @@
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import type { Config } from '../config/index.js';
+import { HeadgateError, messageOf, newId, type Log } from '../kernel/index.js';
+import type { Database } from '../store/index.js';
+import { auditRoutes, type AuditRoutesOptions } from './audit-routes.js';
+import type { Door } from './authenticate.js';
+import { cors } from './cors.js';
+import { graphiqlFiles } from './graphiql.js';
+import { graphqlRoute, type GraphqlRouteOptions } from './graphql-route.js';
+import { health } from './health.js';
+import { ingestRoute, type IngestRouteOptions } from './ingest-route.js';
+import { manifestRoutes, type ManifestRoutesOptions } from './manifest-routes.js';
+import type { Metrics } from './metrics.js';
+import { presentable, sendProblem } from './problem.js';
+import { startPage } from './start-page.js';
+
+export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf'>, Pick<IngestRouteOptions, 'load'> {
+  readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
+  readonly log: Log;
+  readonly database: Database;
+  readonly metrics: Metrics;
+  readonly manifests: Pick<ManifestRoutesOptions, 'parse' | 'apply' | 'export'>;
+  readonly record: Pick<AuditRoutesOptions, 'export' | 'verify'>;
+}
+
+/** A socket on which nothing moves for so long is closed; loads and verifications may be silent longer. */
+const IDLE_MS = 120_000;
+/** How long requests that run may go on when the process stops. */
+const DRAIN_MS = 10_000;
+
+/** The HTTP server. */
+export class Gateway {
+  readonly url: string;
+  readonly #app: FastifyInstance;
+
+  private constructor(app: FastifyInstance, url: string) {
+    this.#app = app;
+    this.url = url;
+  }
+
+  /** Listens when it resolves. @throws HeadgateError CONFLICT when the port is in use; BAD_USER_INPUT for a bad host, port or certificate. */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const { host, port, tls } = options.config;
+    const app = await build(options);
+    try {
+      await app.listen({ host, port });
+    } catch (cause) {
+      await app.close();
+      throw listenError(cause, host, port);
+    }
+    const { port: bound } = app.server.address() as AddressInfo;
+    const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+    return new Gateway(app, `${tls ? 'https' : 'http'}://${name}:${bound}`);
+  }
+
+  /** Takes no more requests and waits for those that run, 10 s at the most. */
+  async close(): Promise<void> {
+    const late = setTimeout(() => this.#app.server.closeAllConnections(), DRAIN_MS);
+    try {
+      await this.#app.close();
+    } finally {
+      clearTimeout(late);
+    }
+  }
+}
+
+async function build(options: GatewayOptions): Promise<FastifyInstance> {
+  const { config, log, database } = options;
+  const settings: FastifyServerOptions = {
+    loggerInstance: log,
+    // Its line of a request holds the URL, and with it the values of a query.
+    disableRequestLogging: true,
+    genReqId: () => newId(),
+    bodyLimit: config.limits.maxRequestBytes,
+    connectionTimeout: IDLE_MS,
+    routerOptions: { maxParamLength: 200 },
+    ...(config.tls && { https: await certificate(config.tls) }),
+  };
+  const app = Fastify(settings);
+  headers(app, config.tls !== undefined);
+  cors(app, config.corsOrigins);
+  app.addHook('onResponse', async (request, reply) => {
+    request.log.info({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+  });
+  app.setErrorHandler(async (thrown, request, reply) => {
+    const { error, status } = presentable(thrown, request.log as Log);
+    return sendProblem(reply, error, status);
+  });
+  app.setNotFoundHandler(async (request, reply) => sendProblem(reply, new HeadgateError('NOT_FOUND', `There is no route ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`)));
+  options.metrics.route(app);
+  startPage(app);
+  graphiqlFiles(app);
+  health(app, { database, catalogVersion: () => options.world().catalog.version });
+  graphqlRoute(app, { ...options, maxRequestBytes: config.limits.maxRequestBytes });
+  ingestRoute(app, options);
+  manifestRoutes(app, { ...options, ...options.manifests });
+  auditRoutes(app, { ...options, ...options.record });
+  return app;
+}
+
+function headers(app: FastifyInstance, secure: boolean): void {
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+      'cross-origin-opener-policy': 'same-origin',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'cache-control': 'no-store',
+      ...(secure && { 'strict-transport-security': 'max-age=31536000' }),
+    });
+  });
+}
+
+async function certificate({ certFile, keyFile }: NonNullable<Config['tls']>): Promise<{ cert: Buffer; key: Buffer }> {
+  const read = async (file: string, variable: string) =>
+    readFile(file).catch((cause: unknown) => {
+      throw new HeadgateError('BAD_USER_INPUT', `${variable}: ${file} can't be read: ${messageOf(cause)}.`, { file }, { cause });
+    });
+  return { cert: await read(certFile, 'HEADGATE_TLS_CERT'), key: await read(keyFile, 'HEADGATE_TLS_KEY') };
+}
+
+function listenError(cause: unknown, host: string, port: number): unknown {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const details = { host, port };
+  if (code === 'EADDRINUSE') return new HeadgateError('CONFLICT', `Port ${port} is in use on ${host}. Stop the program that has it, or choose another with --port or PORT.`, details, { cause });
+  if (code === 'EACCES') return new HeadgateError('BAD_USER_INPUT', `Port ${port} may not be used by this user. Choose one above 1023 with --port or PORT.`, details, { cause });
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return new HeadgateError('BAD_USER_INPUT', `${host} is not an address of this machine. Choose one with --host or HOST, such as 127.0.0.1 or 0.0.0.0.`, details, { cause });
+  }
+  return cause;
+}

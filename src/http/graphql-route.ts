@@ -1,0 +1,88 @@
+import { HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Readable } from 'node:stream';
+import type { RequestContext, View, Views, World } from '../graphql/index.js';
+import type { Principal } from '../identity/index.js';
+import { ERROR_CODES, sha256, type Log } from '../kernel/index.js';
+import { authenticate, type Door } from './authenticate.js';
+import { sendGraphiql, wantsGraphiql } from './graphiql.js';
+import { presentable } from './problem.js';
+
+/** What one request to the data and control plane is made of. */
+export interface Asked {
+  readonly principal: Principal;
+  readonly world: World;
+  readonly view: View;
+  /** SHA-256 of the operation's text, hex. */
+  readonly operationHash: string;
+}
+
+export interface GraphqlRouteOptions extends Door {
+  readonly world: () => World;
+  readonly views: Views;
+  readonly contextOf: (asked: Asked) => RequestContext;
+  readonly maxRequestBytes: number;
+  readonly log: Log;
+}
+
+/** GraphQL over HTTP: whoever asks gets the server of the schema that they may know. */
+export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions): void {
+  app.register(async (scope) => {
+    scope.setErrorHandler(async (thrown, _request, reply) => {
+      const { error, status } = presentable(thrown, options.log);
+      // Apollo's own words for a request that is no GraphQL request; ours for the rest.
+      const code = status === 400 || status === 415 ? 'BAD_USER_INPUT' : error.code;
+      const body = { errors: [{ message: error.message, extensions: { ...error.details, code } }] };
+      return reply.code(status === ERROR_CODES.INTERNAL_SERVER_ERROR ? 500 : status).type('application/json; charset=utf-8').send(JSON.stringify(body));
+    });
+    scope.route({
+      method: ['GET', 'POST'],
+      url: '/graphql',
+      bodyLimit: options.maxRequestBytes,
+      handler: async (request, reply) => (wantsGraphiql(request) ? sendGraphiql(reply) : await answer(options, request, reply)),
+    });
+  });
+}
+
+async function answer(options: GraphqlRouteOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const { views, contextOf } = options;
+  const principal = await authenticate(options, request, reply);
+  const world = options.world();
+  const view = await views.viewFor(world, principal);
+  const httpGraphQLRequest = graphqlRequestOf(request);
+  const operationHash = hashOf(request);
+  const response = await view.use((server) =>
+    server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => contextOf({ principal, world, view, operationHash }) }),
+  );
+  for (const [name, value] of response.headers) void reply.header(name, value);
+  // Whatever Apollo says of caching: an answer is for one principal, at one moment.
+  void reply.code(response.status ?? 200).header('cache-control', 'no-store');
+  return reply.send(response.body.kind === 'complete' ? response.body.string : Readable.from(response.body.asyncIterator));
+}
+
+function graphqlRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
+  const headers = new HeaderMap();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  }
+  // Apollo refuses a plain GET against forged requests with a browser's cookies. Credentials here are never cookies.
+  headers.set('apollo-require-preflight', 'true');
+  return { method: request.method, headers, search: new URL(request.url, 'http://localhost').search, body: request.body };
+}
+
+/** Of the text that came; a persisted query's own hash, which Apollo holds against the text, stands for it. */
+function hashOf({ body, query }: FastifyRequest): string {
+  const asked = (typeof body === 'object' && body !== null ? body : query) as { query?: unknown; extensions?: unknown };
+  if (typeof asked.query === 'string') return sha256(asked.query);
+  const persisted = persistedHash(asked.extensions);
+  return typeof persisted === 'string' && /^[0-9a-f]{64}$/.test(persisted) ? persisted : sha256('');
+}
+
+function persistedHash(extensions: unknown): unknown {
+  try {
+    const parsed: unknown = typeof extensions === 'string' ? JSON.parse(extensions) : extensions;
+    return (parsed as { persistedQuery?: { sha256Hash?: unknown } } | undefined)?.persistedQuery?.sha256Hash;
+  } catch {
+    return undefined;
+  }
+}

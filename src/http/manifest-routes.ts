@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { ApplyResult, ManifestDocument, ManifestFile } from '../catalog/index.js';
+import { mayKeep, refusedTo } from '../graphql/index.js';
+import { hasRole, type Principal } from '../identity/index.js';
+import { HeadgateError } from '../kernel/index.js';
+import { authenticate, type Door } from './authenticate.js';
+
+export interface ManifestRoutesOptions extends Door {
+  readonly parse: (files: readonly ManifestFile[]) => readonly ManifestDocument[];
+  readonly apply: (documents: readonly ManifestDocument[], principal: Principal, options: { readonly dryRun: boolean; readonly prune: boolean }) => Promise<ApplyResult>;
+  /** All that is in force, as YAML documents in an order that can be applied. */
+  readonly export: () => Promise<readonly { readonly kind: string; readonly name: string; readonly text: string }[]>;
+}
+
+const LARGEST_BODY = 32 * 1024 * 1024;
+
+const Apply = z.strictObject({
+  files: z.array(z.strictObject({ file: z.string().max(4096), text: z.string() })).min(1).max(1000),
+  dryRun: z.boolean().default(false),
+  prune: z.boolean().default(false),
+});
+
+/**
+ * Manifests as the command line sends and fetches them: many files at once, whose names come back in errors.
+ * The mutation `applyManifest` is the same for one text.
+ */
+export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOptions): void {
+  app.post('/manifests', { bodyLimit: LARGEST_BODY }, async (request, reply) => {
+    const principal = await authenticate(options, request, reply);
+    if (!hasRole(principal, 'admin', 'steward', 'engineer')) throw await refusal(options, principal, 'apply', 'admin, steward and engineer');
+    const parsed = Apply.safeParse(request.body);
+    if (!parsed.success) {
+      const [issue] = parsed.error.issues;
+      throw new HeadgateError('BAD_USER_INPUT', `Expected { files: [{ file, text }], dryRun, prune }: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
+    }
+    const { files, dryRun, prune } = parsed.data;
+    const documents = options.parse(files);
+    const foreign = documents.find((document) => !mayKeep(principal, document.kind));
+    if (foreign || (prune && !hasRole(principal, 'admin'))) {
+      throw await refusal(options, principal, 'apply', foreign ? `another role (kind ${foreign.kind}, "${foreign.name}")` : 'admin (prune)');
+    }
+    return options.apply(documents, principal, { dryRun, prune });
+  });
+
+  app.get('/manifests', async (request, reply) => {
+    const principal = await authenticate(options, request, reply);
+    // Secret names are in the manifests: they are for those who know all names.
+    if (!hasRole(principal, 'admin', 'engineer')) throw await refusal(options, principal, 'export', 'admin and engineer');
+    return { manifests: await options.export() };
+  });
+}
+
+async function refusal({ audit }: Door, principal: Principal, action: string, who: string): Promise<HeadgateError> {
+  const error = refusedTo(principal, action, who);
+  await audit.record({ actor: principal, action, decision: 'DENIED', details: { code: error.code } });
+  return error;
+}

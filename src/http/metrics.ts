@@ -1,0 +1,82 @@
+import type { FastifyInstance } from 'fastify';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AuditFact } from '../audit/index.js';
+import type { Database } from '../store/index.js';
+
+/**
+ * The numbers of one process. No label holds the name of a dataset: that one is there may be a secret, and /metrics asks
+ * nobody who they are.
+ */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #requests: Histogram;
+  readonly #acts: Counter;
+
+  constructor(database: Database) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Histogram({
+      name: 'headgate_http_request_duration_seconds',
+      help: 'Duration of HTTP requests, with their number, by route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+      registers,
+    });
+    this.#acts = new Counter({ name: 'headgate_acts_total', help: 'Acts put on the record by this process: reads, loads, applies, refusals.', labelNames: ['action', 'decision'], registers });
+    registers.forEach((register) => registerGauges(register, database));
+  }
+
+  /** Counts acts on their way to the record. */
+  count(...facts: readonly AuditFact[]): void {
+    for (const { action, decision } of facts) this.#acts.inc({ action, decision });
+  }
+
+  route(app: FastifyInstance): void {
+    app.addHook('onResponse', async (request, reply) => {
+      const route = request.routeOptions.url ?? 'none';
+      this.#requests.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000);
+    });
+    app.get('/metrics', async (_request, reply) => reply.type(this.#registry.contentType).send(await this.#registry.metrics()));
+  }
+}
+
+function registerGauges(register: Registry, database: Database): void {
+  const registers = [register];
+  const pool = new Gauge({
+    name: 'headgate_pool_connections',
+    help: 'Connections of the control pool, and requests that wait for one.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { totalCount, idleCount, waitingCount } = database.pool;
+      this.set({ state: 'used' }, totalCount - idleCount);
+      this.set({ state: 'idle' }, idleCount);
+      this.set({ state: 'waiting' }, waitingCount);
+    },
+  });
+  const runs = new Gauge({
+    name: 'headgate_open_runs',
+    help: 'Runs that are queued or running, in all processes.',
+    labelNames: ['kind', 'status'],
+    registers,
+    async collect() {
+      this.reset();
+      const open = await database.query<{ kind: string; status: string; count: number }>(
+        "SELECT kind, status, count(*)::int AS count FROM headgate.run WHERE status IN ('QUEUED', 'RUNNING') GROUP BY kind, status",
+      );
+      for (const { kind, status, count } of open) this.set({ kind, status }, count);
+    },
+  });
+  const unsealed = new Gauge({
+    name: 'headgate_audit_unsealed_seconds',
+    help: 'Age of the oldest audit entry without its place in the chain; 0 when all have theirs.',
+    registers,
+    async collect() {
+      const [row] = await database.query<{ age: number }>(
+        'SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::float8 AS age FROM headgate.audit_entry WHERE seq IS NULL',
+      );
+      this.set(Math.max(row?.age ?? 0, 0));
+    },
+  });
+  void [pool, runs, unsealed];
+}

@@ -22,10 +22,18 @@ export function principal(given: Partial<Principal>): Principal {
   return { subject: 'someone', roles: [], purposes: [], claims: {}, anonymous: false, ...given };
 }
 
+/** A connection of the data plane, as far as the query asked for it. */
+export interface Connection {
+  readonly totalCount: number;
+  readonly nodes: readonly Readonly<Record<string, unknown>>[];
+  readonly edges: readonly { readonly cursor: string; readonly node: Readonly<Record<string, unknown>> }[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly hasPreviousPage: boolean; readonly startCursor: string; readonly endCursor: string };
+}
+
 /** A GraphQL answer, as a client reads it. */
 export interface Answer {
   readonly text: string;
-  readonly data: any;
+  readonly data: Readonly<Record<string, Connection>>;
   readonly errors?: readonly { message: string; path?: readonly (string | number)[]; extensions: Record<string, unknown> }[];
   readonly extensions?: Record<string, unknown>;
 }
@@ -74,6 +82,14 @@ export class House {
       return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, silentLog)) };
     }, 'REPEATABLE READ');
     return this.#world;
+  }
+
+  /** The one connection under `key`. */
+  async connection(who: Principal, key: string, query: string): Promise<Connection> {
+    const { data, errors } = await this.query(who, query);
+    const connection = data[key];
+    if (errors || !connection) throw new Error(`no ${key}: ${JSON.stringify(errors)}`);
+    return connection;
   }
 
   async query(who: Principal, query: string, variables: Record<string, unknown> = {}): Promise<Answer> {

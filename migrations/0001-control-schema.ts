@@ -58,9 +58,12 @@ const CATALOG = [
     updated_by text NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT now()
   )`,
+  // inputs: the datasets that it reads; output: the one that it makes.
   `CREATE TABLE headgate.pipeline (
     name text PRIMARY KEY,
     spec jsonb NOT NULL,
+    inputs text[] NOT NULL DEFAULT '{}',
+    output text NOT NULL,
     updated_by text NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT now()
   )`,

@@ -39,16 +39,17 @@ export class RunKeeper {
     return this.#worker;
   }
 
-  /** For a worker: takes the queued run and does it. Does nothing when there is nothing to take, so a job may come twice. */
-  async perform(id: string, signal: AbortSignal, work: RunWork): Promise<void> {
+  /** For a worker: takes the queued run and does it. False when there is nothing to take, so a job may come twice. */
+  async perform(id: string, signal: AbortSignal, work: RunWork): Promise<boolean> {
     const run = await this.#runs.claim(id, this.#worker);
-    if (!run) return;
+    if (!run) return false;
     try {
       await this.#attend(run, signal, work);
     } catch (error) {
       if (error instanceof AttemptLostError) this.#log.info({ run: id, attempt: run.attempt }, 'a run went on without this worker');
       else if (!signal.aborted || !(await this.#runs.release(run))) await this.#runs.fail(run, error);
     }
+    return true;
   }
 
   /**

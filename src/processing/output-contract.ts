@@ -1,0 +1,78 @@
+import { didYouMean, type Dataset, type DatasetDocument, type Field } from '../catalog/index.js';
+import type { CompiledPipeline, FieldSource, PipelineFail } from './compile.js';
+import { fieldType } from './column-types.js';
+import { publishOf } from './pipeline-spec.js';
+
+/**
+ * The contract of what a pipeline makes: columns as PostgreSQL typed them; per column the tags of all fields that it is made of,
+ * and those that the pipeline adds; secret where a source is secret. A pipeline can't take a tag away.
+ */
+export function outputContract(compiled: CompiledPipeline, datasets: ReadonlyMap<string, Dataset>, fail: PipelineFail): DatasetDocument {
+  const publish = publishOf(compiled.spec);
+  const failHere: PipelineFail = (path, message) => fail(['steps', compiled.spec.steps.length - 1, 'publish', ...path], message);
+  const { result } = compiled;
+  const names = [...result.columns.keys()];
+  for (const [path, name] of namedFields(publish)) {
+    if (!result.columns.has(name))
+      failHere(path, `the step ${result.name} has no column "${name}".${didYouMean(name, names)} Its columns: ${names.join(', ')}.`);
+  }
+  const sourceDatasets = [...compiled.reads.keys()].flatMap((name) => datasets.get(name) ?? []);
+  const secret = publish.visibility === 'secret' || sourceDatasets.some(({ visibility }) => visibility === 'secret');
+  const subject = publish.subject ?? subjectOf(compiled, datasets);
+  const { to, key, typeName, description, owner } = publish;
+  return {
+    name: to,
+    ...(typeName !== undefined && { typeName }),
+    ...(description !== undefined && { description }),
+    ...(owner !== undefined && { owner }),
+    ...(secret && { visibility: 'secret' as const }),
+    ...(key !== undefined && { key: [...key] }),
+    ...(subject !== undefined && { subject }),
+    fields: names.map((name) => {
+      const type = fieldType(result.columns.get(name) ?? 'unknown');
+      if (!type)
+        return failHere(
+          [],
+          `the column ${name} has the PostgreSQL type ${result.columns.get(name)}, which no field can have. Cast it in a step, as in CAST(${name} AS text)`,
+        );
+      const sources = fieldsOf(result.lineage.get(name) ?? [], datasets);
+      const own = publish.fields?.[name];
+      const tags = [...new Set([...sources.flatMap(({ tags: inherited }) => inherited), ...(own?.tags ?? [])])].toSorted();
+      const hidden = own?.visibility === 'secret' || sources.some(({ visibility }) => visibility === 'secret');
+      return {
+        name,
+        type,
+        ...(own?.description !== undefined && { description: own.description }),
+        ...(tags.length > 0 && { tags }),
+        ...(hidden && { visibility: 'secret' as const }),
+      };
+    }),
+  };
+}
+
+function namedFields(publish: ReturnType<typeof publishOf>): (readonly [readonly (string | number)[], string])[] {
+  return [
+    ...(publish.key ?? []).map((name, i) => [['key', i], name] as const),
+    ...Object.keys(publish.fields ?? {}).map((name) => [['fields', name], name] as const),
+    ...(publish.subject === undefined ? [] : [[['subject'], publish.subject] as const]),
+  ];
+}
+
+function fieldsOf(sources: readonly FieldSource[], datasets: ReadonlyMap<string, Dataset>): Field[] {
+  return sources.flatMap(({ dataset, field }) => datasets.get(dataset)?.fields.find(({ name }) => name === field) ?? []);
+}
+
+/**
+ * The column that still says which person a row is about: one that is made of a subject and of nothing else, with its
+ * type. (A maximum of subjects would pass too; rows that are about somebody rather count as such than not.)
+ */
+function subjectOf({ result }: CompiledPipeline, datasets: ReadonlyMap<string, Dataset>): string | undefined {
+  for (const [name, type] of result.columns) {
+    const [source, ...more] = result.lineage.get(name) ?? [];
+    const dataset = source && datasets.get(source.dataset);
+    if (!dataset || more.length > 0 || dataset.subject !== source.field) continue;
+    const field = dataset.fields.find((candidate) => candidate.name === source.field);
+    if (field && fieldType(type) === field.type && !field.list) return name;
+  }
+  return undefined;
+}

@@ -71,8 +71,9 @@ export class Sealer {
   async sealNow(): Promise<void> {
     const now = new Date();
     try {
-      if (await this.#exclusive(() => this.#sealTurn())) return;
       for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(50)) {
+        // Each time, because the holder may be going: another process that stops, or a session of ours that was cut.
+        if (await this.#exclusive(() => this.#sealTurn())) return;
         const { database } = this.#options;
         const left = await database.query('SELECT FROM headgate.audit_entry WHERE seq IS NULL AND at <= $1 LIMIT 1', [now]);
         if (left.length === 0) return;

@@ -49,7 +49,7 @@ export class ApplyRun {
     await this.#checkNeeds();
     for (const removal of this.#removals.toReversed()) await this.#remove(removal);
     // At the end: a document of one kind may lead to what a later one makes, or leave together with it.
-    if (this.#changed().length > 0) for (const kind of this.#options.kinds) await this.#settle(kind);
+    for (const kind of this.#options.kinds) await this.#agree(kind, 'conclude');
 
     const changed = this.#changed();
     const version = changed.length > 0 ? await raiseCatalogVersion(this.#tx) : before;
@@ -79,6 +79,7 @@ export class ApplyRun {
       if (this.#options.prune) this.#removals.push({ kind, name, document: undefined });
       else this.#stillInForce.push({ kind: kind.kind, name });
     }
+    await this.#agree(kind, 'settle');
   }
 
   async #save(kind: ManifestKind, document: ManifestDocument, spec: object, before: object | undefined): Promise<void> {
@@ -92,12 +93,14 @@ export class ApplyRun {
     this.#changes.push({ kind: kind.kind, name, change: before ? 'update' : 'create', details });
   }
 
-  async #settle(kind: ManifestKind): Promise<void> {
-    if (!kind.settle) return;
+  async #agree(kind: ManifestKind, hook: 'settle' | 'conclude'): Promise<void> {
+    if (!kind[hook] || (this.#changed().length === 0 && this.#removals.length === 0)) return;
     const places = new Map(this.#documents.filter((document) => document.kind === kind.kind).map((document) => [document.name, document.fail]));
     const failOf = (name: string): Fail => places.get(name) ?? absentDocument(kind.kind, name).fail;
     const saved = this.#changed(kind.kind).map(({ name }) => name);
-    await kind.settle(await kind.load(this.#tx), this.#context, failOf, new Set(saved));
+    const inForce = new Map(await kind.load(this.#tx));
+    for (const removal of this.#removals) if (removal.kind === kind) inForce.delete(removal.name);
+    await kind[hook]?.(inForce, this.#context, failOf, new Set(saved));
   }
 
   /** What stays must not need what goes. */

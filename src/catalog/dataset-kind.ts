@@ -22,7 +22,7 @@ export const datasetKind: ManifestKind<DatasetSpec> = {
   async save(_name, spec, _before, { tx, appliedBy }, fail) {
     await storeDataset(tx, spec, { appliedBy, fail });
   },
-  async settle(_inForce, context, failOf, saved) {
+  async conclude(_inForce, context, failOf, saved) {
     const catalog = await context.catalog();
     checkCatalog(catalog, (other) => (saved.has(other) ? failOf(other) : conflicting(failOf(other))), saved);
     await withLockTimeout(context.tx, 'A dataset', () => settleIndexes(context.tx, catalog));

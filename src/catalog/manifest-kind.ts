@@ -45,11 +45,13 @@ export interface ManifestKind<Spec extends object = object> {
   /** The documents that this one needs: they can't be removed while it stays. */
   needs?(spec: Spec): readonly Need[];
   /**
-   * Checks all that is in force at the end, once the documents of all kinds were saved and removed, when that changed
-   * anything: what one document alone can't know. `failOf` gives a document's own place where it has one; `saved` are
-   * the names that this apply wrote, to tell who came second when two clash.
+   * Brings what is in force, without what this apply removes, into agreement once this kind's documents were saved and
+   * before the next kind's are; called when this kind or one before it changed something. `failOf` gives a document's
+   * own place where it has one, `saved` are the names that this apply wrote.
    */
   settle?(inForce: ReadonlyMap<string, Spec>, context: ApplyContext, failOf: (name: string) => Fail, saved: ReadonlySet<string>): Promise<void>;
+  /** As `settle`, at the end, when all kinds were saved and removed: for what leads to something that a later kind makes. */
+  conclude?(inForce: ReadonlyMap<string, Spec>, context: ApplyContext, failOf: (name: string) => Fail, saved: ReadonlySet<string>): Promise<void>;
   /** Names in use that no document made, each with who made it: a document can neither change nor remove them. */
   madeElsewhere?(tx: Transaction): Promise<ReadonlyMap<string, string>>;
   /** The document, where the normalised form is not one itself. */

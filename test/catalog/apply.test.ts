@@ -279,8 +279,10 @@ const pipelineKind: ManifestKind<{ name: string }> = {
         { name },
       ]),
     ),
-  save: async (name, _spec, _before, { tx, appliedBy }) => {
-    await saveDataset(tx, { name: `made_by_${name}`, fields: [{ name: 'n', type: 'bigint' }], key: ['n'] }, { producedBy: name, appliedBy });
+  save: async () => undefined,
+  settle: async (_inForce, { tx, appliedBy }, _failOf, saved) => {
+    for (const name of saved)
+      await saveDataset(tx, { name: `made_by_${name}`, fields: [{ name: 'n', type: 'bigint' }], key: ['n'] }, { producedBy: name, appliedBy });
   },
   remove: (name, { tx }) => removeDataset(tx, `made_by_${name}`),
 };
@@ -298,6 +300,19 @@ test('a document may lead to what a pipeline of the same apply makes, and then h
   });
   const gone = await world.apply('kind: Dataset\nname: leading\nstate: absent\n---\nkind: Pipeline\nname: x\nstate: absent\n', { kinds });
   expect(gone.changes.map(({ name, change }) => `${name} ${change}`)).toEqual(['x remove', 'leading remove']);
+});
+
+test('a kind sees what the kinds before it made, in the same apply', async () => {
+  const seen: (readonly string[])[] = [];
+  const last: ManifestKind<{ name: string }> = {
+    kind: 'Last',
+    schema: pipelineKind.schema,
+    load: async () => new Map(),
+    save: async (_name, _spec, _before, { catalog }) => void seen.push([...(await catalog()).datasets.keys()]),
+    remove: async () => undefined,
+  };
+  await world.apply('kind: Last\nname: l\n---\nkind: Pipeline\nname: y\n', { kinds: [...KINDS, pipelineKind, last], dryRun: true });
+  expect(seen).toEqual([expect.arrayContaining(['made_by_y'])]);
 });
 
 test('prune removes what needs each other, tables included', async () => {

@@ -23,12 +23,19 @@ export interface Removed {
 
 /**
  * Takes out of `landed` what must not be stored beside another row: the same key twice in the file, a key that is in
- * the dataset already, and values of `unique` rules. `existing` is false when the dataset's rows do not matter.
+ * the dataset already, and values of `unique` rules. `existing` is false when the dataset's rows do not matter,
+ * `keysDiffer` true when no two rows of the file have one key.
  */
-export async function removeDuplicates(tx: Transaction, dataset: Dataset, rules: ContractRules, mode: LoadMode, existing: boolean): Promise<Removed> {
+export async function removeDuplicates(
+  tx: Transaction,
+  dataset: Dataset,
+  rules: ContractRules,
+  mode: LoadMode,
+  { existing, keysDiffer }: { readonly existing: boolean; readonly keysDiffer: boolean },
+): Promise<Removed> {
   const removed: Removed = { deduplicated: 0, refused: 0 };
   if (dataset.key.length > 0) {
-    await withinFile(tx, dataset, rules, mode, removed);
+    if (!keysDiffer) await withinFile(tx, dataset, rules, mode, removed);
     if (existing) await againstDataset(tx, dataset, rules, mode, removed);
   }
   for (const unique of rules.unique) {

@@ -109,14 +109,16 @@ export class Ingestion {
 
   /** For a worker of the queue `ingestion`: does the run whose id the job carries. */
   get handler(): JobHandler {
-    return ({ id }, { signal }) =>
-      this.#options.keeper.perform(id, signal, async (run, context) => {
+    return async ({ id }, { signal }) => {
+      await this.#options.keeper.perform(id, signal, async (run, context) => {
         const { mode, format, force, source, actor } = RunInput.parse(run.input);
         const dataset = await this.#dataset(run.dataset ?? '');
         const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
         const from: Source = source === undefined ? { content: await this.#content(run.id) } : { file: source };
-        await this.#perform(run, dataset, { ...request, source: from }, { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) }, context);
+        const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
+        await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
+    };
   }
 
   async #perform(run: RunEntity, dataset: Dataset, request: Omit<LoadNow, 'dataset' | 'mode'> & { readonly mode: LoadMode }, actor: Actor, context: RunContext): Promise<void> {

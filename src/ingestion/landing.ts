@@ -1,4 +1,5 @@
 import type { Dataset } from '../catalog/index.js';
+import type { Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import type { ContractRules } from './contract-rules.js';
 import type { Format } from './format.js';
@@ -11,6 +12,8 @@ export interface LandingJob {
   readonly spooled: Spooled;
   readonly format: Format;
   readonly rules: ContractRules;
+  /** The table under `landed`, for COPY. */
+  readonly table: Sql;
   readonly maxValueBytes: number;
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the spooled file that were read so far. */

@@ -10,11 +10,13 @@ import type { SpooledLoad } from './load-request.js';
 import type { LoadCounts, LoadOutcome } from './outcome.js';
 import { quarantine, refusedExamples } from './quarantine.js';
 import { rejected } from './rejection.js';
+import { createShadowWorkTables, takeShadow, tryKey } from './shadow-landing.js';
+import { shadowOf } from './shadow-table.js';
 import { storeRows } from './store-rows.js';
 import { landText } from './text-landing.js';
 import { canLandTyped, landTyped } from './typed-landing.js';
 import { refuseBadRows } from './validation.js';
-import { createWorkTables } from './work-tables.js';
+import { createWorkTables, LANDED } from './work-tables.js';
 
 /** The dataset's row in the catalog, held until the end, so that one load at a time changes a dataset. */
 interface Head {
@@ -74,47 +76,64 @@ function repeated({ contractVersion: _, changed: __, idempotencyKey: ___, ...ent
 
 type Loaded = LoadCounts & { readonly rowCount: number; readonly changed: boolean };
 
+/** From this size on it pays to build the dataset's table anew. */
+const SHADOW_FROM_BYTES = 4_000_000;
+
 /** Tries the quick way to land; when it meets too many bad rows, all it did is undone and the general way does it. */
 async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxValueBytes: number): Promise<Loaded> {
-  const { dataset, spooled, format, signal, onProgress } = request;
+  const { dataset, spooled, format, mode, signal, onProgress } = request;
   const rules = new ContractRules(dataset);
   const onBytes = (bytesRead: number) => onProgress?.({ phase: 'load', bytesRead, bytesTotal: spooled.size });
-  const job: LandingJob = { tx, dataset, spooled, format, rules, maxValueBytes, signal, onBytes };
+  const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes, signal, onBytes };
   // Hash tables over a million keys should not go to the disk.
   await tx.query("SET LOCAL work_mem = '128MB'");
+  const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`);
+  const settling = { request, head, empty };
   if (canLandTyped(job)) {
     await tx.query('SAVEPOINT landing');
+    const inShadow = spooled.size >= SHADOW_FROM_BYTES && (mode === 'replace' || empty);
     try {
-      return await settle(job, request, head, landTyped);
+      return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: landTyped });
     } catch (error) {
       if (!(error instanceof TooManyBadRows)) throw error;
       await tx.query('ROLLBACK TO SAVEPOINT landing');
     }
   }
-  return settle(job, request, head, landText);
+  return settle(job, { ...settling, inShadow: false, land: landText });
 }
 
-async function settle(job: LandingJob, request: SpooledLoad, head: Head, land: (job: LandingJob) => Promise<Landed>): Promise<Loaded> {
+interface Settling {
+  readonly request: SpooledLoad;
+  readonly head: Head;
+  /** The dataset has no rows. */
+  readonly empty: boolean;
+  /** Rows land in the table that will be the dataset's. */
+  readonly inShadow: boolean;
+  readonly land: (job: LandingJob) => Promise<Landed>;
+}
+
+async function settle(job: LandingJob, { request, head, empty, inShadow, land }: Settling): Promise<Loaded> {
   const { tx, dataset, rules, spooled } = job;
   const { mode, runId } = request;
-  await createWorkTables(tx, dataset);
+  const number = head.dataVersion + 1;
+  await (inShadow ? createShadowWorkTables(tx, dataset, number) : createWorkTables(tx, dataset));
   const { read, keepRaw } = await land(job);
   request.onProgress?.({ phase: 'check', bytesRead: spooled.size, bytesTotal: spooled.size });
 
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
     throw ruleFailure(error, dataset);
   });
-  const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`);
-  const duplicates = await removeDuplicates(tx, dataset, rules, mode, mode !== 'replace' && !empty);
+  const keysDiffer = inShadow && dataset.key.length > 0 && (await tryKey(tx, dataset));
+  const duplicates = await removeDuplicates(tx, dataset, rules, mode, { existing: mode !== 'replace' && !empty, keysDiffer });
   refused += duplicates.refused;
   if (refused > 0) await keepRaw();
   await checkQuarantine(job, read, refused);
   const left = read - refused - duplicates.deduplicated;
-  const stored = await storeRows(tx, dataset, mode, head.dataVersion + 1, empty, left);
+  const { inserted, updated } = inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left);
   const quarantined = refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
 
-  const loaded = stored.inserted + stored.updated;
-  const rowCount = mode === 'replace' || empty ? stored.inserted : head.rowCount + stored.inserted;
+  const loaded = inserted + updated;
+  const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted;
   return { read, loaded, quarantined, deduplicated: duplicates.deduplicated, rowCount, changed: loaded > 0 || mode === 'replace' };
 }
 

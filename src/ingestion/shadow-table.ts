@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
-import { identifier, raw, sql, type Sql } from '../sql/index.js';
+import { identifier, literal, raw, sql, type Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { tableOf } from './duplicates.js';
 import { rows, run } from './work-tables.js';
@@ -11,33 +11,60 @@ import { rows, run } from './work-tables.js';
 const LOCK_TIMEOUT_MS = 200;
 const TRIES = 100;
 
+/** The table that is built beside the dataset's. */
+export function shadowOf(dataset: Dataset): Sql {
+  return identifier('work', dataset.name);
+}
+
 /**
  * Builds a table like the dataset's beside it, has it filled, adds the indexes, and puts it in its place. Readers see
- * the old rows until the commit. The lock that the exchange needs is asked for in short tries, since those who read
- * later would wait behind us.
+ * the old rows until the commit.
  * @throws HeadgateError UNAVAILABLE when the lock can't be had.
  */
 export async function replaceTable<T>(tx: Transaction, dataset: Dataset, fill: (shadow: Sql) => Promise<T>): Promise<T> {
-  const table = tableOf(dataset);
-  const shadow = identifier('work', dataset.name);
-  await run(tx, sql`DROP TABLE IF EXISTS ${shadow}`);
-  await run(tx, sql`CREATE TABLE ${shadow} (LIKE ${table} INCLUDING ALL EXCLUDING INDEXES)`);
-  const result = await fill(shadow);
-  for (const statement of await copiesOf(tx, dataset, shadow)) await run(tx, statement);
-  await run(tx, sql`ANALYZE ${shadow}`);
-  await lock(tx, dataset);
-  await run(tx, sql`DROP TABLE ${table}`);
-  await run(tx, sql`ALTER TABLE ${shadow} SET SCHEMA data`);
+  await createShadow(tx, dataset);
+  const result = await fill(shadowOf(dataset));
+  await addKey(tx, dataset);
+  await exchange(tx, dataset);
   return result;
 }
 
-/** The statements that give `shadow` the dataset's indexes, with their names, its owner and rights. */
-async function copiesOf(tx: Transaction, dataset: Dataset, shadow: Sql): Promise<readonly Sql[]> {
-  const found = await rows<{ statement: string }>(
+/** A table with the dataset's columns and defaults, without its indexes. */
+export async function createShadow(tx: Transaction, dataset: Dataset): Promise<void> {
+  await run(tx, sql`DROP TABLE IF EXISTS ${shadowOf(dataset)}`);
+  await run(tx, sql`CREATE TABLE ${shadowOf(dataset)} (LIKE ${tableOf(dataset)} INCLUDING ALL EXCLUDING INDEXES)`);
+}
+
+/** Gives the shadow the key and other constraints of the dataset's table. */
+export async function addKey(tx: Transaction, dataset: Dataset): Promise<void> {
+  for (const statement of await keysOf(tx, dataset)) await run(tx, statement);
+}
+
+/**
+ * Gives the shadow, which has its key, the other indexes and the rights, and puts it in the table's place. The lock for
+ * that is asked for in short tries, since those who read later would wait behind us.
+ */
+export async function exchange(tx: Transaction, dataset: Dataset): Promise<void> {
+  const shadow = shadowOf(dataset);
+  for (const statement of await copiesOf(tx, dataset)) await run(tx, statement);
+  await run(tx, sql`ANALYZE ${shadow}`);
+  await lock(tx, dataset);
+  await run(tx, sql`DROP TABLE ${tableOf(dataset)}`);
+  await run(tx, sql`ALTER TABLE ${shadow} SET SCHEMA data`);
+}
+
+async function keysOf(tx: Transaction, dataset: Dataset): Promise<readonly Sql[]> {
+  const found = await rows<{ name: string; definition: string }>(
     tx,
-    sql`WITH of AS (SELECT c.oid, c.relacl, c.relowner FROM pg_class c WHERE c.oid = (SELECT format('data.%I', ${nameOf(dataset)})::regclass))
-      SELECT format(' ADD CONSTRAINT %I %s', conname, pg_get_constraintdef(k.oid)) AS statement FROM pg_constraint k, of WHERE conrelid = of.oid AND contype IN ('p', 'u', 'x')`,
+    sql`SELECT conname AS name, pg_get_constraintdef(oid) AS definition FROM pg_constraint
+      WHERE conrelid = format('data.%I', ${nameOf(dataset)})::regclass AND contype IN ('p', 'u', 'x')`,
   );
+  return found.map(({ name, definition }) => sql`ALTER TABLE ${shadowOf(dataset)} ADD CONSTRAINT ${identifier(name)} ${raw(definition)}`);
+}
+
+/** The statements that give the shadow the dataset's indexes, with their names, and rights. */
+async function copiesOf(tx: Transaction, dataset: Dataset): Promise<readonly Sql[]> {
+  const shadow = shadowOf(dataset);
   const indexes = await rows<{ unique: boolean; name: string; rest: string }>(
     tx,
     sql`SELECT i.indisunique AS unique, c.relname AS name, substring(pg_get_indexdef(c.oid) FROM ' USING .*$') AS rest
@@ -51,7 +78,6 @@ async function copiesOf(tx: Transaction, dataset: Dataset, shadow: Sql): Promise
       WHERE c.oid = format('data.%I', ${nameOf(dataset)})::regclass AND a.grantee <> c.relowner`,
   );
   return [
-    ...found.map(({ statement }) => sql`ALTER TABLE ${shadow}${raw(statement)}`),
     // pg_get_indexdef quotes what it says; only the table's place is exchanged.
     ...indexes.map(({ unique, name, rest }) => sql`CREATE ${raw(unique ? 'UNIQUE ' : '')}INDEX ${identifier(name)} ON ${shadow}${raw(rest)}`),
     ...rights.map(({ grantee, privilege }) => sql`GRANT ${raw(privilege)} ON ${shadow} TO ${grantee === null ? raw('PUBLIC') : identifier(grantee)}`),
@@ -81,5 +107,5 @@ async function lock(tx: Transaction, dataset: Dataset): Promise<void> {
 }
 
 function nameOf(dataset: Dataset): Sql {
-  return sql`${raw(`'${dataset.name.replaceAll("'", "''")}'`)}::text`;
+  return sql`${literal(dataset.name)}::text`;
 }

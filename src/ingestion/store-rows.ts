@@ -13,8 +13,6 @@ const SHADOW_FROM = 20_000;
 export interface Stored {
   readonly inserted: number;
   readonly updated: number;
-  /** Rows that were in the dataset before and are no longer. */
-  readonly deleted: number;
 }
 
 /**
@@ -26,12 +24,12 @@ export async function storeRows(tx: Transaction, dataset: Dataset, mode: LoadMod
   if (mode === 'replace' || empty) {
     if (expected >= SHADOW_FROM) {
       const inserted = await replaceTable(tx, dataset, (shadow) => insert(tx, dataset, shadow, load, sql``));
-      return { inserted, updated: 0, deleted: 0 };
+      return { inserted, updated: 0 };
     }
-    const deleted = empty ? 0 : await run(tx, sql`DELETE FROM ${table}`);
-    return { inserted: await insert(tx, dataset, table, load, sql``), updated: 0, deleted };
+    if (!empty) await run(tx, sql`DELETE FROM ${table}`);
+    return { inserted: await insert(tx, dataset, table, load, sql``), updated: 0 };
   }
-  if (mode === 'append') return { inserted: await insert(tx, dataset, table, load, sql``), updated: 0, deleted: 0 };
+  if (mode === 'append') return { inserted: await insert(tx, dataset, table, load, sql``), updated: 0 };
   const there = equal(dataset.key, raw('l'), raw('t'));
   const columns = dataset.fields.map(({ name }) => sql`${identifier(name)} = l.${identifier(name)}`);
   // First the new ones: afterwards every key is there.
@@ -40,7 +38,7 @@ export async function storeRows(tx: Transaction, dataset: Dataset, mode: LoadMod
     tx,
     sql`UPDATE ${table} t SET ${join(columns)}, ${identifier(LOAD_ID)} = ${loadNumber(load)} FROM ${LANDED} l WHERE ${there} AND t.${identifier(LOAD_ID)} IS DISTINCT FROM ${loadNumber(load)}`,
   );
-  return { inserted, updated, deleted: 0 };
+  return { inserted, updated };
 }
 
 async function insert(tx: Transaction, dataset: Dataset, table: Sql, load: number, where: Sql): Promise<number> {

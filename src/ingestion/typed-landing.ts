@@ -78,21 +78,25 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   tx.client.on('notice', onNotice);
   let copied: number;
   try {
-    copied = await copyIn(tx, copyStatement(fields, delimiter), stream, signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);
+    copied = await copyIn(tx, copyStatement(job.table, fields, delimiter), stream, signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);
   } finally {
     tx.client.off('notice', onNotice);
   }
   if (refusedLines.size > MOST_BAD_ROWS || copied + refusedLines.size !== sent) throw new TooManyBadRows();
   const heldLines = new Set(held.map(({ line }) => line));
   // PostgreSQL 18 numbers the rows that it skips, 17 does not.
-  const [{ highest } = { highest: 0 }] = await rows<{ highest: number }>(tx, sql`SELECT coalesce(max(_pos), 0)::float8 AS highest FROM ${LANDED}`);
-  const numbersSkipped = highest / POSITION_STEP > copied;
+  const numbersSkipped = refusedLines.size > 0 && (await highestPosition()) / POSITION_STEP > copied;
   return finish();
 
   async function finish(): Promise<Landed> {
     const suspects = refusedLines.size > 0 ? await collect() : held;
     if (suspects.length > 0) await landCsvRows(job, fields, delimiter, place(suspects));
     return { read: sent + held.length, keepRaw };
+  }
+
+  async function highestPosition(): Promise<number> {
+    const [found] = await rows<{ highest: number }>(tx, sql`SELECT coalesce(max(_pos), 0)::float8 AS highest FROM ${LANDED}`);
+    return found?.highest ?? 0;
   }
 
   /** Reads the file again for the rows that PostgreSQL named. */
@@ -149,10 +153,10 @@ function place(suspects: readonly Suspect[]): TextRow[] {
   });
 }
 
-function copyStatement(fields: readonly { readonly name: string; readonly type: string }[], delimiter: number): Sql {
+function copyStatement(table: Sql, fields: readonly { readonly name: string; readonly type: string }[], delimiter: number): Sql {
   const notText = fields.filter(({ type }) => type !== 'text').map(({ name }) => identifier(name));
   // Two quotes with nothing between them are an empty text, and no value for every other type.
   const forceNull = notText.length > 0 ? sql`, FORCE_NULL (${join(notText)})` : sql``;
   const separator = literal(String.fromCharCode(delimiter));
-  return sql`COPY ${LANDED} (${join(fields.map(({ name }) => identifier(name)))}) FROM STDIN (FORMAT csv, DELIMITER ${separator}${forceNull}, ON_ERROR ignore, LOG_VERBOSITY verbose)`;
+  return sql`COPY ${table} (${join(fields.map(({ name }) => identifier(name)))}) FROM STDIN (FORMAT csv, DELIMITER ${separator}${forceNull}, ON_ERROR ignore, LOG_VERBOSITY verbose)`;
 }

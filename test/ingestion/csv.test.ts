@@ -89,3 +89,48 @@ test.each([
   expect({ code: error.code, details: error.details }).toMatchObject({ code: 'DATA_REJECTED', details });
   expect(await it.rows(target)).toEqual([{ id: '0', name: 'there' }]);
 });
+
+test('a large file replaces the table, and the new one has all that the old one had', async () => {
+  const target = dataset('large', FIELDS, { key: ['id'], indexes: [['name', 'born']] });
+  await install(it.database, target);
+  const pad = 'x'.repeat(200);
+  const row = (i: number, more = '') => `${i},${pad}${more},1.5,2024-01-01,2024-01-01T00:00:00Z,true`;
+  const lines = Array.from({ length: 30_000 }, (_, i) => row(i));
+  lines[10] = row(9);
+  lines[20] = row(19, 'other');
+  lines[30] = '30,,1,2024-02-31,,';
+  lines[40] = ',,1,,,';
+  lines[50] = '50,,NaN,,,';
+  const shape = `SELECT indexdef FROM pg_indexes WHERE schemaname = 'data' AND tablename = 'large' ORDER BY 1`;
+  const columns = "SELECT attname, attnotnull, atttypid::regtype::text AS type, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef d WHERE d.adrelid = attrelid AND adnum = attnum) AS value FROM pg_attribute WHERE attrelid = 'data.large'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+  const rights = "SELECT grantee, privilege_type FROM information_schema.role_table_grants WHERE table_name = 'large' ORDER BY 1, 2";
+  const before = [await it.database.query(shape), await it.database.query(columns), await it.database.query(rights)];
+  for (const [mode, version] of [['append', 1], ['replace', 2]] as const) {
+    const csv = ['id,name,price,born,seen,ok', ...lines].join('\n');
+    expect(await it.load(target, csv, { mode, force: true })).toMatchObject({ read: 30_000, loaded: 29_995, quarantined: 4, deduplicated: 1, rowCount: 29_995, dataVersion: version });
+    expect([await it.database.query(shape), await it.database.query(columns), await it.database.query(rights)]).toEqual(before);
+    expect(await it.database.query('SELECT DISTINCT _load::int FROM data.large')).toEqual([{ _load: version }]);
+  }
+  const found = await it.quarantined(target);
+  expect(found.slice(4).map(({ line, reasons }) => [line, reasons[0]?.rule])).toEqual([[22, 'key'], [32, 'type'], [42, 'required'], [52, 'finite']]);
+  expect(await it.database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'work'")).toEqual([]);
+});
+
+test('a load waits for no reader, and no reader for a load', async () => {
+  const target = dataset('busy', [{ name: 'id', type: 'bigint' }, { name: 'pad', type: 'text' }]);
+  await install(it.database, target);
+  const csv = `id,pad\n${Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(200)}`).join('\n')}\n`;
+  const reading = await it.database.pool.connect();
+  await reading.query('BEGIN');
+  await reading.query('SELECT count(*) FROM data.busy');
+  const loading = it.load(target, csv, { mode: 'replace' });
+  // Others still read while the exchange waits for the one that holds the table.
+  for (;;) {
+    const [waits] = await it.database.query("SELECT 1 FROM pg_locks WHERE relation = 'data.busy'::regclass AND mode = 'AccessExclusiveLock'");
+    if (waits) break;
+  }
+  expect(await it.database.query('SELECT count(*)::int AS n FROM data.busy')).toEqual([{ n: 0 }]);
+  await reading.query('COMMIT');
+  reading.release();
+  expect(await loading).toMatchObject({ loaded: 30_000 });
+});

@@ -3,7 +3,7 @@ import { messageOf, type Log } from '../kernel/index.js';
 import type { Database } from '../store/index.js';
 
 /** Any number that is ours: all processes of an installation meet on it in their database. */
-const SEAL_LOCK = 4_830_911_002;
+const SEAL_LOCK = 4_830_911_003;
 
 /**
  * The right to seal: an advisory lock of one session, so that it ends with the session, however the process ends.

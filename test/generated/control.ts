@@ -1,0 +1,730 @@
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = Maybe<T>;
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /** A whole number of 64 bits; a string in JSON, so that no digit is lost. */
+  BigInt: { input: string; output: string; }
+  /** A moment as in RFC 3339, with its offset from UTC: 2026-11-22T21:00:00Z. */
+  DateTime: { input: string; output: string; }
+  /** Any JSON value. */
+  JSON: { input: unknown; output: unknown; }
+};
+
+/** What a principal sees of a dataset, and why. */
+export type AccessDecision = {
+  readonly dataset: Scalars['String']['output'];
+  readonly fields: ReadonlyArray<FieldDecision>;
+  /** The grants in force for this principal and purpose. */
+  readonly grants: ReadonlyArray<Scalars['String']['output']>;
+  readonly rowFilters: ReadonlyArray<Scalars['String']['output']>;
+  /** all, none, or some: rows in which one of rowFilters holds. */
+  readonly rows: Scalars['String']['output'];
+};
+
+/** An API key; the secret itself is told once, when it is made. */
+export type ApiKey = {
+  readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly id: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+  readonly purposes: ReadonlyArray<Scalars['String']['output']>;
+  readonly revokedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  readonly subject: Scalars['String']['output'];
+};
+
+export type ApiKeyInput = {
+  readonly claims?: InputMaybe<Scalars['JSON']['input']>;
+  readonly expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+  readonly name: Scalars['String']['input'];
+  readonly purposes?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+  readonly roles: ReadonlyArray<Scalars['String']['input']>;
+  readonly subject: Scalars['String']['input'];
+};
+
+/** How an act ended: done, refused by governance, or failed. */
+export type AuditDecision =
+  | 'ALLOWED'
+  | 'DENIED'
+  | 'FAILED';
+
+/** One act on the record. It holds names, counts and hashes, never a value of data. */
+export type AuditEntry = {
+  readonly action: Scalars['String']['output'];
+  readonly at: Scalars['DateTime']['output'];
+  readonly dataset?: Maybe<Scalars['String']['output']>;
+  readonly decision: AuditDecision;
+  readonly details: Scalars['JSON']['output'];
+  readonly durationMs?: Maybe<Scalars['Float']['output']>;
+  /** Fields read plain. */
+  readonly fields: ReadonlyArray<Scalars['String']['output']>;
+  /** SHA-256 of prevHash and the canonical JSON of the entry. */
+  readonly hash?: Maybe<Scalars['String']['output']>;
+  readonly id: Scalars['ID']['output'];
+  /** Fields read through a mask. */
+  readonly masked: ReadonlyArray<Scalars['String']['output']>;
+  /** SHA-256 of the operation's text. */
+  readonly operationHash?: Maybe<Scalars['String']['output']>;
+  readonly prevHash?: Maybe<Scalars['String']['output']>;
+  readonly principal: Scalars['String']['output'];
+  readonly purpose?: Maybe<Scalars['String']['output']>;
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  readonly rowCount?: Maybe<Scalars['BigInt']['output']>;
+  /** Its place in the chain; null until it is sealed, about a second. */
+  readonly seq?: Maybe<Scalars['BigInt']['output']>;
+};
+
+export type AuditEntryConnection = {
+  readonly edges: ReadonlyArray<AuditEntryEdge>;
+  readonly nodes: ReadonlyArray<AuditEntry>;
+  readonly pageInfo: PageInfo;
+  /** All that match, not of the page. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+export type AuditEntryEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: AuditEntry;
+};
+
+export type AuditProblem = {
+  readonly entryId?: Maybe<Scalars['ID']['output']>;
+  /** changed, removed, inserted, reordered, truncated or checkpoint. */
+  readonly kind: Scalars['String']['output'];
+  readonly message: Scalars['String']['output'];
+  readonly seq?: Maybe<Scalars['BigInt']['output']>;
+};
+
+/** The chain, computed again from its first entry. */
+export type AuditVerification = {
+  /** Signed checkpoints found good. */
+  readonly checkpoints: Scalars['Int']['output'];
+  /** Entries found good. */
+  readonly entries: Scalars['Int']['output'];
+  readonly headHash?: Maybe<Scalars['String']['output']>;
+  readonly headSeq?: Maybe<Scalars['BigInt']['output']>;
+  readonly problem?: Maybe<AuditProblem>;
+  readonly valid: Scalars['Boolean']['output'];
+};
+
+/** Conditions on audit entries; all that are given must hold. */
+export type AuditWhere = {
+  readonly action?: InputMaybe<Scalars['String']['input']>;
+  readonly dataset?: InputMaybe<Scalars['String']['input']>;
+  readonly decision?: InputMaybe<AuditDecision>;
+  /** Read plain or through a mask. */
+  readonly field?: InputMaybe<Scalars['String']['input']>;
+  /** At this moment or later. */
+  readonly from?: InputMaybe<Scalars['DateTime']['input']>;
+  readonly principal?: InputMaybe<Scalars['String']['input']>;
+  readonly purpose?: InputMaybe<Scalars['String']['input']>;
+  /** Before this moment. */
+  readonly to?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+export type CheckStatus =
+  | 'FAILED'
+  | 'PASSED'
+  | 'WARNED';
+
+export type CreatedApiKey = {
+  readonly apiKey: ApiKey;
+  /** Send it as X-Api-Key. It can not be shown again. */
+  readonly secret: Scalars['String']['output'];
+};
+
+/** A dataset of the catalog: its contract, and what is known of its rows. */
+export type Dataset = {
+  /** On disk, with indexes; null for who may not see every row. */
+  readonly bytes?: Maybe<Scalars['BigInt']['output']>;
+  /** Raised by each load that changes rows. */
+  readonly dataVersion: Scalars['BigInt']['output'];
+  readonly description?: Maybe<Scalars['String']['output']>;
+  readonly fields: ReadonlyArray<DatasetField>;
+  readonly freshness: Freshness;
+  /** The root field of the data plane. */
+  readonly graphqlName: Scalars['String']['output'];
+  readonly id: Scalars['ID']['output'];
+  readonly key: ReadonlyArray<Scalars['String']['output']>;
+  readonly name: Scalars['String']['output'];
+  readonly owner?: Maybe<Scalars['String']['output']>;
+  /** The pipeline that makes it. */
+  readonly producedBy?: Maybe<Scalars['String']['output']>;
+  /** The newest; null when there is none, or you may not see every row. */
+  readonly qualityReport?: Maybe<QualityReport>;
+  /** Rows in quarantine; null for who may not see every row. */
+  readonly quarantineCount?: Maybe<Scalars['Int']['output']>;
+  readonly relations: ReadonlyArray<DatasetRelation>;
+  /** Null for who may not see every row. */
+  readonly rowCount?: Maybe<Scalars['BigInt']['output']>;
+  /** The ten newest; null for who may not oversee. */
+  readonly runs?: Maybe<ReadonlyArray<Run>>;
+  readonly stage: LifecycleStage;
+  readonly typeName: Scalars['String']['output'];
+  /** Of the contract. */
+  readonly version: Scalars['Int']['output'];
+  readonly visibility: Visibility;
+};
+
+export type DatasetConnection = {
+  readonly edges: ReadonlyArray<DatasetEdge>;
+  readonly nodes: ReadonlyArray<Dataset>;
+  readonly pageInfo: PageInfo;
+  /** All that match, not of the page. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+export type DatasetEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: Dataset;
+};
+
+/** One field of a contract. */
+export type DatasetField = {
+  readonly deprecated?: Maybe<Scalars['String']['output']>;
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** Its name in the data plane. */
+  readonly graphqlName: Scalars['String']['output'];
+  /** Part of the key. */
+  readonly key: Scalars['Boolean']['output'];
+  readonly name: Scalars['String']['output'];
+  readonly required: Scalars['Boolean']['output'];
+  /** The rules, as they stand in a manifest. */
+  readonly rules: ReadonlyArray<Scalars['String']['output']>;
+  readonly tags: ReadonlyArray<Scalars['String']['output']>;
+  /** text, integer, bigint, decimal, float, boolean, date, timestamp, time, uuid, json; with [] for a list. */
+  readonly type: Scalars['String']['output'];
+  readonly visibility: Visibility;
+};
+
+export type DatasetRelation = {
+  readonly dataset: Dataset;
+  readonly graphqlName: Scalars['String']['output'];
+  readonly many: Scalars['Boolean']['output'];
+  readonly name: Scalars['String']['output'];
+  /** Pairs "local = remote". */
+  readonly on: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen. */
+export type FieldAccess =
+  | 'FORBIDDEN'
+  | 'MASKED'
+  | 'PLAIN';
+
+export type FieldDecision = {
+  readonly access: FieldAccess;
+  /** The error code of a read, when forbidden. */
+  readonly code?: Maybe<Scalars['String']['output']>;
+  /** What happens to its cells, in the order in which it is tried: "hash", "year where birth_date < ...". */
+  readonly effects: ReadonlyArray<Scalars['String']['output']>;
+  readonly field: Scalars['String']['output'];
+  /** The grants that speak about it. */
+  readonly grants: ReadonlyArray<Scalars['String']['output']>;
+  readonly graphqlName: Scalars['String']['output'];
+};
+
+export type FileFormat =
+  | 'csv'
+  | 'json'
+  | 'ndjson';
+
+/** How fresh the rows are. */
+export type Freshness = {
+  /** Seconds since then. */
+  readonly ageSeconds?: Maybe<Scalars['Int']['output']>;
+  /** When rows last came in. */
+  readonly loadedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** What the contract allows, in seconds. */
+  readonly withinSeconds?: Maybe<Scalars['Int']['output']>;
+};
+
+/** A grant in force. */
+export type Grant = {
+  readonly anonymous: Scalars['Boolean']['output'];
+  readonly datasets: ReadonlyArray<Scalars['String']['output']>;
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** Effects by field name, tag:NAME or *. */
+  readonly fields: Scalars['JSON']['output'];
+  readonly name: Scalars['String']['output'];
+  /** Null: any purpose, or none. */
+  readonly purposes?: Maybe<ReadonlyArray<Scalars['String']['output']>>;
+  readonly rights: ReadonlyArray<Scalars['String']['output']>;
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  /** Null: all rows. */
+  readonly rows?: Maybe<Scalars['String']['output']>;
+  readonly subjects: ReadonlyArray<Scalars['String']['output']>;
+  readonly tags: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** What to load. Give either source or content. */
+export type IngestInput = {
+  /** The rows themselves. */
+  readonly content?: InputMaybe<Scalars['String']['input']>;
+  readonly dataset: Scalars['String']['input'];
+  /** Loads a file that was loaded already. */
+  readonly force?: InputMaybe<Scalars['Boolean']['input']>;
+  /** Needed with content; else found by the file's name. */
+  readonly format?: InputMaybe<FileFormat>;
+  /** The same key for the same dataset loads once. */
+  readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  /** append when left out. */
+  readonly mode?: InputMaybe<LoadMode>;
+  /** A file under the folder that HEADGATE_FILES names. */
+  readonly source?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** Where a dataset's newest version is on its way. */
+export type LifecycleStage =
+  | 'ACCESS'
+  | 'ARCHIVAL'
+  | 'INGESTION'
+  | 'PROCESSING'
+  | 'STORAGE'
+  | 'VALIDATION';
+
+/** append adds rows, replace makes them the whole dataset, merge inserts and updates by key. */
+export type LoadMode =
+  | 'append'
+  | 'merge'
+  | 'replace';
+
+export type ManifestChange = {
+  readonly change: ManifestChangeKind;
+  /** What changes, line by line. */
+  readonly details: ReadonlyArray<Scalars['String']['output']>;
+  readonly kind: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+};
+
+export type ManifestChangeKind =
+  | 'create'
+  | 'remove'
+  | 'unchanged'
+  | 'update';
+
+export type ManifestName = {
+  readonly kind: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+};
+
+/** What an apply did, or with dryRun would do. */
+export type ManifestResult = {
+  readonly changes: ReadonlyArray<ManifestChange>;
+  readonly dryRun: Scalars['Boolean']['output'];
+  /** In force, and not among the documents given. */
+  readonly stillInForce: ReadonlyArray<ManifestName>;
+  /** Of the catalog, afterwards. */
+  readonly version: Scalars['BigInt']['output'];
+  readonly warnings: ReadonlyArray<Scalars['String']['output']>;
+};
+
+export type Mutation = {
+  /** Applies manifests (YAML, several documents allowed) in one transaction; with dryRun it tells what would change. */
+  readonly applyManifest: ManifestResult;
+  readonly cancelRun: Run;
+  /** Checks a dataset as it is now. */
+  readonly checkQuality: QualityReport;
+  readonly createApiKey: CreatedApiKey;
+  /** Removes a dataset with all its rows. */
+  readonly deleteDataset: Scalars['Boolean']['output'];
+  readonly deleteGrant: Scalars['Boolean']['output'];
+  /** Removes a pipeline; its output dataset goes with it. */
+  readonly deletePipeline: Scalars['Boolean']['output'];
+  readonly deletePurpose: Scalars['Boolean']['output'];
+  /** Queues a load and answers at once; ask `run` how it goes. */
+  readonly ingest: Run;
+  /** Queues again what a failed or cancelled run should have done. */
+  readonly retryRun: Run;
+  /** Ends a key, in every process within two seconds. */
+  readonly revokeApiKey: ApiKey;
+  /** Ends a token by its claim jti, in every process within two seconds. */
+  readonly revokeToken: Scalars['Boolean']['output'];
+  /** Queues a pipeline and answers at once. */
+  readonly runPipeline: Run;
+};
+
+
+export type MutationApplyManifestArgs = {
+  dryRun?: InputMaybe<Scalars['Boolean']['input']>;
+  manifest: Scalars['String']['input'];
+};
+
+
+export type MutationCancelRunArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationCheckQualityArgs = {
+  dataset: Scalars['String']['input'];
+};
+
+
+export type MutationCreateApiKeyArgs = {
+  input: ApiKeyInput;
+};
+
+
+export type MutationDeleteDatasetArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type MutationDeleteGrantArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type MutationDeletePipelineArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type MutationDeletePurposeArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type MutationIngestArgs = {
+  input: IngestInput;
+};
+
+
+export type MutationRetryRunArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationRevokeApiKeyArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationRevokeTokenArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type MutationRunPipelineArgs = {
+  name: Scalars['String']['input'];
+};
+
+/** Where a page stands among all rows (Relay Cursor Connections). */
+export type PageInfo = {
+  readonly endCursor?: Maybe<Scalars['String']['output']>;
+  readonly hasNextPage: Scalars['Boolean']['output'];
+  readonly hasPreviousPage: Scalars['Boolean']['output'];
+  readonly startCursor?: Maybe<Scalars['String']['output']>;
+};
+
+/** Steps over datasets, whose result is a dataset. */
+export type Pipeline = {
+  readonly description?: Maybe<Scalars['String']['output']>;
+  readonly inputs: ReadonlyArray<Dataset>;
+  readonly name: Scalars['String']['output'];
+  readonly output?: Maybe<Dataset>;
+  /** The ten newest. */
+  readonly runs: ReadonlyArray<Run>;
+  readonly steps: ReadonlyArray<PipelineStep>;
+};
+
+export type PipelineStep = {
+  /** The step as it stands in the manifest. */
+  readonly definition: Scalars['JSON']['output'];
+  /** transform, aggregate, sql or publish. */
+  readonly kind: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+};
+
+/** Who asks, as the credential of the request says. */
+export type Principal = {
+  readonly anonymous: Scalars['Boolean']['output'];
+  /** What row filters can read as claim('name'). */
+  readonly claims: Scalars['JSON']['output'];
+  /** The purpose that this request declares. */
+  readonly purpose?: Maybe<Scalars['String']['output']>;
+  /** The purposes that may be declared in X-Purpose. */
+  readonly purposes: ReadonlyArray<Scalars['String']['output']>;
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  readonly sub: Scalars['String']['output'];
+};
+
+/** A principal to ask about; what is left out it has not. */
+export type PrincipalInput = {
+  readonly anonymous?: InputMaybe<Scalars['Boolean']['input']>;
+  readonly claims?: InputMaybe<Scalars['JSON']['input']>;
+  readonly purpose?: InputMaybe<Scalars['String']['input']>;
+  readonly purposes?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+  readonly roles?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+  readonly sub?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** One check of a report: counts, shares and bounds, never a value of data. */
+export type QualityCheck = {
+  readonly dimension: QualityDimension;
+  readonly expected?: Maybe<Scalars['String']['output']>;
+  /** Null where the check is not about rows. */
+  readonly failingRows?: Maybe<Scalars['BigInt']['output']>;
+  /** The fields that it is about. */
+  readonly fields: ReadonlyArray<Scalars['String']['output']>;
+  readonly name: Scalars['String']['output'];
+  readonly observed?: Maybe<Scalars['String']['output']>;
+  readonly severity: Severity;
+  readonly status: CheckStatus;
+};
+
+export type QualityDimension =
+  | 'accuracy'
+  | 'completeness'
+  | 'consistency'
+  | 'timeliness';
+
+/** What one look at a dataset found. Scores go from 0 to 1; null for a dimension without checks. */
+export type QualityReport = {
+  readonly accuracy?: Maybe<Scalars['Float']['output']>;
+  /** Without those about fields that you may not know of, or, unless you oversee, may not see plain. */
+  readonly checks: ReadonlyArray<QualityCheck>;
+  readonly completeness?: Maybe<Scalars['Float']['output']>;
+  readonly consistency?: Maybe<Scalars['Float']['output']>;
+  readonly createdAt: Scalars['DateTime']['output'];
+  readonly dataset?: Maybe<Dataset>;
+  readonly id: Scalars['ID']['output'];
+  readonly rowCount: Scalars['BigInt']['output'];
+  readonly score?: Maybe<Scalars['Float']['output']>;
+  readonly timeliness?: Maybe<Scalars['Float']['output']>;
+  /** Of the contract. */
+  readonly version: Scalars['Int']['output'];
+};
+
+export type QualityReportConnection = {
+  readonly edges: ReadonlyArray<QualityReportEdge>;
+  readonly nodes: ReadonlyArray<QualityReport>;
+  readonly pageInfo: PageInfo;
+  /** All that match, not of the page. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+export type QualityReportEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: QualityReport;
+};
+
+export type QuarantineReason = {
+  /** Null when it is about the whole row. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  readonly message: Scalars['String']['output'];
+  readonly rule: Scalars['String']['output'];
+};
+
+/** A row that a load refused. */
+export type QuarantinedRow = {
+  readonly createdAt: Scalars['DateTime']['output'];
+  readonly id: Scalars['ID']['output'];
+  /** Its line in the file. */
+  readonly line: Scalars['BigInt']['output'];
+  /** The row as it came, by field; null where you may not see the field plain in every row. */
+  readonly raw: Scalars['JSON']['output'];
+  readonly reasons: ReadonlyArray<QuarantineReason>;
+  /** The run that refused it. */
+  readonly runId: Scalars['ID']['output'];
+};
+
+export type QuarantinedRowConnection = {
+  readonly edges: ReadonlyArray<QuarantinedRowEdge>;
+  readonly nodes: ReadonlyArray<QuarantinedRow>;
+  readonly pageInfo: PageInfo;
+  /** All that match, not of the page. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+export type QuarantinedRowEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: QuarantinedRow;
+};
+
+export type Query = {
+  /** What a principal sees of a dataset, and by which grants: you, or with `as` somebody else. */
+  readonly access: AccessDecision;
+  /** All keys, newest first, without their secrets. */
+  readonly apiKeys: ReadonlyArray<ApiKey>;
+  /** What was done and refused, newest first. */
+  readonly auditEntries: AuditEntryConnection;
+  /** Computes the chain again from its first entry and holds it against the signed checkpoints. */
+  readonly auditVerification: AuditVerification;
+  /** Null when there is none of this name that you may know of. */
+  readonly dataset?: Maybe<Dataset>;
+  /** The catalog, by name, as far as you may know of it. */
+  readonly datasets: DatasetConnection;
+  /** The grants in force, by name. */
+  readonly grants: ReadonlyArray<Grant>;
+  /** Who you are, as your credential says. */
+  readonly me: Principal;
+  readonly pipeline?: Maybe<Pipeline>;
+  /** The pipelines whose datasets you may know of, by name. */
+  readonly pipelines: ReadonlyArray<Pipeline>;
+  /** Reports, newest first. */
+  readonly qualityReports: QualityReportConnection;
+  /** Rows that loads refused, oldest first: where they stood, why, and the values that you may see. */
+  readonly quarantine: QuarantinedRowConnection;
+  /** One that you asked for, or any if you oversee. */
+  readonly run?: Maybe<Run>;
+  /** Runs, newest first. */
+  readonly runs: RunConnection;
+};
+
+
+export type QueryAccessArgs = {
+  as?: InputMaybe<PrincipalInput>;
+  dataset: Scalars['String']['input'];
+};
+
+
+export type QueryAuditEntriesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  where?: InputMaybe<AuditWhere>;
+};
+
+
+export type QueryDatasetArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type QueryDatasetsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  search?: InputMaybe<Scalars['String']['input']>;
+  stage?: InputMaybe<LifecycleStage>;
+  tag?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryGrantsArgs = {
+  dataset?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryPipelineArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type QueryQualityReportsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  dataset?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryQuarantineArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  dataset: Scalars['String']['input'];
+  first?: InputMaybe<Scalars['Int']['input']>;
+};
+
+
+export type QueryRunArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryRunsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  dataset?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  kind?: InputMaybe<RunKind>;
+  pipeline?: InputMaybe<Scalars['String']['input']>;
+  status?: InputMaybe<RunStatus>;
+};
+
+/** One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
+export type Run = {
+  /** How often a worker took it. */
+  readonly attempt: Scalars['Int']['output'];
+  readonly bytesRead: Scalars['BigInt']['output'];
+  readonly createdAt: Scalars['DateTime']['output'];
+  readonly dataset?: Maybe<Dataset>;
+  readonly error?: Maybe<RunError>;
+  readonly finishedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly id: Scalars['ID']['output'];
+  readonly kind: RunKind;
+  readonly pipeline?: Maybe<Scalars['String']['output']>;
+  /** From 0 to 1; null while the size is not known. */
+  readonly progress?: Maybe<Scalars['Float']['output']>;
+  readonly requestedBy: Scalars['String']['output'];
+  readonly rowsDeduplicated: Scalars['BigInt']['output'];
+  readonly rowsLoaded: Scalars['BigInt']['output'];
+  readonly rowsQuarantined: Scalars['BigInt']['output'];
+  readonly rowsRead: Scalars['BigInt']['output'];
+  readonly startedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly status: RunStatus;
+  readonly steps: ReadonlyArray<RunStep>;
+  /** Rows a second, from start to end or until now. */
+  readonly throughput?: Maybe<Scalars['Float']['output']>;
+};
+
+export type RunConnection = {
+  readonly edges: ReadonlyArray<RunEdge>;
+  readonly nodes: ReadonlyArray<Run>;
+  readonly pageInfo: PageInfo;
+  /** All that match, not of the page. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+export type RunEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: Run;
+};
+
+/** Why a run failed. */
+export type RunError = {
+  /** One of the stable codes of docs/errors.md. */
+  readonly code: Scalars['String']['output'];
+  /** Where it is: line, column, field; never a value. */
+  readonly details?: Maybe<Scalars['JSON']['output']>;
+  readonly message: Scalars['String']['output'];
+};
+
+/** What a run does. */
+export type RunKind =
+  | 'INGESTION'
+  | 'PIPELINE'
+  | 'QUALITY';
+
+/** Where a run is; the last three are final. */
+export type RunStatus =
+  | 'CANCELLED'
+  | 'FAILED'
+  | 'QUEUED'
+  | 'RUNNING'
+  | 'SUCCEEDED';
+
+export type RunStep = {
+  readonly finishedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly kind: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+  readonly position: Scalars['Int']['output'];
+  readonly rowsIn?: Maybe<Scalars['BigInt']['output']>;
+  readonly rowsOut?: Maybe<Scalars['BigInt']['output']>;
+  readonly seconds?: Maybe<Scalars['Float']['output']>;
+  readonly startedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The SQL that ran. */
+  readonly statement?: Maybe<Scalars['String']['output']>;
+  readonly status: RunStatus;
+};
+
+/** warn is reported; error keeps the row out. */
+export type Severity =
+  | 'error'
+  | 'warn';
+
+/** secret: without a grant on it, it does not exist. */
+export type Visibility =
+  | 'listed'
+  | 'secret';

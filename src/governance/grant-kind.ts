@@ -26,6 +26,15 @@ export const grantKind: ManifestKind<GrantSpec> = {
   async remove(name, context) {
     await context.tx.manager.delete(AccessGrantEntity, { name });
   },
+  /** A contract that changes in this apply may break a grant that does not: that is said now, not when somebody reads. */
+  async settle(inForce, context, failOf, saved) {
+    const catalog = await context.catalog();
+    for (const [name, spec] of inForce) {
+      if (saved.has(name)) continue;
+      const datasets = [...catalog.datasets.values()].filter((dataset) => covers(spec, dataset));
+      if (spec.rows !== undefined) for (const dataset of datasets) compile(spec.rows, dataset, failOf(name));
+    }
+  },
   needs: (spec) => [
     ...(spec.purposes ?? []).map((name) => ({ kind: 'Purpose', name })),
     ...(spec.on.datasets ?? []).filter((name) => name !== '*').map((name) => ({ kind: 'Dataset', name })),

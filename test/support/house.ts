@@ -4,7 +4,7 @@ import { Reader } from '../../src/access/index.js';
 import { AuditLog, type AuditFact } from '../../src/audit/index.js';
 import { applyManifests, catalogEntities, datasetKind, loadCatalog, parseManifests, purposeKind, type ManifestKind } from '../../src/catalog/index.js';
 import { loadConfig, type Limits } from '../../src/config/index.js';
-import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from '../../src/governance/index.js';
+import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, GrantSpec, loadPolicy, maskKeys } from '../../src/governance/index.js';
 import type { World } from '../../src/graphql/index.js';
 import { DatasetReads } from '../../src/graphql/dataplane/dataset-reads.js';
 import { stringifyResponse } from '../../src/graphql/dataplane/raw-json.js';
@@ -45,7 +45,8 @@ export class House {
   readonly #views: Views;
   readonly #audit: AuditLog;
   readonly #limits: Limits;
-  readonly #keys = maskKeys(new KeyRing(Buffer.alloc(32, 7)));
+  readonly keyRing = new KeyRing(Buffer.alloc(32, 7));
+  readonly #keys = maskKeys(this.keyRing);
   readonly #drop: () => Promise<void>;
   #world: World | undefined;
 
@@ -74,6 +75,15 @@ export class House {
       documents: parseManifests([{ file: 'test.yaml', text }], kinds),
     });
     this.#world = undefined;
+  }
+
+  /** Puts grants in force as they are, without the checks of an apply. */
+  async grant(specs: readonly GrantSpec[]): Promise<void> {
+    const catalog = await this.database.transaction((tx) => loadCatalog(tx));
+    const policy = buildPolicy(catalog, specs, (grant, error) => {
+      throw new Error(`grant ${grant}`, { cause: error });
+    });
+    this.#world = { catalog, authorizer: new Authorizer(policy) };
   }
 
   async world(): Promise<World> {

@@ -137,11 +137,7 @@ class Compiler {
   }
 
   #where(connection: ConnectionSelection, source: Source, belongs?: (there: Source) => Sql, more: readonly Sql[] = []): Sql {
-    const conditions = [
-      ...(belongs ? [belongs(source)] : []),
-      ...(connection.where ? [conditionSql(connection.where, source, this.#context)] : []),
-      ...more,
-    ];
+    const conditions = [...(belongs ? [belongs(source)] : []), ...(connection.where ? [conditionSql(connection.where, source, this.#context)] : []), ...more];
     return conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
   }
 
@@ -150,10 +146,7 @@ class Compiler {
     const source = this.#context.source(dataset);
     const keys = totalOrder(order, source, dataset, this.#context);
     const mark = cursorFingerprint(order, dataset, this.#context);
-    const beyond = [
-      ...this.#cursor(page.after, keys, mark, false),
-      ...this.#cursor(page.before, keys, mark, true),
-    ];
+    const beyond = [...this.#cursor(page.after, keys, mark, false), ...this.#cursor(page.before, keys, mark, true)];
     const where = this.#where(connection, source, belongs, beyond);
     return new PageScope({ connection, source, keys, mark, where, context: this.#context });
   }
@@ -168,7 +161,10 @@ class Compiler {
 
 /** A cursor that is damaged, or was made for another order, or before grants changed. */
 export function badCursor(): HeadgateError {
-  return new HeadgateError('BAD_USER_INPUT', 'The cursor does not belong to this query: it is damaged, was made with another order, or your grants changed meanwhile. Start again without it.');
+  return new HeadgateError(
+    'BAD_USER_INPUT',
+    'The cursor does not belong to this query: it is damaged, was made with another order, or your grants changed meanwhile. Start again without it.',
+  );
 }
 
 function scopeOf(source: Source, dataset: Dataset): RowScope {

@@ -40,7 +40,10 @@ export function totalOrder(terms: readonly OrderTerm[], source: Source, dataset:
   const key = keyFields(dataset, context.decisionOn(dataset));
   if (key === undefined) return [...keys, { value: source.rowId(), type: 'uuid', descending: false, nullsFirst: false, nullable: false }];
   const rest = key.filter((field) => !asked.has(field.name));
-  return [...keys, ...rest.map((field) => ({ value: source.column(field), type: SORT_TYPES[field.type], descending: false, nullsFirst: false, nullable: false }))];
+  return [
+    ...keys,
+    ...rest.map((field) => ({ value: source.column(field), type: SORT_TYPES[field.type], descending: false, nullsFirst: false, nullable: false })),
+  ];
 }
 
 function keyFields(dataset: Dataset, decision: DatasetDecision): readonly Field[] | undefined {
@@ -118,6 +121,11 @@ export function cursorSql(values: readonly Sql[], mark: Sql): Sql {
 
 /** What a cursor must carry to be taken: it belongs to this dataset, order and decision. */
 export function cursorFingerprint(terms: readonly OrderTerm[], dataset: Dataset, context: SourceContext): string {
-  const order = terms.map((term) => [term.through.map((hop) => [hop.relation.name, context.decisionOn(hop.target).fingerprint]), term.field.name, term.descending, term.nullsFirst]);
+  const order = terms.map((term) => [
+    term.through.map((hop) => [hop.relation.name, context.decisionOn(hop.target).fingerprint]),
+    term.field.name,
+    term.descending,
+    term.nullsFirst,
+  ]);
   return fingerprint(JSON.stringify([ROW_ID, dataset.name, context.decisionOn(dataset).fingerprint, order]));
 }

@@ -54,9 +54,11 @@ function readError(error: unknown): unknown {
   if (code === '57014') {
     return new HeadgateError('TIMEOUT', 'The query took longer than a statement may. Ask for fewer rows, or filter by an indexed field.', {}, { cause: error });
   }
-  if (code === '2201B') return new HeadgateError('BAD_USER_INPUT', 'A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).', {}, { cause: error });
+  if (code === '2201B')
+    return new HeadgateError('BAD_USER_INPUT', 'A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).', {}, { cause: error });
   // Class 22, data exceptions: operators here are total on data, so it is a parameter that its type can't hold.
-  if (code.startsWith('22')) return new HeadgateError('BAD_USER_INPUT', 'A value of the query or its cursor is out of the range of its type.', {}, { cause: error });
+  if (code.startsWith('22'))
+    return new HeadgateError('BAD_USER_INPUT', 'A value of the query or its cursor is out of the range of its type.', {}, { cause: error });
   // 08 connection, 53 resources, 57P shutdown, and failures of the socket itself.
   if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code) || (error instanceof Error && /timeout|terminated|closed/i.test(error.message))) {
     return new HeadgateError('UNAVAILABLE', 'The data can not be reached now. Try again in a moment.', {}, { cause: error });

@@ -85,8 +85,7 @@ export class Source {
 
   #anyOf(expressions: readonly Expression[], table: Sql): Sql {
     const pieces = expressions.map(
-      (expression) =>
-        sql`(${expression.toSql({ column: (name) => sql`${table}.${identifier(name)}`, claim: (name) => this.#compilation.claim(name) })})`,
+      (expression) => sql`(${expression.toSql({ column: (name) => sql`${table}.${identifier(name)}`, claim: (name) => this.#compilation.claim(name) })})`,
     );
     return pieces.length === 1 && pieces[0] ? pieces[0] : sql`(${join(pieces, ' OR ')})`;
   }

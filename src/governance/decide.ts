@@ -16,7 +16,10 @@ export function decide(policy: Policy, principal: Principal, dataset: Dataset, r
   const showing = grants.filter((grant) => grant.shows);
   const other = lazy(() => openedByOtherPurposes(policy, principal, dataset, right));
   const fields = new Map(
-    dataset.fields.map((field): [string, FieldDecision] => [field.name, decideField(field, grants, showing, () => refusalCode(principal, other().has(field.name)))]),
+    dataset.fields.map((field): [string, FieldDecision] => [
+      field.name,
+      decideField(field, grants, showing, () => refusalCode(principal, other().has(field.name))),
+    ]),
   );
   const refusal = refusalCode(principal, other().size > 0);
   const codes = [refusal, ...[...fields.values()].map((field) => (field.access === 'forbidden' ? field.code : ''))];

@@ -57,7 +57,9 @@ function effectTexts(grants: readonly DatasetGrant[], field: string): readonly s
   });
   // A denial is tried first; the rest from open to closed.
   const place = (effect: Effect): number => (effect.kind === 'deny' ? -1 : closedness(effect));
-  const texts = effects.toSorted((a, b) => place(a.effect) - place(b.effect)).map(({ effect, rows }) => (rows === undefined ? effectText(effect) : `${effectText(effect)} where ${rows}`));
+  const texts = effects
+    .toSorted((a, b) => place(a.effect) - place(b.effect))
+    .map(({ effect, rows }) => (rows === undefined ? effectText(effect) : `${effectText(effect)} where ${rows}`));
   return [...new Set(texts)];
 }
 

@@ -48,7 +48,8 @@ function effectDocument(effect: Effect): unknown {
 
 function checkPurposes(spec: GrantSpec, catalog: Catalog, fail: Fail): void {
   spec.purposes?.forEach((purpose, i) => {
-    if (!catalog.purposes.has(purpose)) fail(['purposes', i], `There is no purpose "${purpose}". Declare it with a document of kind Purpose. Known: ${list(catalog.purposes.keys())}.`);
+    if (!catalog.purposes.has(purpose))
+      fail(['purposes', i], `There is no purpose "${purpose}". Declare it with a document of kind Purpose. Known: ${list(catalog.purposes.keys())}.`);
   });
 }
 
@@ -65,7 +66,11 @@ function checkFields(spec: GrantSpec, datasets: readonly Dataset[], fail: Fail):
   const named = spec.on.datasets && !spec.on.datasets.includes('*');
   for (const key of Object.keys(spec.fields)) {
     const known = key === '*' || key.startsWith('tag:') || datasets.some((dataset) => dataset.fields.some((field) => field.name === key));
-    if (!known && named) fail(['fields', key], `None of the grant's datasets has a field "${key}". Fields: ${list(new Set(datasets.flatMap((d) => d.fields.map((f) => f.name))))}.`);
+    if (!known && named)
+      fail(
+        ['fields', key],
+        `None of the grant's datasets has a field "${key}". Fields: ${list(new Set(datasets.flatMap((d) => d.fields.map((f) => f.name))))}.`,
+      );
   }
   for (const dataset of datasets) {
     for (const field of dataset.fields) {

@@ -14,9 +14,9 @@ const To = z
   .strictObject({ roles: names.optional(), subjects: names.optional(), anonymous: z.boolean().optional() })
   .refine((to) => to.roles ?? to.subjects ?? to.anonymous, { message: 'Say whom: { roles: [...] }, { subjects: [...] } or { anonymous: true }.' });
 
-const On = z
-  .strictObject({ datasets: names.optional(), tags: names.optional() })
-  .refine((on) => (on.datasets === undefined) !== (on.tags === undefined), { message: "Say on what: either { datasets: [...] } or { tags: [...] }; { datasets: ['*'] } is all that are not secret." });
+const On = z.strictObject({ datasets: names.optional(), tags: names.optional() }).refine((on) => (on.datasets === undefined) !== (on.tags === undefined), {
+  message: "Say on what: either { datasets: [...] } or { tags: [...] }; { datasets: ['*'] } is all that are not secret.",
+});
 
 /** A `Grant` document: these principals, on these datasets, for these purposes, see these rows and these fields so. */
 export const GrantSpec = z.strictObject({

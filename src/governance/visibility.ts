@@ -27,7 +27,8 @@ export function knownSecrets(policy: Policy, principal: Principal): readonly str
 export function visibleCatalog(catalog: Catalog, known: readonly string[]): Catalog {
   const names = new Set(known);
   const isKnown = (dataset: Dataset) => dataset.visibility === 'listed' || names.has(dataset.name);
-  const shown = (dataset: Dataset, field: string) => dataset.fields.some((f) => f.name === field && (f.visibility === 'listed' || names.has(`${dataset.name}.${f.name}`)));
+  const shown = (dataset: Dataset, field: string) =>
+    dataset.fields.some((f) => f.name === field && (f.visibility === 'listed' || names.has(`${dataset.name}.${f.name}`)));
   const datasets = [...catalog.datasets.values()].filter(isKnown).map((dataset): [string, Dataset] => {
     const relations = dataset.relations.filter((relation) => {
       const target = catalog.datasets.get(relation.to);

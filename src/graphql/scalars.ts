@@ -15,7 +15,10 @@ interface TextScalar {
 
 function textScalar({ name, description, specifiedBy, parse, expected }: TextScalar): GraphQLScalarType<string, unknown> {
   const check = (input: unknown, node?: ValueNode): string => {
-    const value = typeof input === 'string' || typeof input === 'number' || typeof input === 'bigint' ? parse(typeof input === 'bigint' ? String(input) : input) : undefined;
+    const value =
+      typeof input === 'string' || typeof input === 'number' || typeof input === 'bigint'
+        ? parse(typeof input === 'bigint' ? String(input) : input)
+        : undefined;
     if (value === undefined) throw new GraphQLError(`${name} expects ${expected}.`, { ...(node && { nodes: node }), extensions: { code: 'BAD_USER_INPUT' } });
     return value;
   };

@@ -16,7 +16,12 @@ export type ShieldRule = ReturnType<typeof library.and> | ReturnType<ReturnType<
 export type RuleTree = Readonly<Record<string, ShieldRule | Readonly<Record<string, ShieldRule>>>>;
 
 /** A check before a field's resolver: true lets it pass, an error is the answer. */
-export type Check<Context> = (parent: unknown, args: Record<string, unknown>, context: Context, info: import('graphql').GraphQLResolveInfo) => Promise<true | Error>;
+export type Check<Context> = (
+  parent: unknown,
+  args: Record<string, unknown>,
+  context: Context,
+  info: import('graphql').GraphQLResolveInfo,
+) => Promise<true | Error>;
 
 export function rule<Context>(name: string, check: Check<Context>): ShieldRule {
   return library.rule(name, { cache: 'no_cache' })(check as never);

@@ -153,20 +153,40 @@ describe('a governed read', () => {
   });
 
   test('follows relations both ways in one statement', async () => {
-    const { nodes } = await house.connection(agent, 'customers', '{ customers(first: 2) { nodes { id orders(first: 2, orderBy: [{ amount: DESC }]) { totalCount nodes { id amount customer { id } } } } } }');
+    const { nodes } = await house.connection(
+      agent,
+      'customers',
+      '{ customers(first: 2) { nodes { id orders(first: 2, orderBy: [{ amount: DESC }]) { totalCount nodes { id amount customer { id } } } } } }',
+    );
     expect(nodes[0]).toEqual({
       id: '3',
-      orders: { totalCount: 3, nodes: [{ id: '62', amount: '620', customer: { id: '3' } }, { id: '32', amount: '320', customer: { id: '3' } }] },
+      orders: {
+        totalCount: 3,
+        nodes: [
+          { id: '62', amount: '620', customer: { id: '3' } },
+          { id: '32', amount: '320', customer: { id: '3' } },
+        ],
+      },
     });
     // A customer of another country is no row for the agent.
     const orders = await house.query(agent, '{ orders(where: { id: { in: ["62", "63"] } }) { nodes { id customer { name } } } }');
-    expect(orders.data['orders']?.nodes).toEqual([{ id: '62', customer: { name: 'Name 3' } }, { id: '63', customer: null }]);
+    expect(orders.data['orders']?.nodes).toEqual([
+      { id: '62', customer: { name: 'Name 3' } },
+      { id: '63', customer: null },
+    ]);
   });
 
   test('gives each type in its own form', async () => {
     const { data } = await house.query(agent, '{ customersByKey(id: 3) { id balance score seenAt birthDate labels details __typename } }');
     expect(data['customersByKey']).toEqual({
-      id: '3', balance: '4.50', score: null, seenAt: '2026-01-01T03:00:00.123456+00:00', birthDate: '1950-10-28', labels: ['a', 'b1'], details: { n: 3 }, __typename: 'Customer',
+      id: '3',
+      balance: '4.50',
+      score: null,
+      seenAt: '2026-01-01T03:00:00.123456+00:00',
+      birthDate: '1950-10-28',
+      labels: ['a', 'b1'],
+      details: { n: 3 },
+      __typename: 'Customer',
     });
     expect((await house.query(agent, '{ customersByKey(id: 1) { id } }')).data).toEqual({ customersByKey: null });
   });
@@ -199,38 +219,46 @@ describe('a governed read', () => {
 describe('paging', () => {
   const page = (args: string) => `{ customers(${args}) { nodes { id } edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
 
-  test.each(['[{ country: ASC }]', '[{ country: DESC }]', '[{ country: ASC_NULLS_FIRST }, { email: DESC }]', '[{ birthDate: DESC }]', '[{ seenAt: ASC }, { balance: DESC }]', '[]'])(
-    'forward and backward through %s give every row once',
-    async (order) => {
-      const ids = (nodes: Connection['nodes']) => nodes.map((node) => node['id']);
-      const all = ids((await house.connection(analyst, 'customers', `{ customers(first: 100, orderBy: ${order}) { nodes { id } } }`)).nodes);
-      expect(new Set(all).size).toBe(30);
-      const forward: unknown[] = [];
-      let after = '';
-      for (let more = true; more; ) {
-        const { nodes, edges, pageInfo } = await house.connection(analyst, 'customers', page(`first: 7, orderBy: ${order}${after && `, after: "${after}"`}`));
-        forward.push(...ids(nodes));
-        expect(pageInfo.endCursor).toBe(edges.at(-1)?.cursor);
-        expect(pageInfo.startCursor).toBe(edges[0]?.cursor);
-        after = pageInfo.endCursor;
-        more = pageInfo.hasNextPage;
-      }
-      expect(forward).toEqual(all);
-      const backward: unknown[] = [];
-      let before = '';
-      for (let more = true; more; ) {
-        const { nodes, pageInfo } = await house.connection(analyst, 'customers', page(`last: 7, orderBy: ${order}${before && `, before: "${before}"`}`));
-        backward.unshift(...ids(nodes));
-        before = pageInfo.startCursor;
-        more = pageInfo.hasPreviousPage;
-      }
-      expect(backward).toEqual(all);
-    },
-  );
+  test.each([
+    '[{ country: ASC }]',
+    '[{ country: DESC }]',
+    '[{ country: ASC_NULLS_FIRST }, { email: DESC }]',
+    '[{ birthDate: DESC }]',
+    '[{ seenAt: ASC }, { balance: DESC }]',
+    '[]',
+  ])('forward and backward through %s give every row once', async (order) => {
+    const ids = (nodes: Connection['nodes']) => nodes.map((node) => node['id']);
+    const all = ids((await house.connection(analyst, 'customers', `{ customers(first: 100, orderBy: ${order}) { nodes { id } } }`)).nodes);
+    expect(new Set(all).size).toBe(30);
+    const forward: unknown[] = [];
+    let after = '';
+    for (let more = true; more;) {
+      const { nodes, edges, pageInfo } = await house.connection(analyst, 'customers', page(`first: 7, orderBy: ${order}${after && `, after: "${after}"`}`));
+      forward.push(...ids(nodes));
+      expect(pageInfo.endCursor).toBe(edges.at(-1)?.cursor);
+      expect(pageInfo.startCursor).toBe(edges[0]?.cursor);
+      after = pageInfo.endCursor;
+      more = pageInfo.hasNextPage;
+    }
+    expect(forward).toEqual(all);
+    const backward: unknown[] = [];
+    let before = '';
+    for (let more = true; more;) {
+      const { nodes, pageInfo } = await house.connection(analyst, 'customers', page(`last: 7, orderBy: ${order}${before && `, before: "${before}"`}`));
+      backward.unshift(...ids(nodes));
+      before = pageInfo.startCursor;
+      more = pageInfo.hasPreviousPage;
+    }
+    expect(backward).toEqual(all);
+  });
 
   test('refuses cursors that are damaged or belong to another order', async () => {
     const cursor = (await house.connection(analyst, 'customers', page('first: 1'))).pageInfo.endCursor;
-    for (const [args, name] of [[`orderBy: [{ country: ASC }], after: "${cursor}"`, 'order'], ['after: "abc"', 'damaged'], [`after: "${cursor.slice(3)}"`, 'cut']] as const) {
+    for (const [args, name] of [
+      [`orderBy: [{ country: ASC }], after: "${cursor}"`, 'order'],
+      ['after: "abc"', 'damaged'],
+      [`after: "${cursor.slice(3)}"`, 'cut'],
+    ] as const) {
       expect((await house.query(analyst, page(`first: 1, ${args}`))).errors, name).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     }
     // Another principal, with other grants.
@@ -238,8 +266,15 @@ describe('paging', () => {
   });
 
   test('knows its bounds', async () => {
-    expect((await house.query(analyst, page('first: 0'))).data['customers']).toEqual({ nodes: [], edges: [], pageInfo: { hasNextPage: true, hasPreviousPage: false, startCursor: null, endCursor: null } });
-    expect((await house.query(analyst, page('first: 5, offset: 28'))).data['customers']).toMatchObject({ nodes: [{ id: '29' }, { id: '30' }], pageInfo: { hasNextPage: false, hasPreviousPage: true } });
+    expect((await house.query(analyst, page('first: 0'))).data['customers']).toEqual({
+      nodes: [],
+      edges: [],
+      pageInfo: { hasNextPage: true, hasPreviousPage: false, startCursor: null, endCursor: null },
+    });
+    expect((await house.query(analyst, page('first: 5, offset: 28'))).data['customers']).toMatchObject({
+      nodes: [{ id: '29' }, { id: '30' }],
+      pageInfo: { hasNextPage: false, hasPreviousPage: true },
+    });
     for (const args of ['first: -1', 'first: 1001', 'first: 1, last: 1', 'last: 1, offset: 1', 'offset: -1']) {
       expect((await house.query(analyst, page(args))).errors, args).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT' } }]);
     }
@@ -248,7 +283,11 @@ describe('paging', () => {
 
 describe('filters', () => {
   const ids = async (where: string, variables = {}) => {
-    const { data, errors } = await house.query(analyst, `query Q($v: [BigInt!]) { customers(first: 100, where: ${where}) { nodes { id } } ${where.includes('$v') ? '' : 'x: customers(first: 0, where: { id: { in: $v } }) { __typename }'} }`, variables);
+    const { data, errors } = await house.query(
+      analyst,
+      `query Q($v: [BigInt!]) { customers(first: 100, where: ${where}) { nodes { id } } ${where.includes('$v') ? '' : 'x: customers(first: 0, where: { id: { in: $v } }) { __typename }'} }`,
+      variables,
+    );
     return errors ? errors[0]?.extensions['code'] : data['customers']?.nodes.map((node) => Number(node['id']));
   };
 
@@ -269,7 +308,9 @@ describe('filters', () => {
     ['{ labels: { overlaps: [], containedBy: ["a"] } }', []],
     ['{ details: { contains: { n: 5 }, hasKey: "n" } }', [5]],
     ['{ orders: { some: { amount: { eq: 20 } } } }', [3]],
-    ['{ orders: { every: { amount: { lt: 700 } } }, id: { lt: 12 } }', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]].map((v, i) => (i === 1 ? [2, 3, 4, 5, 6, 7, 8, 9, 10] : v)) as [string, number[]],
+    ['{ orders: { every: { amount: { lt: 700 } } }, id: { lt: 12 } }', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]].map((v, i) =>
+      i === 1 ? [2, 3, 4, 5, 6, 7, 8, 9, 10] : v,
+    ) as [string, number[]],
     ['{ orders: { none: { amount: { lt: 290 } } } }', [30, 1].toSorted((a, b) => a - b)],
     ['{ country: { eq: null } }', 'BAD_USER_INPUT'],
     ['{ country: null }', 'BAD_USER_INPUT'],
@@ -302,11 +343,58 @@ test('every read and every refusal is on the record, without values', async () =
   house.facts.length = 0;
   await house.query(analyst, '{ customers(first: 3, where: { country: { eq: "DE" } }) { nodes { id email name orders(first: 1) { nodes { amount } } } } }');
   await house.query(partner, '{ customers(where: { email: { eq: "user1@example.com" } }) { totalCount } }');
-  expect(house.facts.map(({ actor, action, dataset, fields, masked, decision, rowCount, details }) => ({ who: actor.subject, action, dataset, fields, masked, decision, rowCount, details }))).toEqual([
-    { who: 'analyst', action: 'read', dataset: 'customers', fields: ['country', 'id'], masked: ['email'], decision: 'ALLOWED', rowCount: 3, details: undefined },
-    { who: 'analyst', action: 'read', dataset: 'orders', fields: ['customer_id', 'amount'], masked: [], decision: 'ALLOWED', rowCount: undefined, details: undefined },
-    { who: 'analyst', action: 'read', dataset: 'customers', fields: undefined, masked: undefined, decision: 'DENIED', rowCount: undefined, details: { code: 'FORBIDDEN', fields: ['name'] } },
-    { who: 'partner', action: 'read', dataset: 'customers', fields: undefined, masked: undefined, decision: 'DENIED', rowCount: undefined, details: { code: 'FORBIDDEN', fields: ['email'] } },
+  expect(
+    house.facts.map(({ actor, action, dataset, fields, masked, decision, rowCount, details }) => ({
+      who: actor.subject,
+      action,
+      dataset,
+      fields,
+      masked,
+      decision,
+      rowCount,
+      details,
+    })),
+  ).toEqual([
+    {
+      who: 'analyst',
+      action: 'read',
+      dataset: 'customers',
+      fields: ['country', 'id'],
+      masked: ['email'],
+      decision: 'ALLOWED',
+      rowCount: 3,
+      details: undefined,
+    },
+    {
+      who: 'analyst',
+      action: 'read',
+      dataset: 'orders',
+      fields: ['customer_id', 'amount'],
+      masked: [],
+      decision: 'ALLOWED',
+      rowCount: undefined,
+      details: undefined,
+    },
+    {
+      who: 'analyst',
+      action: 'read',
+      dataset: 'customers',
+      fields: undefined,
+      masked: undefined,
+      decision: 'DENIED',
+      rowCount: undefined,
+      details: { code: 'FORBIDDEN', fields: ['name'] },
+    },
+    {
+      who: 'partner',
+      action: 'read',
+      dataset: 'customers',
+      fields: undefined,
+      masked: undefined,
+      decision: 'DENIED',
+      rowCount: undefined,
+      details: { code: 'FORBIDDEN', fields: ['email'] },
+    },
   ]);
   expect(JSON.stringify(house.facts)).not.toContain('user1@');
 });

@@ -30,7 +30,7 @@ const FILTERS: Readonly<Record<string, (person: Person) => boolean>> = {
   "country = claim('country')": (person) => person.country === 'FR',
   'tier > 0': (person) => person.tier > 0,
   'tier <= 1': (person) => person.tier <= 1,
-  "country IS NULL OR tier = 2": (person) => person.country === null || person.tier === 2,
+  'country IS NULL OR tier = 2': (person) => person.country === null || person.tier === 2,
   "country = claim('nothing')": () => false,
 };
 

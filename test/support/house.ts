@@ -4,7 +4,7 @@ import { Reader } from '../../src/access/index.js';
 import { AuditLog, type AuditFact } from '../../src/audit/index.js';
 import { applyManifests, catalogEntities, datasetKind, loadCatalog, parseManifests, purposeKind, type ManifestKind } from '../../src/catalog/index.js';
 import { loadConfig, type Limits } from '../../src/config/index.js';
-import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, GrantSpec, loadPolicy, maskKeys } from '../../src/governance/index.js';
+import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, loadPolicy, maskKeys, type GrantSpec } from '../../src/governance/index.js';
 import type { World } from '../../src/graphql/index.js';
 import { DatasetReads } from '../../src/graphql/dataplane/dataset-reads.js';
 import { stringifyResponse } from '../../src/graphql/dataplane/raw-json.js';

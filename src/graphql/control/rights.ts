@@ -40,6 +40,7 @@ export function visibleDataset({ visible }: Pick<RequestContext, 'visible'>, nam
 }
 
 export function refusedTo(principal: Principal, what: string, who: string): HeadgateError {
-  if (principal.anonymous) return new HeadgateError('UNAUTHENTICATED', `${what} is not open to requests without a credential. Send an Authorization: Bearer token or an X-Api-Key.`);
+  if (principal.anonymous)
+    return new HeadgateError('UNAUTHENTICATED', `${what} is not open to requests without a credential. Send an Authorization: Bearer token or an X-Api-Key.`);
   return new HeadgateError('FORBIDDEN', `${what} is for ${who}; your roles are: ${principal.roles.join(', ') || 'none'}.`);
 }

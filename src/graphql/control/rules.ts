@@ -6,7 +6,13 @@ import { mayIngest, OVERSEERS, refusedTo } from './rights.js';
 
 /** A refusal of the control plane is an entry like any other, durable before it is told. */
 async function refuse(context: RequestContext, action: string, error: HeadgateError, dataset?: string): Promise<HeadgateError> {
-  await context.services.audit.record({ actor: context.principal, action, decision: 'DENIED', details: { code: error.code }, ...(dataset !== undefined && { dataset }) });
+  await context.services.audit.record({
+    actor: context.principal,
+    action,
+    decision: 'DENIED',
+    details: { code: error.code },
+    ...(dataset !== undefined && { dataset }),
+  });
   return error;
 }
 
@@ -32,7 +38,8 @@ const ingests = rule<RequestContext>('may ingest', async (_parent, args, context
   const { dataset: name } = args['input'] as { dataset: string };
   const dataset = context.visible.datasets.get(name);
   // One that can't be seen is answered by the resolver as one that does not exist.
-  if (!dataset || mayIngest(context, dataset)) return context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, 'ingest', 'engineer')) : true;
+  if (!dataset || mayIngest(context, dataset))
+    return context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, 'ingest', 'engineer')) : true;
   return refuse(context, 'ingest', refusedTo(context.principal, `ingest into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
 });
 

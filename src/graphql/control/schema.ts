@@ -40,9 +40,5 @@ export function buildControlSchema(): GraphQLSchema {
   const schema = bareControlSchema();
   const roots = new Set(['Query', 'Mutation', 'Subscription']);
   const open = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && !type.name.startsWith('__') && !roots.has(type.name));
-  return shielded(
-    schema,
-    controlRules(open.map((type) => type.name)),
-    new HeadgateError('FORBIDDEN', 'This field is open to nobody.'),
-  );
+  return shielded(schema, controlRules(open.map((type) => type.name)), new HeadgateError('FORBIDDEN', 'This field is open to nobody.'));
 }

@@ -17,7 +17,11 @@ export interface DocumentContext {
  * The fields of an object by response key, as graphql-js collects them: fragments opened, @skip and @include applied,
  * fields under one key together. Our types have no interfaces, so a fragment applies to its own type only.
  */
-export function collectFields(typeName: string, sets: readonly (SelectionSetNode | undefined)[], document: DocumentContext): ReadonlyMap<string, readonly FieldNode[]> {
+export function collectFields(
+  typeName: string,
+  sets: readonly (SelectionSetNode | undefined)[],
+  document: DocumentContext,
+): ReadonlyMap<string, readonly FieldNode[]> {
   const fields = new Map<string, FieldNode[]>();
   const seen = new Set<string>();
   for (const set of sets) if (set) collect(typeName, set, document, fields, seen);

@@ -137,7 +137,11 @@ export class DatasetReads {
       }
     }
     for (const [name, refusals] of Map.groupBy(plan.refusals, (refusal) => refusal.dataset)) {
-      facts.push({ ...this.#fact(name, began), decision: 'DENIED', details: { code: refusals[0]?.code, fields: [...new Set(refusals.map((refusal) => refusal.field))] } });
+      facts.push({
+        ...this.#fact(name, began),
+        decision: 'DENIED',
+        details: { code: refusals[0]?.code, fields: [...new Set(refusals.map((refusal) => refusal.field))] },
+      });
     }
     await Promise.all(facts.map((fact) => this.#options.audit.record(fact)));
   }

@@ -23,7 +23,9 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
   const results = parts.filter((part): part is ExecutionResult => part !== undefined);
   const errors = [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors];
   const { masked } = context.reads;
-  const data = results.some((result) => result.data === null || result.data === undefined) ? results[0]?.data : Object.assign({}, ...results.map((result) => result.data));
+  const data = results.some((result) => result.data === null || result.data === undefined)
+    ? results[0]?.data
+    : Object.assign({}, ...results.map((result) => result.data));
   return {
     ...(data !== undefined && { data: split && data ? inOrder(data as Record<string, unknown>, split.keys) : data }),
     ...(errors.length > 0 && { errors }),
@@ -48,7 +50,9 @@ function splitIntrospection(document: DocumentNode, operation: OperationDefiniti
   const nodes = [...fields.values()].flat();
   const part = (selections: readonly FieldNode[]): DocumentNode => ({
     ...document,
-    definitions: document.definitions.map((definition) => (definition === operation ? { ...operation, selectionSet: { ...operation.selectionSet, selections } } : definition)),
+    definitions: document.definitions.map((definition) =>
+      definition === operation ? { ...operation, selectionSet: { ...operation.selectionSet, selections } } : definition,
+    ),
   });
   return {
     introspection: part(nodes.filter(isIntrospection)),
@@ -62,7 +66,12 @@ function isIntrospection(node: FieldNode): boolean {
 }
 
 function mentions(operation: OperationDefinitionNode, fragments: Readonly<Record<string, FragmentDefinitionNode>>): boolean {
-  const sets = [operation.selectionSet, ...Object.values(fragments).filter(({ typeCondition }) => typeCondition.name.value === 'Query').map(({ selectionSet }) => selectionSet)];
+  const sets = [
+    operation.selectionSet,
+    ...Object.values(fragments)
+      .filter(({ typeCondition }) => typeCondition.name.value === 'Query')
+      .map(({ selectionSet }) => selectionSet),
+  ];
   const pending = [...sets];
   for (let set = pending.pop(); set; set = pending.pop()) {
     for (const selection of set.selections) {

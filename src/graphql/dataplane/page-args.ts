@@ -13,7 +13,8 @@ export function parsePage(args: Args, limits: Pick<Limits, 'defaultPage' | 'maxP
   const last = whole(args, 'last', limits.maxPage);
   const offset = whole(args, 'offset', 2 ** 31 - 1) ?? 0;
   if (first !== undefined && last !== undefined) throw new HeadgateError('BAD_USER_INPUT', 'Give first or last, not both.', { path: 'last' });
-  if (last !== undefined && offset > 0) throw new HeadgateError('BAD_USER_INPUT', 'offset counts from the start, so it goes with first only.', { path: 'offset' });
+  if (last !== undefined && offset > 0)
+    throw new HeadgateError('BAD_USER_INPUT', 'offset counts from the start, so it goes with first only.', { path: 'offset' });
   const limit = first ?? last ?? limits.defaultPage;
   shape.note(`[${limit} ${last !== undefined} ${offset}`);
   const after = cursor(args, 'after', shape);
@@ -26,7 +27,8 @@ function whole(args: Args, name: string, largest: number): number | undefined {
   const value = args[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'number' || value < 0) throw new HeadgateError('BAD_USER_INPUT', `${name} must not be negative.`, { path: name });
-  if (value > largest) throw new HeadgateError('BAD_USER_INPUT', `${name} may be ${largest} at the most. Read on with \`after\`, or use an export for all rows.`, { path: name });
+  if (value > largest)
+    throw new HeadgateError('BAD_USER_INPUT', `${name} may be ${largest} at the most. Read on with \`after\`, or use an export for all rows.`, { path: name });
   return value;
 }
 
@@ -34,8 +36,9 @@ function whole(args: Args, name: string, largest: number): number | undefined {
 function cursor(args: Args, name: string, shape: RequestShape): CursorPosition | undefined {
   const text = args[name];
   if (text === undefined || text === null) return undefined;
-  const parts = decode(String(text));
-  if (parts === undefined) throw new HeadgateError('BAD_USER_INPUT', `${name} is not a cursor: give back one that an earlier answer had, unchanged.`, { path: name });
+  const parts = typeof text === 'string' ? decode(text) : undefined;
+  if (parts === undefined)
+    throw new HeadgateError('BAD_USER_INPUT', `${name} is not a cursor: give back one that an earlier answer had, unchanged.`, { path: name });
   const [fingerprint, ...values] = parts;
   shape.note(name);
   return { fingerprint: shape.slot(fingerprint), values: values.map((value) => (value === null ? (shape.note('null'), null) : shape.slot(value))) };
@@ -71,7 +74,8 @@ function orderTerm(element: Args, dataset: Dataset, datasets: ReadonlyMap<string
   }
   const relation = dataset.relations.find((candidate) => candidate.graphqlName === name);
   const target = relation && datasets.get(relation.to);
-  if (!relation || !target || typeof value !== 'object' || value === null) throw new HeadgateError('BAD_USER_INPUT', `${dataset.name} can't be ordered by ${name}.`, { path: 'orderBy' });
+  if (!relation || !target || typeof value !== 'object' || value === null)
+    throw new HeadgateError('BAD_USER_INPUT', `${dataset.name} can't be ordered by ${name}.`, { path: 'orderBy' });
   shape.datasets.add(target);
   if (through.length >= 5) throw new HeadgateError('QUERY_TOO_COMPLEX', 'An order may follow five relations at the most.', { path: 'orderBy' });
   return orderTerm(value as Args, target, datasets, shape, [...through, { relation, target }]);

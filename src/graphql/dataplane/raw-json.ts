@@ -20,7 +20,9 @@ export const RawJsonScalar = new GraphQLScalarType({ name: 'RawJson', serialize:
 export function stringifyResponse(response: object): string {
   const { data, ...rest } = response as { data?: Record<string, unknown> | null };
   if (data === undefined || data === null) return JSON.stringify(response);
-  const members = Object.entries(data).map(([key, value]) => `${JSON.stringify(key)}:${value instanceof RawJson ? value.text : (JSON.stringify(value) ?? 'null')}`);
+  const members = Object.entries(data).map(
+    ([key, value]) => `${JSON.stringify(key)}:${value instanceof RawJson ? value.text : (JSON.stringify(value) ?? 'null')}`,
+  );
   const others = JSON.stringify(rest);
   // GraphQL's specification suggests `errors` first, where a person reads it.
   return `${others.slice(0, -1)}${others === '{}' ? '' : ','}"data":{${members.join(',')}}}`;

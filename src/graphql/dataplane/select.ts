@@ -1,13 +1,5 @@
 import { getArgumentValues, type FieldNode, type GraphQLField, type GraphQLObjectType } from 'graphql';
-import type {
-  ConnectionMember,
-  ConnectionSelection,
-  EdgeMember,
-  PageInfoMember,
-  ReadSelection,
-  RowMember,
-  RowSelection,
-} from '../../access/index.js';
+import type { ConnectionMember, ConnectionSelection, EdgeMember, PageInfoMember, ReadSelection, RowMember, RowSelection } from '../../access/index.js';
 import { columnType, type Dataset, type Field, type Relation } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import { collectFields, type DocumentContext } from './collect.js';

@@ -117,7 +117,12 @@ class Builder {
       description: `Conditions on ${dataset.name}; all that are given must hold.`,
       fields: () => this.#whereFields(dataset, where),
     });
-    const orderBy = new GraphQLInputObjectType({ name: `${name}OrderBy`, description: 'Exactly one field.', isOneOf: true, fields: () => this.#orderFields(dataset) });
+    const orderBy = new GraphQLInputObjectType({
+      name: `${name}OrderBy`,
+      description: 'Exactly one field.',
+      isOneOf: true,
+      fields: () => this.#orderFields(dataset),
+    });
     const types = { dataset, row, connection, edge, where, orderBy };
     this.#made.set(dataset.name, types);
     return types;
@@ -162,7 +167,11 @@ class Builder {
     const found = this.#manyFilters.get(name);
     if (found) return found;
     const of = { type: target.where };
-    const made = new GraphQLInputObjectType({ name, description: 'Conditions on the related rows; all that are given must hold.', fields: () => ({ some: of, every: of, none: of }) });
+    const made = new GraphQLInputObjectType({
+      name,
+      description: 'Conditions on the related rows; all that are given must hold.',
+      fields: () => ({ some: of, every: of, none: of }),
+    });
     this.#manyFilters.set(name, made);
     return made;
   }
@@ -193,4 +202,3 @@ function fieldDescription(field: Field): string | undefined {
   const tags = field.tags.length > 0 ? `Tags: ${field.tags.join(', ')}.` : undefined;
   return [field.description, tags].filter((part) => part !== undefined).join('\n\n') || undefined;
 }
-

@@ -76,7 +76,7 @@ class WhereParser {
   #operator(field: Field, operator: string, value: unknown, path: string): Condition {
     if (value === null) throw nullGiven(path);
     if (operator === 'isNull') {
-      this.#shape.note(String(value));
+      this.#shape.note(value === true ? 'null' : 'not null');
       return { kind: 'isNull', field, isNull: value === true };
     }
     if (!OPERATORS.has(operator)) throw new HeadgateError('BAD_USER_INPUT', `There is no operator ${operator}.`, { path });
@@ -101,7 +101,8 @@ class WhereParser {
 
   #list(field: Field, value: unknown, path: string): unknown[] {
     const list = asList(value, path);
-    if (list.length > LONGEST_LIST) throw new HeadgateError('QUERY_TOO_COMPLEX', `A list in a filter may hold ${LONGEST_LIST} values; ${list.length} were given.`, { path });
+    if (list.length > LONGEST_LIST)
+      throw new HeadgateError('QUERY_TOO_COMPLEX', `A list in a filter may hold ${LONGEST_LIST} values; ${list.length} were given.`, { path });
     return field.type === 'json' ? list.map((element) => JSON.stringify(element)) : list;
   }
 }
@@ -118,7 +119,9 @@ function asList(value: unknown, path: string): unknown[] {
 }
 
 function nullGiven(path: string): HeadgateError {
-  return new HeadgateError('BAD_USER_INPUT', `${path} is null. To find rows without a value use { isNull: true }; to leave a condition out, leave it out.`, { path });
+  return new HeadgateError('BAD_USER_INPUT', `${path} is null. To find rows without a value use { isNull: true }; to leave a condition out, leave it out.`, {
+    path,
+  });
 }
 
 /** PostgreSQL refuses such a pattern, and only once it has a row to try it on. */

@@ -1,5 +1,5 @@
 import { Arg, Ctx, ID, Mutation, Query, Resolver } from 'type-graphql';
-import { ApiKeyEntity, ApiKeys, hasRole, RevokedTokens } from '../../../identity/index.js';
+import { ApiKeys, hasRole, RevokedTokens, type ApiKeyEntity } from '../../../identity/index.js';
 import type { RequestContext } from '../../context.js';
 import { OVERSEERS, refusedTo } from '../rights.js';
 import { ApiKey, ApiKeyInput, CreatedApiKey } from '../types/api-key.type.js';
@@ -23,7 +23,11 @@ export class ApiKeyResolver {
     }
     const { expiresAt, ...request } = input;
     return services.database.transaction(async (tx) => {
-      const { key, apiKey } = await new ApiKeys(tx.manager).create({ ...request, createdBy: principal.subject, ...(expiresAt && { expiresAt: new Date(expiresAt) }) });
+      const { key, apiKey } = await new ApiKeys(tx.manager).create({
+        ...request,
+        createdBy: principal.subject,
+        ...(expiresAt && { expiresAt: new Date(expiresAt) }),
+      });
       const details = { key: apiKey.id, subject: apiKey.subject, roles: apiKey.roles };
       await services.audit.recordIn(tx, { actor: principal, action: 'key.create', decision: 'ALLOWED', details });
       return { apiKey: toApiKey(apiKey), secret: key };
@@ -39,7 +43,7 @@ export class ApiKeyResolver {
     });
   }
 
-  @Mutation(() => Boolean, { description: "Ends a token by its claim jti, in every process within two seconds." })
+  @Mutation(() => Boolean, { description: 'Ends a token by its claim jti, in every process within two seconds.' })
   async revokeToken(@Ctx() { services, principal }: RequestContext, @Arg('id', () => ID) id: string): Promise<boolean> {
     return services.database.transaction(async (tx) => {
       await new RevokedTokens(tx.manager).revoke({ id, revokedBy: principal.subject });

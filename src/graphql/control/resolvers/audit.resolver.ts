@@ -1,7 +1,7 @@
 import { Arg, Ctx, Int, Query, Resolver } from 'type-graphql';
 import { auditCursor, countAuditEntries, listAuditEntries, type AuditFilter } from '../../../audit/index.js';
 import type { RequestContext } from '../../context.js';
-import { AuditEntry, AuditEntryConnection, AuditVerification, AuditWhere, toAuditEntry, toAuditVerification } from '../types/audit.type.js';
+import { AuditEntryConnection, AuditVerification, AuditWhere, toAuditEntry, toAuditVerification, type AuditEntry } from '../types/audit.type.js';
 import { pageOf, type Page } from '../types/page.js';
 import { pageSize } from './dataset.resolver.js';
 
@@ -23,7 +23,12 @@ export class AuditResolver {
   @Query(() => AuditVerification, { description: 'Computes the chain again from its first entry and holds it against the signed checkpoints.' })
   async auditVerification(@Ctx() { services, principal }: RequestContext): Promise<AuditVerification> {
     const verification = await services.verifyAudit();
-    await services.audit.record({ actor: principal, action: 'audit.verify', decision: 'ALLOWED', details: { valid: verification.valid, entries: verification.entries } });
+    await services.audit.record({
+      actor: principal,
+      action: 'audit.verify',
+      decision: 'ALLOWED',
+      details: { valid: verification.valid, entries: verification.entries },
+    });
     return toAuditVerification(verification);
   }
 }

@@ -120,6 +120,7 @@ function matches(dataset: Model, search: string | undefined, tag: string | undef
 
 function nameOf(cursor: string): string {
   const [kind, name] = Buffer.from(cursor, 'base64url').toString().split('/');
-  if (kind !== 'dataset' || name === undefined) throw new HeadgateError('BAD_USER_INPUT', 'after: expected an endCursor of datasets, got something else.', { path: 'after' });
+  if (kind !== 'dataset' || name === undefined)
+    throw new HeadgateError('BAD_USER_INPUT', 'after: expected an endCursor of datasets, got something else.', { path: 'after' });
   return name;
 }

@@ -6,7 +6,9 @@ import { ManifestResult } from '../types/manifest.type.js';
 
 @Resolver()
 export class ManifestResolver {
-  @Mutation(() => ManifestResult, { description: 'Applies manifests (YAML, several documents allowed) in one transaction; with dryRun it tells what would change.' })
+  @Mutation(() => ManifestResult, {
+    description: 'Applies manifests (YAML, several documents allowed) in one transaction; with dryRun it tells what would change.',
+  })
   async applyManifest(
     @Ctx() context: RequestContext,
     @Arg('manifest', () => String) manifest: string,
@@ -40,7 +42,11 @@ async function apply(context: RequestContext, documents: readonly ManifestDocume
   const { principal, services } = context;
   const refused = documents.find((document) => !mayKeep(principal, document.kind));
   if (refused) {
-    const refusal = refusedTo(principal, `applying a ${refused.kind}`, refused.kind === 'Grant' || refused.kind === 'Purpose' ? 'admin, steward' : 'admin, engineer');
+    const refusal = refusedTo(
+      principal,
+      `applying a ${refused.kind}`,
+      refused.kind === 'Grant' || refused.kind === 'Purpose' ? 'admin, steward' : 'admin, engineer',
+    );
     await services.audit.record({ actor: principal, action: 'apply', decision: 'DENIED', details: { code: refusal.code, kind: refused.kind } });
     throw refusal;
   }

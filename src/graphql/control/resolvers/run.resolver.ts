@@ -54,7 +54,13 @@ export class RunResolver {
   @Mutation(() => Run)
   async cancelRun(@Ctx() { services, principal }: RequestContext, @Arg('id', () => ID) id: string): Promise<Run> {
     const run = await services.runs.cancel(id);
-    await services.audit.record({ actor: principal, action: 'run.cancel', decision: 'ALLOWED', details: { run: run.id }, ...(run.dataset !== null && { dataset: run.dataset }) });
+    await services.audit.record({
+      actor: principal,
+      action: 'run.cancel',
+      decision: 'ALLOWED',
+      details: { run: run.id },
+      ...(run.dataset !== null && { dataset: run.dataset }),
+    });
     return toRun(run);
   }
 

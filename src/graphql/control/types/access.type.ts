@@ -22,7 +22,8 @@ export class FieldDecision {
   @Field(() => String) field!: string;
   @Field(() => String) graphqlName!: string;
   @Field(() => FieldAccessEnum) access!: 'PLAIN' | 'MASKED' | 'FORBIDDEN';
-  @Field(() => [String], { description: 'What happens to its cells, in the order in which it is tried: "hash", "year where birth_date < ...".' }) effects!: readonly string[];
+  @Field(() => [String], { description: 'What happens to its cells, in the order in which it is tried: "hash", "year where birth_date < ...".' })
+  effects!: readonly string[];
   @Field(() => String, { nullable: true, description: 'The error code of a read, when forbidden.' }) code?: string | undefined;
   @Field(() => [String], { description: 'The grants that speak about it.' }) grants!: readonly string[];
 }

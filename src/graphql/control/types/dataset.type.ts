@@ -99,4 +99,3 @@ function ruleText(rule: FieldRule): string {
       return `references ${rule.dataset}.${rule.field}`;
   }
 }
-

@@ -28,5 +28,8 @@ registerEnumType(FileFormatEnum, { name: 'FileFormat' });
 registerEnumType(QualityDimensionEnum, { name: 'QualityDimension' });
 registerEnumType(SeverityEnum, { name: 'Severity', description: 'warn is reported; error keeps the row out.' });
 registerEnumType(CheckStatusEnum, { name: 'CheckStatus' });
-registerEnumType(FieldAccessEnum, { name: 'FieldAccess', description: 'PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen.' });
+registerEnumType(FieldAccessEnum, {
+  name: 'FieldAccess',
+  description: 'PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen.',
+});
 registerEnumType(ChangeEnum, { name: 'ManifestChangeKind' });

@@ -24,7 +24,12 @@ export function pageOf<Item, Node>(
   return {
     nodes: edges.map((edge) => edge.node),
     edges,
-    pageInfo: { hasNextPage: options.hasNextPage, hasPreviousPage: options.after !== undefined, startCursor: edges[0]?.cursor, endCursor: edges.at(-1)?.cursor },
+    pageInfo: {
+      hasNextPage: options.hasNextPage,
+      hasPreviousPage: options.after !== undefined,
+      startCursor: edges[0]?.cursor,
+      endCursor: edges.at(-1)?.cursor,
+    },
     ...(options.totalCount && { totalCount: options.totalCount }),
   };
 }

@@ -14,7 +14,9 @@ export class QuarantinedRow {
   @Field(() => ID) id!: string;
   @Field(() => ID, { description: 'The run that refused it.' }) runId!: string;
   @Field(() => BigIntScalar, { description: 'Its line in the file.' }) line!: string;
-  @Field(() => JsonScalar, { description: 'The row as it came, by field; null where you may not see the field plain in every row.' }) raw!: Readonly<Record<string, string | null>>;
+  @Field(() => JsonScalar, { description: 'The row as it came, by field; null where you may not see the field plain in every row.' }) raw!: Readonly<
+    Record<string, string | null>
+  >;
   @Field(() => [QuarantineReason]) reasons!: readonly QuarantineReason[];
   @Field(() => DateTimeScalar) createdAt!: Date;
 }

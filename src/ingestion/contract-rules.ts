@@ -24,7 +24,9 @@ export class ContractRules {
   constructor(dataset: Dataset) {
     const checks: RowCheck[] = [];
     const add = (check: RowCheck) => checks.push(check) - 1;
-    this.typeOf = new Map(dataset.fields.map((field) => [field.name, add({ reason: { field: field.name, rule: 'type', message: `expected ${expectation(field)}` } })]));
+    this.typeOf = new Map(
+      dataset.fields.map((field) => [field.name, add({ reason: { field: field.name, rule: 'type', message: `expected ${expectation(field)}` } })]),
+    );
     this.notAnObject = add({ reason: { field: null, rule: 'json', message: 'expected a JSON object' } });
     this.key = add({ reason: { field: null, rule: 'key', message: 'a row with this key and other content is in the dataset' } });
     this.keyTwice = add({ reason: { field: null, rule: 'key', message: 'an earlier row of the file has this key and other content' } });
@@ -36,14 +38,20 @@ export class ContractRules {
     for (const rule of rowRulePredicates(dataset, landedColumn)) {
       if (rule.severity !== 'error') continue;
       // A value that could not be read is not missing; the row that is not an object has its own reason.
-      const failing = rule.kind === 'required' && rule.field !== undefined ? sql`(${rule.failing} AND (l._bad IS NULL OR NOT (${invalid(rule.field)} OR l._bad @> ARRAY[${place(this.notAnObject)}])))` : rule.failing;
+      const failing =
+        rule.kind === 'required' && rule.field !== undefined
+          ? sql`(${rule.failing} AND (l._bad IS NULL OR NOT (${invalid(rule.field)} OR l._bad @> ARRAY[${place(this.notAnObject)}])))`
+          : rule.failing;
       add({ reason: { field: rule.field ?? null, rule: rule.kind === 'check' ? rule.name : rule.kind, message: rule.message }, failing });
     }
     this.unique = uniqueRules(dataset)
       .filter(({ severity, fields }) => severity === 'error' && !(dataset.key.length > 0 && dataset.key.every((name) => fields.includes(name))))
       .map(({ name, fields }) => {
         const field = name.endsWith('.unique') && fields.length === 1 ? (fields[0] ?? null) : null;
-        return { fields, place: add({ reason: { field, rule: field === null ? name : 'unique', message: `${fields.join(', ')}: the same values are in another row` } }) };
+        return {
+          fields,
+          place: add({ reason: { field, rule: field === null ? name : 'unique', message: `${fields.join(', ')}: the same values are in another row` } }),
+        };
       });
     this.checks = checks;
   }
@@ -58,7 +66,8 @@ export function place(index: number | undefined): Sql {
 
 function notFinite({ type, list }: Field, value: Sql): Sql | undefined {
   if (type !== 'decimal' && type !== 'float') return undefined;
-  const values = type === 'decimal' ? sql`('NaN'::numeric, 'Infinity'::numeric, '-Infinity'::numeric)` : sql`('NaN'::float8, 'Infinity'::float8, '-Infinity'::float8)`;
+  const values =
+    type === 'decimal' ? sql`('NaN'::numeric, 'Infinity'::numeric, '-Infinity'::numeric)` : sql`('NaN'::float8, 'Infinity'::float8, '-Infinity'::float8)`;
   if (list) return sql`EXISTS (SELECT FROM unnest(${value}) AS _e(_v) WHERE _e._v IN ${values})`;
   return sql`(${value} IN ${values})`;
 }

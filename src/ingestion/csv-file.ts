@@ -49,7 +49,12 @@ export class CsvFile {
    * the block are its bytes up to `end`.
    * `shapes` are in the file's order of columns.
    */
-  async *records(shapes: readonly (Shape | undefined)[], visit: RecordVisitor, flush: (bytes: Buffer, end: number) => readonly Buffer[], onBytes?: (bytes: number) => void): AsyncGenerator<Buffer> {
+  async *records(
+    shapes: readonly (Shape | undefined)[],
+    visit: RecordVisitor,
+    flush: (bytes: Buffer, end: number) => readonly Buffer[],
+    onBytes?: (bytes: number) => void,
+  ): AsyncGenerator<Buffer> {
     const fields = await this.fields();
     const header = this.#header;
     if (!header) return;

@@ -21,7 +21,8 @@ export interface CsvHeader {
 export function readHeader(begin: Buffer, last: boolean, delimiter: number, dataset: Dataset): CsvHeader | undefined {
   const bom = BOM.every((byte, i) => begin[i] === byte) ? BOM.length : 0;
   const text = begin.subarray(bom);
-  if (text.length === 0 && last) throw rejected(`The file is empty. Expected a header with the columns ${names(dataset)}.`, { expected: dataset.fields.map((field) => field.name) });
+  if (text.length === 0 && last)
+    throw rejected(`The file is empty. Expected a header with the columns ${names(dataset)}.`, { expected: dataset.fields.map((field) => field.name) });
   const records = new CsvRecords({ delimiter });
   let fields: readonly Field[] | undefined;
   const used = records.scan(text, last, (record) => {

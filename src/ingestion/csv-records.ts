@@ -124,7 +124,7 @@ export class CsvRecords {
 
   /** The closing quote of the field that opens at `open`; -1 when it may still come. */
   #closing(bytes: Buffer, open: number, last: boolean, start: number, inner: number): number {
-    for (let from = open + 1; ; ) {
+    for (let from = open + 1; ;) {
       const quote = bytes.indexOf(QUOTE, from);
       if (quote < 0) {
         if (last) throw this.#at('A quote is opened and never closed.', bytes, start, open, inner);

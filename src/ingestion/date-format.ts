@@ -37,7 +37,7 @@ const TOKENS: readonly (readonly [token: string, part: Part, pattern: string])[]
 export function dateFormat(format: string, type: 'date' | 'time' | 'timestamp'): DateFormat {
   const groups = new Map<Part, number>();
   let pattern = '';
-  for (let i = 0; i < format.length; ) {
+  for (let i = 0; i < format.length;) {
     const rest = format.slice(i);
     const token = TOKENS.find(([name]) => rest.toUpperCase().startsWith(name));
     if (token) {
@@ -61,12 +61,19 @@ export function dateFormat(format: string, type: 'date' | 'time' | 'timestamp'):
   const of = (part: Part, before: string) => (groups.has(part) ? `${before}\\${groups.get(part)}` : '');
   const day = type === 'time' ? '' : `${of('year', '')}${of('month', '-')}${of('day', '-')}`;
   const minute = of('minute', ':') || ':00';
-  const clock = type === 'date' || !groups.has('hour') ? '' : `${of('hour', '')}${minute}${of('second', ':')}${groups.has('second') ? of('fraction', '.') : ''}${of('half', ' ')}${of('zone', '')}${of('zoneMinute', ':')}`;
+  const clock =
+    type === 'date' || !groups.has('hour')
+      ? ''
+      : `${of('hour', '')}${minute}${of('second', ':')}${groups.has('second') ? of('fraction', '.') : ''}${of('half', ' ')}${of('zone', '')}${of('zoneMinute', ':')}`;
   return { pattern: `^${pattern}$`, iso: [day, clock].filter(Boolean).join(' ') };
 }
 
 function bad(format: string, what: string): HeadgateError {
-  return new HeadgateError('BAD_USER_INPUT', `The format "${format}" ${what}. Known are YYYY MM MON MONTH DD HH24 HH12 MI SS MS US AM TZH TZM, and texts in double quotes.`, {
-    format,
-  });
+  return new HeadgateError(
+    'BAD_USER_INPUT',
+    `The format "${format}" ${what}. Known are YYYY MM MON MONTH DD HH24 HH12 MI SS MS US AM TZH TZM, and texts in double quotes.`,
+    {
+      format,
+    },
+  );
 }

@@ -40,7 +40,7 @@ export async function removeDuplicates(
   }
   for (const unique of rules.unique) {
     // A row that is refused may have been the one that replaced an existing one, which is then in the way again.
-    for (let found = -1; found !== 0; ) {
+    for (let found = -1; found !== 0;) {
       found = await refuse(tx, uniqueBreaches(dataset, unique.fields, unique.place, mode, existing));
       removed.refused += found;
     }
@@ -53,7 +53,10 @@ async function withinFile(tx: Transaction, dataset: Dataset, rules: ContractRule
   const key = join(dataset.key.map((name) => identifier(name)));
   const stays = mode === 'merge' ? raw('max') : raw('min');
   await tx.query('DROP TABLE IF EXISTS pg_temp.twice');
-  const groups = await run(tx, sql`CREATE TEMP TABLE twice ON COMMIT DROP AS SELECT ${key}, ${stays}(_pos) AS _stays FROM ${LANDED} GROUP BY ${key} HAVING count(*) > 1`);
+  const groups = await run(
+    tx,
+    sql`CREATE TEMP TABLE twice ON COMMIT DROP AS SELECT ${key}, ${stays}(_pos) AS _stays FROM ${LANDED} GROUP BY ${key} HAVING count(*) > 1`,
+  );
   if (groups === 0) return;
   const others = sql`${equal(dataset.key, L, T)} AND l._pos <> t._stays`;
   if (mode === 'merge') {
@@ -77,7 +80,10 @@ async function againstDataset(tx: Transaction, dataset: Dataset, rules: Contract
 
 function uniqueBreaches(dataset: Dataset, fields: readonly string[], reason: number, mode: LoadMode, existing: boolean): Sql {
   const columns = join(fields.map((name) => identifier(name)));
-  const present = join(fields.map((name) => sql`${identifier(name)} IS NOT NULL`), ' AND ');
+  const present = join(
+    fields.map((name) => sql`${identifier(name)} IS NOT NULL`),
+    ' AND ',
+  );
   const inFile = sql`SELECT _pos FROM (SELECT _pos, row_number() OVER (PARTITION BY ${columns} ORDER BY _pos) AS n FROM ${LANDED} WHERE ${present}) w WHERE n > 1`;
   if (!existing) return sql`SELECT _pos, ARRAY[${place(reason)}] FROM (${inFile}) b`;
   // In a merge a row of the dataset that this load replaces is no longer in the way.
@@ -94,7 +100,10 @@ async function refuse(tx: Transaction, breaches: Sql): Promise<number> {
 }
 
 export function equal(names: readonly string[], left: Sql, right: Sql): Sql {
-  return join(names.map((name) => sql`${left}.${identifier(name)} = ${right}.${identifier(name)}`), ' AND ');
+  return join(
+    names.map((name) => sql`${left}.${identifier(name)} = ${right}.${identifier(name)}`),
+    ' AND ',
+  );
 }
 
 /** Every field has the same value; two nulls are the same. */

@@ -57,17 +57,26 @@ export class Ingestion {
     const { idempotencyKey, format, force } = request;
     const input: RunInput = { mode, ...(format !== undefined && { format }), ...(force && { force }), ...nameOf(request.source), actor: actorOf(actor) };
     const { run, created } = await database.transaction((tx) =>
-      runs.begin(tx, { kind: 'INGESTION', dataset: name, input: { ...input }, requestedBy: actor.subject, ...(idempotencyKey !== undefined && { idempotencyKey }) }, keeper.worker),
+      runs.begin(
+        tx,
+        { kind: 'INGESTION', dataset: name, input: { ...input }, requestedBy: actor.subject, ...(idempotencyKey !== undefined && { idempotencyKey }) },
+        keeper.worker,
+      ),
     );
     if (!created) {
       if (run.status !== 'SUCCEEDED') {
-        throw new HeadgateError('CONFLICT', `A load of "${name}" with this idempotency key is under way. Wait for its run to end.`, { dataset: name, run: run.id });
+        throw new HeadgateError('CONFLICT', `A load of "${name}" with this idempotency key is under way. Wait for its run to end.`, {
+          dataset: name,
+          run: run.id,
+        });
       }
       // The ledger compares the contents; it never loads under a key that it knows.
       await loader.load({ ...request, dataset, mode, runId: newId() });
       return runs.get(run.id);
     }
-    await keeper.attend(run, request.signal ?? new AbortController().signal, (begun, context) => this.#perform(begun, dataset, { ...request, mode }, actor, context));
+    await keeper.attend(run, request.signal ?? new AbortController().signal, (begun, context) =>
+      this.#perform(begun, dataset, { ...request, mode }, actor, context),
+    );
     return runs.get(run.id);
   }
 
@@ -98,10 +107,14 @@ export class Ingestion {
     return database.transaction(async (tx) => {
       const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject };
       const { run, created } = await runs.submit(tx, { ...request, ...(idempotencyKey !== undefined && { idempotencyKey }) });
-      if (created && content !== undefined) await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, Buffer.from(content)]);
+      if (created && content !== undefined)
+        await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, Buffer.from(content)]);
       const before = RunInput.parse(run.input);
       if (!created && (before.source !== input.source || before.contentHash !== input.contentHash)) {
-        throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${name}" with another input. Use a new key for new content.`, { dataset: name, run: run.id });
+        throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${name}" with another input. Use a new key for new content.`, {
+          dataset: name,
+          run: run.id,
+        });
       }
       return run;
     });
@@ -121,7 +134,13 @@ export class Ingestion {
     };
   }
 
-  async #perform(run: RunEntity, dataset: Dataset, request: Omit<LoadNow, 'dataset' | 'mode'> & { readonly mode: LoadMode }, actor: Actor, context: RunContext): Promise<void> {
+  async #perform(
+    run: RunEntity,
+    dataset: Dataset,
+    request: Omit<LoadNow, 'dataset' | 'mode'> & { readonly mode: LoadMode },
+    actor: Actor,
+    context: RunContext,
+  ): Promise<void> {
     const { loader, runs, audit, afterLoad } = this.#options;
     const began = performance.now();
     const fact = { actor, action: 'ingest', dataset: dataset.name };
@@ -139,7 +158,14 @@ export class Ingestion {
         },
         inTransaction: async (tx, outcome) => {
           const { read, loaded, quarantined, deduplicated, bytes } = outcome;
-          await runs.finish(tx, run, { rowsRead: read, rowsLoaded: loaded, rowsQuarantined: quarantined, rowsDeduplicated: deduplicated, bytesRead: bytes, bytesTotal: bytes });
+          await runs.finish(tx, run, {
+            rowsRead: read,
+            rowsLoaded: loaded,
+            rowsQuarantined: quarantined,
+            rowsDeduplicated: deduplicated,
+            bytesRead: bytes,
+            bytesTotal: bytes,
+          });
           await advanceStage(tx, dataset.name, WHOLE_LOAD);
           const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, contentHash: outcome.contentHash };
           await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });

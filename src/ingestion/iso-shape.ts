@@ -55,7 +55,7 @@ function timeEnd(bytes: Buffer, at: number, to: number): number {
   end += 3;
   if (end >= to || bytes[end] !== DOT) return end;
   const fraction = end + 1;
-  for (end = fraction; end < to && isDigit(bytes[end]); ) end += 1;
+  for (end = fraction; end < to && isDigit(bytes[end]);) end += 1;
   return end > fraction && end - fraction <= 9 ? end : -1;
 }
 

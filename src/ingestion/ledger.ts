@@ -31,7 +31,10 @@ export class Ledger {
   }
 
   async byKey(idempotencyKey: string): Promise<LedgerEntry | undefined> {
-    const [entry] = await this.#tx.query<LedgerEntry>(`SELECT ${COLUMNS} FROM headgate.ledger_entry WHERE dataset_id = $1 AND idempotency_key = $2`, [this.#datasetId, idempotencyKey]);
+    const [entry] = await this.#tx.query<LedgerEntry>(`SELECT ${COLUMNS} FROM headgate.ledger_entry WHERE dataset_id = $1 AND idempotency_key = $2`, [
+      this.#datasetId,
+      idempotencyKey,
+    ]);
     return entry;
   }
 

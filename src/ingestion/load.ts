@@ -34,7 +34,9 @@ export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes:
   if (first) return finish(tx, request, repeated(first, dataset, spooled.hash));
 
   const before = force ? undefined : await ledger.alreadyLoaded(spooled.hash, mode, dataset.contractVersion);
-  const done = before ? { read: before.read, loaded: 0, quarantined: 0, deduplicated: before.read, rowCount: head.rowCount, changed: false } : await loadRows(tx, request, head, maxValueBytes);
+  const done = before
+    ? { read: before.read, loaded: 0, quarantined: 0, deduplicated: before.read, rowCount: head.rowCount, changed: false }
+    : await loadRows(tx, request, head, maxValueBytes);
   const { changed, rowCount, ...counts } = done;
   checkCounts(counts);
   const dataVersion = head.dataVersion + (changed ? 1 : 0);
@@ -62,14 +64,19 @@ async function holdDataset(tx: Transaction, dataset: Dataset): Promise<Head> {
   );
   if (!head) throw new HeadgateError('NOT_FOUND', `There is no dataset "${dataset.name}".`, { dataset: dataset.name });
   if (head.contractVersion !== dataset.contractVersion) {
-    throw new HeadgateError('CONFLICT', `The contract of "${dataset.name}" changed while the load was on its way. Nothing was loaded: send it again.`, { dataset: dataset.name });
+    throw new HeadgateError('CONFLICT', `The contract of "${dataset.name}" changed while the load was on its way. Nothing was loaded: send it again.`, {
+      dataset: dataset.name,
+    });
   }
   return head;
 }
 
 function repeated({ contractVersion: _, changed: __, idempotencyKey: ___, ...entry }: LedgerEntry, dataset: Dataset, hash: string): LoadOutcome {
   if (entry.contentHash !== hash) {
-    throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${dataset.name}" with other content. Use a new key for new content.`, { dataset: dataset.name, run: entry.runId });
+    throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${dataset.name}" with other content. Use a new key for new content.`, {
+      dataset: dataset.name,
+      run: entry.runId,
+    });
   }
   return { ...entry, repeated: true };
 }
@@ -87,7 +94,9 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxVa
   const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes, signal, onBytes };
   // Hash tables over a million keys should not go to the disk.
   await tx.query("SET LOCAL work_mem = '128MB'");
-  const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(`SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`);
+  const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(
+    `SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`,
+  );
   const settling = { request, head, empty };
   if (canLandTyped(job)) {
     await tx.query('SAVEPOINT landing');
@@ -129,7 +138,9 @@ async function settle(job: LandingJob, { request, head, empty, inShadow, land }:
   if (refused > 0) await keepRaw();
   await checkQuarantine(job, read, refused);
   const left = read - refused - duplicates.deduplicated;
-  const { inserted, updated } = inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left);
+  const { inserted, updated } = inShadow
+    ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 }
+    : await storeRows(tx, dataset, mode, number, empty, left);
   const quarantined = refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
 
   const loaded = inserted + updated;
@@ -141,12 +152,15 @@ async function checkQuarantine({ tx, dataset, rules }: LandingJob, read: number,
   const { maxQuarantine: most } = dataset;
   if (most === undefined || refused <= ('rows' in most ? most.rows : most.share * read)) return;
   const limit = 'rows' in most ? `${most.rows}` : `${Number((most.share * 100).toFixed(6))}%`;
-  throw rejected(`${refused} of ${read} rows break the contract of "${dataset.name}", and maxQuarantine allows ${limit}. Nothing was loaded; mend the rows, or the contract.`, {
-    expected: limit,
-    actual: refused,
-    rowsRead: read,
-    examples: await refusedExamples(tx, rules, 5),
-  });
+  throw rejected(
+    `${refused} of ${read} rows break the contract of "${dataset.name}", and maxQuarantine allows ${limit}. Nothing was loaded; mend the rows, or the contract.`,
+    {
+      expected: limit,
+      actual: refused,
+      rowsRead: read,
+      examples: await refusedExamples(tx, rules, 5),
+    },
+  );
 }
 
 /** The law of every load; a breach is a mistake of ours, and nothing of such a load may stay. */

@@ -96,10 +96,14 @@ export class Loader {
 /** @throws HeadgateError BAD_USER_INPUT when rows can't go into the dataset in this mode. */
 export function checkMode(dataset: Dataset, mode: LoadMode): void {
   if (mode === 'merge' && dataset.key.length === 0) {
-    throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" has no key, so rows can't be merged. Use append or replace, or give its contract a key.`, { dataset: dataset.name });
+    throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" has no key, so rows can't be merged. Use append or replace, or give its contract a key.`, {
+      dataset: dataset.name,
+    });
   }
   if (dataset.producedBy !== undefined) {
-    throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" is made by the pipeline "${dataset.producedBy}"; load its inputs instead.`, { dataset: dataset.name });
+    throw new HeadgateError('BAD_USER_INPUT', `"${dataset.name}" is made by the pipeline "${dataset.producedBy}"; load its inputs instead.`, {
+      dataset: dataset.name,
+    });
   }
 }
 

@@ -97,9 +97,13 @@ async function lock(tx: Transaction, dataset: Dataset): Promise<void> {
       if (!(error instanceof pg.DatabaseError) || error.code !== '55P03') throw error;
       await tx.query('ROLLBACK TO SAVEPOINT exchange');
       if (attempt === TRIES) {
-        throw new HeadgateError('UNAVAILABLE', `The rows of "${dataset.name}" can't be exchanged: for ${TRIES} tries readers held its table. Nothing was changed; load again when long reads have ended.`, {
-          dataset: dataset.name,
-        });
+        throw new HeadgateError(
+          'UNAVAILABLE',
+          `The rows of "${dataset.name}" can't be exchanged: for ${TRIES} tries readers held its table. Nothing was changed; load again when long reads have ended.`,
+          {
+            dataset: dataset.name,
+          },
+        );
       }
       await delay(100 + Math.random() * 100);
     }

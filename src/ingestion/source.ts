@@ -38,7 +38,9 @@ async function belowFolder(file: string, filesDir: string | undefined): Promise<
     throw new HeadgateError('BAD_USER_INPUT', 'No folder for files is configured. Set HEADGATE_FILES, or send the content.', { source: file });
   }
   if (isAbsolute(file) || file.includes('\0') || file.split(/[\\/]/).includes('..')) {
-    throw new HeadgateError('BAD_USER_INPUT', `"${file.slice(0, 200)}": expected a path below the configured folder, without "..".`, { source: file.slice(0, 200) });
+    throw new HeadgateError('BAD_USER_INPUT', `"${file.slice(0, 200)}": expected a path below the configured folder, without "..".`, {
+      source: file.slice(0, 200),
+    });
   }
   const folder = await realpath(filesDir).catch(() => {
     throw new HeadgateError('NOT_FOUND', 'The folder that HEADGATE_FILES names is not there.', {});
@@ -57,15 +59,18 @@ async function openFile(path: string, asked: string): Promise<OpenSource> {
     if (cause.code === 'EACCES') throw new HeadgateError('BAD_USER_INPUT', `The file "${asked}" may not be read by this process.`, { file: asked });
     throw noFile(asked);
   });
-  const { size } = await handle.stat().then(
-    (stat) => {
+  const { size } = await handle
+    .stat()
+    .then((stat) => {
       if (stat.isFile()) return stat;
-      throw new HeadgateError('BAD_USER_INPUT', `"${asked}" is not a file with rows but ${stat.isDirectory() ? 'a folder' : 'something else'}.`, { file: asked });
-    },
-  ).catch(async (error: unknown) => {
-    await handle.close();
-    throw error;
-  });
+      throw new HeadgateError('BAD_USER_INPUT', `"${asked}" is not a file with rows but ${stat.isDirectory() ? 'a folder' : 'something else'}.`, {
+        file: asked,
+      });
+    })
+    .catch(async (error: unknown) => {
+      await handle.close();
+      throw error;
+    });
   return { stream: handle.createReadStream({ highWaterMark: 256 * 1024 }), name: basename(path), size };
 }
 

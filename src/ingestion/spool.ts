@@ -64,7 +64,9 @@ async function write(path: string, source: Readable, { gzip, maxBytes, signal }:
     for await (const chunk of unpacked(source, gzip)) {
       size += chunk.length;
       if (size > maxBytes) {
-        throw rejected(`The content is larger than the ${maxBytes} bytes that one load may have, unpacked. Split it, or raise HEADGATE_MAX_UPLOAD_BYTES.`, { expected: maxBytes });
+        throw rejected(`The content is larger than the ${maxBytes} bytes that one load may have, unpacked. Split it, or raise HEADGATE_MAX_UPLOAD_BYTES.`, {
+          expected: maxBytes,
+        });
       }
       hash.update(chunk);
       await file.write(chunk);

@@ -42,7 +42,10 @@ export async function storeRows(tx: Transaction, dataset: Dataset, mode: LoadMod
 }
 
 async function insert(tx: Transaction, dataset: Dataset, table: Sql, load: number, where: Sql): Promise<number> {
-  return run(tx, sql`INSERT INTO ${table} (${columnsOf(dataset)}, ${identifier(LOAD_ID)}) SELECT ${columnsOf(dataset, raw('l'))}, ${loadNumber(load)} FROM ${LANDED} l${where}`);
+  return run(
+    tx,
+    sql`INSERT INTO ${table} (${columnsOf(dataset)}, ${identifier(LOAD_ID)}) SELECT ${columnsOf(dataset, raw('l'))}, ${loadNumber(load)} FROM ${LANDED} l${where}`,
+  );
 }
 
 function loadNumber(load: number): Sql {

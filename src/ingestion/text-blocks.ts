@@ -45,7 +45,8 @@ export class TextBlocks {
         const { bytes } = block;
         if (bytes.length === 0 && block.last) return;
         const known = rest.length;
-        if (bytes.indexOf(0, known) >= 0) throw position('A NUL character (U+0000) is in the file; text can not hold one.', bytes, bytes.indexOf(0, known), line());
+        if (bytes.indexOf(0, known) >= 0)
+          throw position('A NUL character (U+0000) is in the file; text can not hold one.', bytes, bytes.indexOf(0, known), line());
         checkUtf8(bytes, block.last, line());
         const { used, out } = consume(block);
         yield* out;

@@ -123,7 +123,10 @@ async function readStage(job: LandingJob): Promise<void> {
   await run(
     tx,
     sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
-      SELECT _t._pos, CASE WHEN ${join(dataset.fields.map((_, i) => sql`_t.${column('_ok', i)}`), ' AND ')} THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
+      SELECT _t._pos, CASE WHEN ${join(
+        dataset.fields.map((_, i) => sql`_t.${column('_ok', i)}`),
+        ' AND ',
+      )} THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
       FROM (SELECT _t.*, ${join(valid)} FROM (SELECT s._pos, ${join(texts)} FROM ${STAGE} s OFFSET 0) _t OFFSET 0) _t`,
   );
 }

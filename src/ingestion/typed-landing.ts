@@ -119,7 +119,10 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
 
   /** The texts of refused rows: of suspects they are in `stage`, of the others in the file. */
   async function keepRaw(): Promise<void> {
-    const refused = await rows<{ pos: string }>(tx, sql`SELECT _pos AS pos FROM ${REFUSED} WHERE NOT EXISTS (SELECT FROM ${RAW_ROW} r WHERE r._pos = refused._pos) LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`);
+    const refused = await rows<{ pos: string }>(
+      tx,
+      sql`SELECT _pos AS pos FROM ${REFUSED} WHERE NOT EXISTS (SELECT FROM ${RAW_ROW} r WHERE r._pos = refused._pos) LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`,
+    );
     const wanted = new Set(refused.map(({ pos }) => Number(pos)).filter((pos) => pos % POSITION_STEP === 0));
     if (refused.length > MOST_BAD_ROWS) throw new TooManyBadRows();
     if (wanted.size === 0) return;
@@ -135,7 +138,10 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
       const values = fieldsOf(bytes.subarray(record.start, record.end), delimiter);
       texts.push({ pos: taken * POSITION_STEP, line: record.line, raw: Object.fromEntries(fields.map(({ name }, i) => [name, values[i] ?? null])) });
     });
-    await run(tx, sql`INSERT INTO ${RAW_ROW} SELECT pos, line, raw FROM jsonb_to_recordset(${param(JSON.stringify(texts), 'jsonb')}) AS t(pos bigint, line bigint, raw jsonb)`);
+    await run(
+      tx,
+      sql`INSERT INTO ${RAW_ROW} SELECT pos, line, raw FROM jsonb_to_recordset(${param(JSON.stringify(texts), 'jsonb')}) AS t(pos bigint, line bigint, raw jsonb)`,
+    );
   }
 
   async function walk(visit: Parameters<CsvFile['records']>[1]): Promise<void> {

@@ -62,7 +62,11 @@ async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer>
     if (sourceError !== undefined) throw sourceError;
     if (cause instanceof HeadgateError) throw cause;
     const cut = (cause as { code?: string }).code === 'Z_BUF_ERROR';
-    throw rejected(cut ? 'The gzip content is cut off: it ends in the middle. Send the whole file.' : 'The gzip content is damaged, or something follows it.', {}, cause);
+    throw rejected(
+      cut ? 'The gzip content is cut off: it ends in the middle. Send the whole file.' : 'The gzip content is damaged, or something follows it.',
+      {},
+      cause,
+    );
   } finally {
     gunzip.destroy();
   }

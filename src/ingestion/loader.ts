@@ -1,3 +1,4 @@
+import pg from 'pg';
 import type { Config } from '../config/index.js';
 import type { Dataset } from '../catalog/index.js';
 import { HeadgateError, type Log } from '../kernel/index.js';
@@ -85,7 +86,7 @@ export class Loader {
         return await load(tx, request, this.#config.limits.maxValueBytes);
       } catch (error) {
         request.signal?.throwIfAborted();
-        throw error;
+        throw connectionLost(error);
       } finally {
         stop();
       }
@@ -105,6 +106,13 @@ export function checkMode(dataset: Dataset, mode: LoadMode): void {
       dataset: dataset.name,
     });
   }
+}
+
+/** Says so when it was the connection that ended, not the data: the load can simply be sent again. */
+function connectionLost(error: unknown): unknown {
+  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
+  const cut = /^(57P|08)/.test(code) || (error instanceof Error && !(error instanceof HeadgateError) && /^Connection terminated|ECONNRESET|EPIPE/.test(error.message));
+  return cut ? new HeadgateError('UNAVAILABLE', 'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.', {}, { cause: error }) : error;
 }
 
 function gzipAnnounced(encoding: string | undefined): boolean {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createWorld, FLIGHTS, loadFlights, type World } from './setup.js';
+import { silentLog } from '../../src/kernel/index.js';
+import { Pipelines } from '../../src/processing/index.js';
+import { ANN, createWorld, FLIGHTS, loadFlights, type World } from './setup.js';
 
 let world: World;
 beforeAll(async () => {
@@ -56,16 +58,28 @@ test('a pipeline makes a dataset from real data, and says what it did', async ()
 
   const [state] = await world.database.query("SELECT stage, data_version, row_count FROM headgate.dataset WHERE name = 'delays_by_airport'");
   expect(state).toEqual({ stage: 'ACCESS', data_version: '1', row_count: rows });
-  expect(await world.database.query('SELECT row_count, score FROM headgate.quality_report WHERE run_id = $1', [run.id])).toEqual([{ row_count: rows, score: 1 }]);
+  expect(await world.database.query('SELECT row_count, score FROM headgate.quality_report WHERE run_id = $1', [run.id])).toEqual([
+    { row_count: rows, score: 1 },
+  ]);
   expect(await world.database.query("SELECT relname FROM pg_class WHERE relnamespace = 'work'::regnamespace")).toEqual([]);
 });
 
 test('what was read, by whom, is in the audit with the fields', async () => {
   const run = await world.run('delays');
-  const entries = await world.database.query("SELECT principal, roles, action, dataset, fields, decision FROM headgate.audit_entry WHERE details->>'run' = $1 ORDER BY action, dataset", [run.id]);
+  const entries = await world.database.query(
+    "SELECT principal, roles, action, dataset, fields, decision FROM headgate.audit_entry WHERE details->>'run' = $1 ORDER BY action, dataset",
+    [run.id],
+  );
   expect(entries).toEqual([
     { principal: 'ann', roles: ['engineer'], action: 'pipeline.read', dataset: 'airports', fields: ['city', 'iata'], decision: 'ALLOWED' },
-    { principal: 'ann', roles: ['engineer'], action: 'pipeline.read', dataset: 'flights', fields: expect.arrayContaining(['delay', 'origin']), decision: 'ALLOWED' },
+    {
+      principal: 'ann',
+      roles: ['engineer'],
+      action: 'pipeline.read',
+      dataset: 'flights',
+      fields: expect.arrayContaining(['delay', 'origin']),
+      decision: 'ALLOWED',
+    },
     { principal: 'ann', roles: ['engineer'], action: 'pipeline.run', dataset: 'delays_by_airport', fields: [], decision: 'ALLOWED' },
     { principal: 'ann', roles: ['engineer'], action: 'pipeline.start', dataset: 'delays_by_airport', fields: [], decision: 'ALLOWED' },
   ]);
@@ -143,11 +157,13 @@ steps:
   await world.run('copy_flights');
   expect(await world.run('copy_flights')).toMatchObject({ status: 'SUCCEEDED', rowsLoaded: '20000' });
   expect(await world.database.reader.query({ name: 'n', text: 'SELECT count(*) FROM data.numbered_flights WHERE n = 7', values: [] })).toEqual([['1']]);
-  expect(await world.database.query("SELECT indexname FROM pg_indexes WHERE schemaname = 'data' AND tablename = 'numbered_flights'")).toEqual([{ indexname: 'numbered_flights__key' }]);
+  expect(await world.database.query("SELECT indexname FROM pg_indexes WHERE schemaname = 'data' AND tablename = 'numbered_flights'")).toEqual([
+    { indexname: 'numbered_flights__key' },
+  ]);
 });
 
 test.for([
-  ['a division by zero', "SELECT origin, 1 / (distance - distance) AS x FROM flights", '22012'],
+  ['a division by zero', 'SELECT origin, 1 / (distance - distance) AS x FROM flights', '22012'],
   ['a text that is no number', 'SELECT origin, CAST(origin AS integer) AS x FROM flights', '22P02'],
 ])('%s fails the run, names the step, shows no value, and leaves the dataset as it was', async ([, sql, sqlState], { expect: check }) => {
   await world.apply(`
@@ -164,7 +180,10 @@ steps:
   check(run.errorMessage).not.toMatch(/LAX|ABQ|"/);
   check(await world.database.query('SELECT origin FROM data.broken')).toEqual([{ origin: 'KEPT' }]);
   check(await world.database.query("SELECT relname FROM pg_class WHERE relnamespace = 'work'::regnamespace")).toEqual([]);
-  const [entry] = await world.database.query("SELECT action, decision, details->>'code' AS code FROM headgate.audit_entry WHERE details->>'run' = $1 AND action = 'pipeline.run'", [run.id]);
+  const [entry] = await world.database.query(
+    "SELECT action, decision, details->>'code' AS code FROM headgate.audit_entry WHERE details->>'run' = $1 AND action = 'pipeline.run'",
+    [run.id],
+  );
   check(entry).toEqual({ action: 'pipeline.run', decision: 'FAILED', code: 'DATA_REJECTED' });
   await world.database.query('DELETE FROM data.broken');
 });
@@ -178,7 +197,7 @@ steps: [{ name: all, transform: { from: flights, select: [origin, destination] }
   expect(await world.run('doubled')).toMatchObject({ status: 'FAILED', errorCode: 'DATA_REJECTED', errorDetails: { step: 'publish', sqlState: '23505' } });
 });
 
-test('a run that is cancelled ends its statement, and one that takes too long is ended', async () => {
+test('a run that is cancelled ends its statement, and one that takes too long fails', async () => {
   await world.apply(`
 kind: Pipeline
 name: endless
@@ -186,22 +205,35 @@ steps:
   - { name: pairs, sql: 'SELECT count(*) AS n FROM flights a, flights b, flights c WHERE a.delay + b.delay + c.delay = 100000' }
   - { publish: { to: endless } }
 `);
-  const { id } = await world.pipelines.run('endless', { subject: 'ann', roles: [] });
+  const { id } = await world.pipelines.run('endless', ANN);
   const done = world.pipelines.perform(id, new AbortController().signal);
-  await expect.poll(() => world.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE UNLOGGED%' AND state = 'active'"), { timeout: 10_000 }).toHaveLength(1);
+  await expect
+    .poll(() => world.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE UNLOGGED%' AND state = 'active'"), { timeout: 10_000 })
+    .toHaveLength(1);
   await world.runs.cancel(id);
   await done;
   expect(await world.runs.get(id)).toMatchObject({ status: 'CANCELLED' });
-  expect(await world.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE UNLOGGED%' AND state = 'active' AND pid <> pg_backend_pid()")).toEqual([]);
+  const impatient = new Pipelines({ ...world, log: silentLog, timeoutMs: 200 });
+  const { id: late } = await impatient.run('endless', ANN);
+  await impatient.perform(late, new AbortController().signal);
+  expect(await world.runs.get(late)).toMatchObject({ status: 'FAILED', errorCode: 'TIMEOUT' });
+  expect(
+    await world.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE UNLOGGED%' AND state = 'active' AND pid <> pg_backend_pid()"),
+  ).toEqual([]);
 });
 
 test('there is no run of a pipeline that is not there', async () => {
-  await expect(world.pipelines.run('nothing', { subject: 'ann', roles: [] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(world.pipelines.run('nothing', ANN)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
 
 test('pipelines are listed with their steps, inputs and output', async () => {
   const delays = await world.pipelines.find('delays');
-  expect(delays).toMatchObject({ description: 'How late flights leave, by airport.', inputs: ['airports', 'flights'], output: 'delays_by_airport', updatedBy: 'ann' });
+  expect(delays).toMatchObject({
+    description: 'How late flights leave, by airport.',
+    inputs: ['airports', 'flights'],
+    output: 'delays_by_airport',
+    updatedBy: 'ann',
+  });
   expect(delays?.steps.map(({ name, kind }) => [name, kind])).toEqual([
     ['late', 'transform'],
     ['by_origin', 'aggregate'],

@@ -7,12 +7,23 @@ import { fileURLToPath } from 'node:url';
 import { transformSync } from 'rolldown/utils';
 import './typescript.js';
 
+// What compiled decorators call: reflect-metadata does the work.
+globalThis.babelHelpers = {
+  decorate(decorators, target, key, descriptor) {
+    const result = key === undefined ? Reflect.decorate(decorators, target) : Reflect.decorate(decorators, target, key, descriptor ?? undefined);
+    if (key !== undefined && result) Object.defineProperty(target, key, result);
+    return result;
+  },
+  decorateMetadata: (key, value) => Reflect.metadata(key, value),
+};
+
 registerHooks({
   load(url, context, next) {
     if (!url.startsWith('file:') || !url.endsWith('.ts') || url.includes('/node_modules/')) return next(url, context);
     const file = fileURLToPath(url);
     const { code, errors } = transformSync(file, readFileSync(file, 'utf8'), {
       lang: 'ts',
+      helpers: { mode: 'External' },
       decorator: { legacy: true, emitDecoratorMetadata: true },
       typescript: { onlyRemoveTypeImports: true },
       assumptions: { setPublicClassFields: true },

@@ -28,8 +28,8 @@ export async function settlePipelines(inForce: ReadonlyMap<string, PipelineSpec>
 }
 
 /** All datasets but those that a pipeline makes which is not compiled yet: their columns may still change. */
-async function readableDatasets({ catalog }: ApplyContext, pending: ReadonlyMap<string, PipelineSpec>): Promise<ReadonlyMap<string, Dataset>> {
-  const { datasets } = await catalog();
+async function readableDatasets(context: ApplyContext, pending: ReadonlyMap<string, PipelineSpec>): Promise<ReadonlyMap<string, Dataset>> {
+  const { datasets } = await context.catalog();
   return new Map([...datasets].filter(([, { producedBy }]) => producedBy === undefined || !pending.has(producedBy)));
 }
 
@@ -98,10 +98,10 @@ async function save({ tx, appliedBy }: ApplyContext, compiled: CompiledPipeline,
 }
 
 /** Datasets whose pipeline now makes another one. */
-async function removeOrphans(inForce: ReadonlyMap<string, PipelineSpec>, { tx, catalog }: ApplyContext): Promise<void> {
-  const { datasets } = await catalog();
+async function removeOrphans(inForce: ReadonlyMap<string, PipelineSpec>, context: ApplyContext): Promise<void> {
+  const { datasets } = await context.catalog();
   for (const { name, producedBy } of datasets.values()) {
     const spec = producedBy === undefined ? undefined : inForce.get(producedBy);
-    if (spec && publishOf(spec).to !== name) await removeDataset(tx, name);
+    if (spec && publishOf(spec).to !== name) await removeDataset(context.tx, name);
   }
 }

@@ -9,13 +9,15 @@ import { jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { related } from './relation.js';
-import type { ConnectionMember, ConnectionSelection, CursorPosition, RowSelection } from './selection.js';
+import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
 import { SourceContext, type Source } from './source.js';
 
-/** One SQL statement for one root field; its one row is (the answer as JSON text, the number of rows in it). */
+/** One SQL statement for one root field; its one row is the answer as JSON text, and behind it the counts of rows. */
 export interface CompiledRead {
   readonly name: string;
   readonly text: string;
+  /** The datasets whose rows the columns behind the answer count, in order; one that is reached twice stands twice. */
+  readonly counted: readonly string[];
   readonly parameters: readonly Parameter[];
   /** Cursors that the request gave must carry these fingerprints. */
   readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
@@ -24,9 +26,39 @@ export interface CompiledRead {
 /** Compiles a governed plan; there is no other way from a selection to SQL. */
 export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
   const compiler = new Compiler(new SourceContext(plan.decisions, maskKeys));
-  const statement = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
+  const { statement, counted } = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
   const { text, parameters } = renderParameters(statement);
-  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, cursors: compiler.cursors };
+  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, counted, cursors: compiler.cursors };
+}
+
+/** How many rows of a dataset one row of the place above holds, or one page: for the record. */
+interface Counted {
+  readonly dataset: string;
+  readonly rows: Sql;
+}
+
+/** The members of a row: FROM items that they need behind the row's own, their JSON, and the rows of relations in it. */
+interface CompiledRow {
+  readonly join: Sql;
+  readonly value: Sql;
+  readonly counts: readonly Counted[];
+}
+
+/** A relation's JSON, as a column of a FROM item of its own. */
+type RelationValue = CompiledRow;
+
+interface ConnectionParts {
+  readonly page: PageScope | undefined;
+  readonly belongs: ((there: Source) => Sql) | undefined;
+  /** Takes the counts of what is nested in the page's rows. */
+  readonly nested: Counted[];
+}
+
+interface CompiledConnection {
+  /** The members' values, as columns of `from`. */
+  readonly columns: readonly (readonly [key: string, value: Sql])[];
+  readonly from: Sql;
+  readonly counts: readonly Counted[];
 }
 
 class Compiler {
@@ -37,24 +69,34 @@ class Compiler {
     this.#context = context;
   }
 
-  rootConnection(connection: ConnectionSelection): Sql {
-    const { columns, from, rows } = this.#connection(connection);
+  rootConnection(connection: ConnectionSelection): { statement: Sql; counted: string[] } {
+    const { columns, from, counts } = this.#connection(connection);
     const answer = jsonObject(columns, this.#context.nextAlias('o'));
-    return sql`SELECT ${answer.value}::text, ${rows} FROM ${from}${answer.join}`;
+    const list = join([sql`${answer.value}::text`, ...counts.map((count) => count.rows)]);
+    return { statement: sql`SELECT ${list} FROM ${from}${answer.join}`, counted: counts.map((count) => count.dataset) };
   }
 
-  rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>): Sql {
+  rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>): { statement: Sql; counted: string[] } {
     const source = this.#context.source(row.dataset);
     const wanted = join(
       key.map(({ field, value }) => sql`${source.column(field)} = ${slotSql(value)}`),
       ' AND ',
     );
     const answer = this.#row(row, scopeOf(source, row.dataset));
-    return sql`SELECT ${answer.value}::text, 1 FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`;
+    const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
+    const list = join([sql`${answer.value}::text`, ...counts.map((count) => count.rows)]);
+    return { statement: sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted: counts.map((count) => count.dataset) };
   }
 
   /** The members of a row as one JSON object. */
-  #row(row: RowSelection, scope: RowScope): { join: Sql; value: Sql } {
+  #row(row: RowSelection, scope: RowScope): CompiledRow {
+    const joins: Sql[] = [];
+    const counts: Counted[] = [];
+    const relation = (compiled: RelationValue): Sql => {
+      joins.push(compiled.join);
+      counts.push(...compiled.counts);
+      return compiled.value;
+    };
     const pairs = row.members.map((member): [string, Sql] => {
       switch (member.kind) {
         case 'typename':
@@ -63,40 +105,62 @@ class Compiler {
           return [member.key, raw('NULL::json')];
         case 'field':
           return [member.key, jsonValue(member.field, scope.named(member.field.name))];
-        case 'one': {
-          const there = this.#context.source(member.row.dataset);
-          const keys = related(member.relation, scope, there);
-          const inner = this.#row(member.row, scopeOf(there, member.row.dataset));
-          return [member.key, sql`(SELECT ${inner.value} FROM ${there.toSql()}${inner.join} WHERE ${keys} LIMIT 1)`];
-        }
-        case 'many': {
-          const { columns, from } = this.#connection(member.connection, (there) => related(member.relation, scope, there));
-          const object = jsonObject(columns, this.#context.nextAlias('o'));
-          return [member.key, sql`(SELECT ${object.value} FROM ${from}${object.join})`];
-        }
+        case 'one':
+          return [member.key, relation(this.#one(member, scope))];
+        case 'many':
+          return [member.key, relation(this.#many(member, scope))];
       }
     });
-    return jsonObject(pairs, this.#context.nextAlias('n'));
+    const object = jsonObject(pairs, this.#context.nextAlias('n'));
+    return { join: join([...joins, object.join], ''), value: object.value, counts };
   }
 
-  /** A connection as one row: its members' values, the FROM item that they read, and the number of rows of the page. */
-  #connection(connection: ConnectionSelection, belongs?: (there: Source) => Sql): { columns: [string, Sql][]; from: Sql; rows: Sql } {
+  #one({ relation, row }: Extract<RowMember, { kind: 'one' }>, scope: RowScope): RelationValue {
+    const there = this.#context.source(row.dataset);
+    const keys = related(relation, scope, there);
+    const inner = this.#row(row, scopeOf(there, row.dataset));
+    const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...inner.counts];
+    const { list, value, outer } = this.#lateral(inner.value, counts);
+    return { join: sql` LEFT JOIN LATERAL (SELECT ${list} FROM ${there.toSql()}${inner.join} WHERE ${keys} LIMIT 1) AS ${value.alias} ON TRUE`, value: value.sql, counts: outer };
+  }
+
+  #many({ relation, connection }: Extract<RowMember, { kind: 'many' }>, scope: RowScope): RelationValue {
+    const { columns, from, counts } = this.#connection(connection, (there) => related(relation, scope, there));
+    const object = jsonObject(columns, this.#context.nextAlias('o'));
+    const { list, value, outer } = this.#lateral(object.value, counts);
+    return { join: sql` CROSS JOIN LATERAL (SELECT ${list} FROM ${from}${object.join}) AS ${value.alias}`, value: value.sql, counts: outer };
+  }
+
+  /** The columns of a lateral subquery that gives a relation's JSON and its counts, and how they are named outside of it. */
+  #lateral(json: Sql, counts: readonly Counted[]) {
+    const alias = this.#context.nextAlias('l');
+    const columns = counts.map(({ rows }, i) => sql`${rows} AS ${raw(`n${i}`)}`);
+    const outer = counts.map(({ dataset }, i): Counted => ({ dataset, rows: sql`${alias}.${raw(`n${i}`)}` }));
+    return { list: join([sql`${json} AS v`, ...columns]), value: { alias, sql: sql`${alias}.v` }, outer };
+  }
+
+  /** A connection as one row: its members' values, and the counts of its page and of what is nested in it. */
+  #connection(connection: ConnectionSelection, belongs?: (there: Source) => Sql): CompiledConnection {
     const needsPage = connection.members.some((member) => member.kind === 'nodes' || member.kind === 'edges' || member.kind === 'pageInfo');
     const page = needsPage ? this.#page(connection, belongs) : undefined;
     const outer = this.#context.nextAlias('a');
-    const aggregates: Sql[] = [];
-    const columns = connection.members.map((member): [string, Sql] => {
-      const value = this.#member(member, connection, page, belongs);
-      aggregates.push(sql`${value} AS ${raw(`c${aggregates.length}`)}`);
-      return [member.key, sql`${outer}.${raw(`c${aggregates.length - 1}`)}`];
-    });
-    const rows = page ? page.rowsInPage : raw('0');
-    aggregates.push(sql`${rows} AS n`);
-    const from = page ? sql` FROM ${page.toSql()}` : raw('');
-    return { columns, from: sql`(SELECT ${join(aggregates)}${from}) AS ${outer}`, rows: sql`${outer}.n` };
+    const nested: Counted[] = [];
+    const values = connection.members.map((member) => this.#member(member, connection, { page, belongs, nested }));
+    const counts = [{ dataset: connection.dataset.name, rows: page ? page.rowsInPage : raw('0') }, ...nested];
+    const list = [...values.map((value, i) => sql`${value} AS ${raw(`c${i}`)}`), ...counts.map(({ rows }, i) => sql`${rows} AS ${raw(`n${i}`)}`)];
+    return {
+      columns: connection.members.map((member, i) => [member.key, sql`${outer}.${raw(`c${i}`)}`]),
+      from: sql`(SELECT ${join(list)}${page ? sql` FROM ${page.toSql()}` : raw('')}) AS ${outer}`,
+      counts: counts.map(({ dataset }, i) => ({ dataset, rows: sql`${outer}.${raw(`n${i}`)}` })),
+    };
   }
 
-  #member(member: ConnectionMember, connection: ConnectionSelection, page: PageScope | undefined, belongs?: (there: Source) => Sql): Sql {
+  #member(member: ConnectionMember, connection: ConnectionSelection, { page, belongs, nested }: ConnectionParts): Sql {
+    const take = (row: CompiledRow, on: PageScope): Sql => {
+      on.joins.push(row.join);
+      nested.push(...row.counts.map(({ dataset, rows }) => ({ dataset, rows: on.sum(rows) })));
+      return row.value;
+    };
     switch (member.kind) {
       case 'typename':
         return sql`${literal(`${connection.dataset.typeName}Connection`)}::text`;
@@ -104,18 +168,14 @@ class Compiler {
         return this.#count(connection, belongs);
       case 'nodes': {
         if (!page) throw new Error('nodes without a page');
-        const row = this.#row(member.row, page);
-        page.joins.push(row.join);
-        return page.list(row.value);
+        return page.list(take(this.#row(member.row, page), page));
       }
       case 'edges': {
         if (!page) throw new Error('edges without a page');
         const pairs = member.members.map((edge): [string, Sql] => {
           if (edge.kind === 'typename') return [edge.key, sql`${literal(`${connection.dataset.typeName}Edge`)}::text`];
           if (edge.kind === 'cursor') return [edge.key, page.cursor()];
-          const row = this.#row(edge.row, page);
-          page.joins.push(row.join);
-          return [edge.key, row.value];
+          return [edge.key, take(this.#row(edge.row, page), page)];
         });
         const edge = jsonObject(pairs, this.#context.nextAlias('e'));
         page.joins.push(edge.join);

@@ -65,6 +65,11 @@ export class PageScope implements RowScope {
     return sql`count(*)${this.#inPage()}`;
   }
 
+  /** A number of each row, added up over the page. */
+  sum(value: Sql): Sql {
+    return sql`sum(${value})${this.#inPage()}`;
+  }
+
   info({ name }: PageInfoMember): Sql {
     const { page } = this.#options.connection;
     const more = sql`(count(*) > ${raw(String(page.limit))})`;

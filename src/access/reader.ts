@@ -8,8 +8,8 @@ import { badCursor, type CompiledRead } from './compile.js';
 export interface ReadAnswer {
   /** JSON text as PostgreSQL built it; null when there is no such row. */
   readonly json: string | null;
-  /** Rows of the root page. */
-  readonly rows: number;
+  /** Rows in the answer, by dataset. */
+  readonly rows: ReadonlyMap<string, number>;
 }
 
 /** Runs compiled reads as prepared statements on the pool whose role can only read data. */
@@ -31,7 +31,7 @@ export class Reader {
     for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
     try {
       for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: "SELECT '' ~ $1::text", values: [pattern] });
-      const rows = await this.#pool.query<[string | null, string | number]>({
+      const rows = await this.#pool.query<[string | null, ...(string | number | null)[]]>({
         name: compiled.name,
         text: compiled.text,
         values: compiled.parameters.map(({ value }) => {
@@ -39,12 +39,18 @@ export class Reader {
           return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
         }),
       });
-      const [row] = rows;
-      return row ? { json: row[0], rows: Number(row[1]) } : { json: null, rows: 0 };
+      const [json = null, ...counts] = rows[0] ?? [];
+      return { json: json === null ? null : String(json), rows: addUp(compiled.counted, counts) };
     } catch (error) {
       throw readError(error);
     }
   }
+}
+
+function addUp(datasets: readonly string[], counts: readonly (string | number | null)[]): ReadonlyMap<string, number> {
+  const rows = new Map<string, number>();
+  datasets.forEach((dataset, i) => rows.set(dataset, (rows.get(dataset) ?? 0) + Number(counts[i] ?? 0)));
+  return rows;
 }
 
 /** PostgreSQL's errors in our words; its own text may hold values and stays behind as the cause. */

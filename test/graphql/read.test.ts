@@ -372,7 +372,7 @@ test('every read and every refusal is on the record, without values', async () =
       fields: ['customer_id', 'amount'],
       masked: [],
       decision: 'ALLOWED',
-      rowCount: undefined,
+      rowCount: 3,
       details: undefined,
     },
     {

@@ -128,12 +128,12 @@ export class DatasetReads {
   }
 
   /** One entry a dataset, and one more where fields of it were refused. */
-  async #record({ plan, dataset }: PreparedRead, rows: number, began: number): Promise<void> {
+  async #record({ plan, dataset }: PreparedRead, rows: ReadonlyMap<string, number>, began: number): Promise<void> {
     const facts: AuditFact[] = [];
     for (const [name, read] of plan.reads) {
       const fact = this.#fact(name, began);
       if (read.plain.size > 0 || read.masked.size > 0 || name === dataset) {
-        facts.push({ ...fact, decision: 'ALLOWED', fields: [...read.plain], masked: [...read.masked], ...(name === dataset && { rowCount: rows }) });
+        facts.push({ ...fact, decision: 'ALLOWED', fields: [...read.plain], masked: [...read.masked], rowCount: rows.get(name) ?? 0 });
       }
     }
     for (const [name, refusals] of Map.groupBy(plan.refusals, (refusal) => refusal.dataset)) {

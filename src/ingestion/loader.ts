@@ -111,8 +111,16 @@ export function checkMode(dataset: Dataset, mode: LoadMode): void {
 /** Says so when it was the connection that ended, not the data: the load can simply be sent again. */
 function connectionLost(error: unknown): unknown {
   const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
-  const cut = /^(57P|08)/.test(code) || (error instanceof Error && !(error instanceof HeadgateError) && /^Connection terminated|ECONNRESET|EPIPE/.test(error.message));
-  return cut ? new HeadgateError('UNAVAILABLE', 'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.', {}, { cause: error }) : error;
+  const cut =
+    /^(57P|08)/.test(code) || (error instanceof Error && !(error instanceof HeadgateError) && /^Connection terminated|ECONNRESET|EPIPE/.test(error.message));
+  return cut
+    ? new HeadgateError(
+        'UNAVAILABLE',
+        'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.',
+        {},
+        { cause: error },
+      )
+    : error;
 }
 
 function gzipAnnounced(encoding: string | undefined): boolean {

@@ -113,7 +113,11 @@ function scalarRule(field: Field, rule: FieldRule, value: Sql): Compiled | undef
     case 'unique':
       return undefined;
     case 'matches':
-      return { failing: sql`${asText(field, value)} !~ ${literal(rule.pattern)}`, expected: `matches ${rule.pattern}`, message: `does not match ${rule.pattern}` };
+      return {
+        failing: sql`${asText(field, value)} !~ ${literal(rule.pattern)}`,
+        expected: `matches ${rule.pattern}`,
+        message: `does not match ${rule.pattern}`,
+      };
     case 'between':
       return {
         failing: sql`${value} NOT BETWEEN ${bound(field, rule.low)} AND ${bound(field, rule.high)}`,

@@ -49,7 +49,9 @@ test.each([1, 500])('a bad value puts its row into quarantine with line, raw tex
   for (let i = 0; i < times; i += 1) lines.push(...BAD.map(([line]) => line), `${100 + i},"two\nlines",2,2024-01-01,2024-01-01T00:00Z,true`);
   expect(await it.load(target, lines.join('\n'))).toMatchObject({ read: times * 10, loaded: times, quarantined: times * 9 });
   const found = await it.quarantined(target);
-  expect(found.slice(0, 9).map(({ line, reasons }) => [line, reasons.map(({ field, rule }) => [field, rule])])).toEqual(BAD.map(([, field, rule], i) => [i + 2, [[field, rule]]]));
+  expect(found.slice(0, 9).map(({ line, reasons }) => [line, reasons.map(({ field, rule }) => [field, rule])])).toEqual(
+    BAD.map(([, field, rule], i) => [i + 2, [[field, rule]]]),
+  );
   expect(found[4]?.raw).toEqual({ id: '6', name: 'n', price: '1', born: '01/02/03', seen: '2024-01-01T00:00Z', ok: 'true' });
   expect(found.at(-1)?.line).toBe(2 + (times - 1) * 11 + 8);
   expect(JSON.stringify(found.map(({ reasons }) => reasons))).not.toContain('01/02/03');
@@ -65,7 +67,7 @@ test('a row tells all its reasons', async () => {
 const HEAD = 'id,name\n';
 
 test.each([
-  ['empty', '', { }],
+  ['empty', '', {}],
   ['only a blank line', '\n', { line: 1 }],
   ['a missing column', 'id\n1\n', { line: 1, missing: ['name'] }],
   ['an extra column', 'id,name,more\n1,a,b\n', { line: 1, extra: ['more'] }],
@@ -82,7 +84,10 @@ test.each([
   ['a NUL character', `${HEAD}1,a\n2,b\0\n`, { line: 3, column: 4 }],
   ['gzip cut in half', Buffer.from('1f8b0800000000000003cbcc2bc9cccf4b', 'hex'), {}],
 ])('%s is refused with its place, and nothing is changed', async (name, content, details) => {
-  const target = dataset(`refused_${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}`, [{ name: 'id', type: 'bigint' }, { name: 'name', type: 'text' }]);
+  const target = dataset(`refused_${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}`, [
+    { name: 'id', type: 'bigint' },
+    { name: 'name', type: 'text' },
+  ]);
   await install(it.database, target);
   await it.load(target, `${HEAD}0,there\n`);
   const error = await it.refusal(target, content);
@@ -102,22 +107,41 @@ test('a large file replaces the table, and the new one has all that the old one 
   lines[40] = ',,1,,,';
   lines[50] = '50,,NaN,,,';
   const shape = `SELECT indexdef FROM pg_indexes WHERE schemaname = 'data' AND tablename = 'large' ORDER BY 1`;
-  const columns = "SELECT attname, attnotnull, atttypid::regtype::text AS type, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef d WHERE d.adrelid = attrelid AND adnum = attnum) AS value FROM pg_attribute WHERE attrelid = 'data.large'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+  const columns =
+    "SELECT attname, attnotnull, atttypid::regtype::text AS type, (SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef d WHERE d.adrelid = attrelid AND adnum = attnum) AS value FROM pg_attribute WHERE attrelid = 'data.large'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
   const rights = "SELECT grantee, privilege_type FROM information_schema.role_table_grants WHERE table_name = 'large' ORDER BY 1, 2";
   const before = [await it.database.query(shape), await it.database.query(columns), await it.database.query(rights)];
-  for (const [mode, version] of [['append', 1], ['replace', 2]] as const) {
+  for (const [mode, version] of [
+    ['append', 1],
+    ['replace', 2],
+  ] as const) {
     const csv = ['id,name,price,born,seen,ok', ...lines].join('\n');
-    expect(await it.load(target, csv, { mode, force: true })).toMatchObject({ read: 30_000, loaded: 29_995, quarantined: 4, deduplicated: 1, rowCount: 29_995, dataVersion: version });
+    expect(await it.load(target, csv, { mode, force: true })).toMatchObject({
+      read: 30_000,
+      loaded: 29_995,
+      quarantined: 4,
+      deduplicated: 1,
+      rowCount: 29_995,
+      dataVersion: version,
+    });
     expect([await it.database.query(shape), await it.database.query(columns), await it.database.query(rights)]).toEqual(before);
     expect(await it.database.query('SELECT DISTINCT _load::int FROM data.large')).toEqual([{ _load: version }]);
   }
   const found = await it.quarantined(target);
-  expect(found.slice(4).map(({ line, reasons }) => [line, reasons[0]?.rule])).toEqual([[22, 'key'], [32, 'type'], [42, 'required'], [52, 'finite']]);
+  expect(found.slice(4).map(({ line, reasons }) => [line, reasons[0]?.rule])).toEqual([
+    [22, 'key'],
+    [32, 'type'],
+    [42, 'required'],
+    [52, 'finite'],
+  ]);
   expect(await it.database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'work'")).toEqual([]);
 });
 
 test('a load waits for no reader, and no reader for a load', async () => {
-  const target = dataset('busy', [{ name: 'id', type: 'bigint' }, { name: 'pad', type: 'text' }]);
+  const target = dataset('busy', [
+    { name: 'id', type: 'bigint' },
+    { name: 'pad', type: 'text' },
+  ]);
   await install(it.database, target);
   const csv = `id,pad\n${Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(200)}`).join('\n')}\n`;
   const reading = await it.database.pool.connect();

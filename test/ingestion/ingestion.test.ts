@@ -17,20 +17,36 @@ beforeAll(async () => {
   home = temporary.home;
   it = await openService(connection, home);
   closers.push(it.close, drop, temporary.remove);
-  await it.declare({ name: 'orders', key: ['id'], maxQuarantine: 2, fields: [{ name: 'id', type: 'bigint' }, { name: 'fare', type: 'decimal', rules: [{ between: ['0', '1000'] }] }] });
+  await it.declare({
+    name: 'orders',
+    key: ['id'],
+    maxQuarantine: 2,
+    fields: [
+      { name: 'id', type: 'bigint' },
+      { name: 'fare', type: 'decimal', rules: [{ between: ['0', '1000'] }] },
+    ],
+  });
 });
 
 afterAll(async () => {
   for (const close of closers) await close();
 });
 
-const counts = ({ status, rowsRead, rowsLoaded, rowsQuarantined, rowsDeduplicated }: RunEntity) => [status, +rowsRead, +rowsLoaded, +rowsQuarantined, +rowsDeduplicated];
+const counts = ({ status, rowsRead, rowsLoaded, rowsQuarantined, rowsDeduplicated }: RunEntity) => [
+  status,
+  +rowsRead,
+  +rowsLoaded,
+  +rowsQuarantined,
+  +rowsDeduplicated,
+];
 
 test('a load ends with its run, its audit entry, the stage and the counts of the dataset together', async () => {
   const run = await it.ingestion.loadNow({ dataset: 'orders', source: { content: 'id,fare\n1,5\n2,-1\n' }, format: 'csv' }, ENGINEER);
   expect(counts(run)).toEqual(['SUCCEEDED', 2, 1, 1, 0]);
   expect(await it.entries()).toMatchObject([{ principal: ENGINEER.subject, decision: 'ALLOWED', rows: 1, details: { run: run.id, mode: 'append' } }]);
-  const [dataset] = await it.database.query("SELECT stage, data_version::int, row_count::int, loaded_at IS NOT NULL AS loaded FROM headgate.dataset WHERE name = 'orders'");
+  const [dataset] = await it.database.query(
+    "SELECT stage, data_version::int, row_count::int, loaded_at IS NOT NULL AS loaded FROM headgate.dataset WHERE name = 'orders'",
+  );
   expect(dataset).toEqual({ stage: 'ACCESS', data_version: 1, row_count: 1, loaded: true });
   expect(await readdir(join(home, 'spool'))).toEqual([]);
 });
@@ -39,9 +55,20 @@ test('more bad rows than maxQuarantine refuse the load, with examples and withou
   const bad = it.ingestion.loadNow({ dataset: 'orders', source: { content: 'id,fare\n7,1\n3,-1\n4,secret\n5,-1\n' }, format: 'csv' }, ENGINEER);
   await expect(bad).rejects.toMatchObject({
     code: 'DATA_REJECTED',
-    details: { actual: 3, examples: [{ line: 3, field: 'fare', rule: 'between' }, { line: 4, field: 'fare', rule: 'type' }, { line: 5, field: 'fare', rule: 'between' }] },
+    details: {
+      actual: 3,
+      examples: [
+        { line: 3, field: 'fare', rule: 'between' },
+        { line: 4, field: 'fare', rule: 'type' },
+        { line: 5, field: 'fare', rule: 'between' },
+      ],
+    },
   });
-  const { runs: [run] } = { runs: await it.database.query<{ error_code: string; error_details: object }>("SELECT error_code, error_details FROM headgate.run WHERE status = 'FAILED'") };
+  const {
+    runs: [run],
+  } = {
+    runs: await it.database.query<{ error_code: string; error_details: object }>("SELECT error_code, error_details FROM headgate.run WHERE status = 'FAILED'"),
+  };
   expect(run?.error_code).toBe('DATA_REJECTED');
   expect(JSON.stringify(run)).not.toContain('secret');
   expect((await it.entries()).at(-1)).toMatchObject({ decision: 'FAILED', details: { code: 'DATA_REJECTED' } });

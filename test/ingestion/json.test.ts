@@ -16,13 +16,24 @@ afterAll(() => it?.close());
 test('airports.csv goes in whole, plain and packed', async () => {
   const airports = dataset(
     'airports',
-    ['iata', 'name', 'city', 'state', 'country'].map((name) => ({ name, type: 'text' as const })).concat([{ name: 'latitude', type: 'float' as never }, { name: 'longitude', type: 'float' as never }]),
+    ['iata', 'name', 'city', 'state', 'country']
+      .map((name) => ({ name, type: 'text' as const }))
+      .concat([
+        { name: 'latitude', type: 'float' as never },
+        { name: 'longitude', type: 'float' as never },
+      ]),
     { key: ['iata'] },
   );
   await install(it.database, airports);
   const csv = await readFile(join(files, 'airports.csv'));
   expect(await it.load(airports, csv, { mode: 'replace' })).toMatchObject({ read: 3376, loaded: 3376, bytes: csv.length });
-  expect(await it.load(airports, gzipSync(csv), { mode: 'append' })).toMatchObject({ read: 3376, loaded: 0, deduplicated: 3376, repeated: true, dataVersion: 1 });
+  expect(await it.load(airports, gzipSync(csv), { mode: 'append' })).toMatchObject({
+    read: 3376,
+    loaded: 0,
+    deduplicated: 3376,
+    repeated: true,
+    dataVersion: 1,
+  });
   expect(await it.load(airports, gzipSync(csv), { mode: 'merge', force: true })).toMatchObject({ read: 3376, loaded: 0, deduplicated: 3376, repeated: false });
 });
 
@@ -37,7 +48,7 @@ test('flights-20k.json goes in with its declared date format', async () => {
   await install(it.database, flights);
   const outcome = await it.load(flights, '', { source: { path: join(files, 'flights-20k.json') }, format: undefined });
   expect(outcome).toMatchObject({ read: 20000, loaded: 20000, quarantined: 0 });
-  const [first] = await it.database.query("SELECT date::text, delay, origin FROM data.flights ORDER BY date LIMIT 1");
+  const [first] = await it.database.query('SELECT date::text, delay, origin FROM data.flights ORDER BY date LIMIT 1');
   expect(first).toEqual({ date: '2001-01-01 00:47:00+00', delay: 66, origin: 'DTW' });
 });
 

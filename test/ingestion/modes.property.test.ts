@@ -4,7 +4,15 @@ import type { LoadMode } from '../../src/ingestion/index.js';
 import { dataset, install, setup, type LoadSetup } from './setup.js';
 
 let it: LoadSetup;
-const target = dataset('things', [{ name: 'id', type: 'bigint', required: true }, { name: 'name', type: 'text' }, { name: 'n', type: 'integer' }], { key: ['id'] });
+const target = dataset(
+  'things',
+  [
+    { name: 'id', type: 'bigint', required: true },
+    { name: 'name', type: 'text' },
+    { name: 'n', type: 'integer' },
+  ],
+  { key: ['id'] },
+);
 
 beforeAll(async () => {
   it = await setup();
@@ -49,7 +57,11 @@ function expected(rows: Map<string, string>, mode: LoadMode, file: readonly (rea
 }
 
 const row = fc.tuple(fc.constantFrom('', '1', '2', '3', '4'), fc.constantFrom('a,1', 'b,2', ',', '"x ""y""",', 'a,x'));
-const step = fc.record({ mode: fc.constantFrom<LoadMode>('append', 'replace', 'merge'), file: fc.array(row, { maxLength: 8 }), format: fc.constantFrom('csv', 'tsv') });
+const step = fc.record({
+  mode: fc.constantFrom<LoadMode>('append', 'replace', 'merge'),
+  file: fc.array(row, { maxLength: 8 }),
+  format: fc.constantFrom('csv', 'tsv'),
+});
 
 test('loads in any order leave what the modes say, and their rows add up', async () => {
   await fc.assert(

@@ -42,10 +42,14 @@ export function dataset(name: string, fields: readonly FieldInput[], more: Parti
 
 /** Registers a dataset and makes its table as the catalog does. */
 export async function install(database: Database, { id, name, typeName, contractVersion, fields, key, indexes }: Dataset): Promise<void> {
-  const columns = fields.map((field) => `"${field.name}" ${columnType(field)}${field.type === 'text' ? ' COLLATE "C"' : ''}${field.required ? ' NOT NULL' : ''}`);
+  const columns = fields.map(
+    (field) => `"${field.name}" ${columnType(field)}${field.type === 'text' ? ' COLLATE "C"' : ''}${field.required ? ' NOT NULL' : ''}`,
+  );
   await database.query(`CREATE TABLE data."${name}" (${columns.join(', ')}, _rid uuid NOT NULL DEFAULT gen_random_uuid(), _load bigint NOT NULL DEFAULT 0)`);
-  if (key.length > 0) await database.query(`ALTER TABLE data."${name}" ADD CONSTRAINT "${name}__key" PRIMARY KEY (${key.map((field) => `"${field}"`).join(', ')})`);
-  for (const [i, index] of indexes.entries()) await database.query(`CREATE INDEX "${name}__ix_${i}" ON data."${name}" (${index.map((field) => `"${field}"`).join(', ')})`);
+  if (key.length > 0)
+    await database.query(`ALTER TABLE data."${name}" ADD CONSTRAINT "${name}__key" PRIMARY KEY (${key.map((field) => `"${field}"`).join(', ')})`);
+  for (const [i, index] of indexes.entries())
+    await database.query(`CREATE INDEX "${name}__ix_${i}" ON data."${name}" (${index.map((field) => `"${field}"`).join(', ')})`);
   await database.query(`GRANT SELECT ON data."${name}" TO headgate_reader, headgate_pipeline`);
   await database.query('INSERT INTO headgate.dataset (id, name, type_name, contract_version) VALUES ($1, $2, $3, $4)', [id, name, typeName, contractVersion]);
 }
@@ -58,7 +62,9 @@ export interface LoadSetup {
   /** The error that a load ends with. */
   refusal(dataset: Dataset, content: string | Uint8Array, more?: Partial<LoadRequest>): Promise<HeadgateError>;
   rows(dataset: Dataset, order?: string): Promise<Record<string, unknown>[]>;
-  quarantined(dataset: Dataset): Promise<{ line: number; raw: Record<string, string | null>; reasons: { field: string | null; rule: string; message: string }[] }[]>;
+  quarantined(
+    dataset: Dataset,
+  ): Promise<{ line: number; raw: Record<string, string | null>; reasons: { field: string | null; rule: string; message: string }[] }[]>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { GraphQLSchema } from 'graphql';
+import { isObjectType, type GraphQLSchema } from 'graphql';
 
 /**
  * graphql-shield 7.6.5, from its CommonJS build: the ES module build calls util.isUndefined, which Node 23 took away.
@@ -28,10 +28,23 @@ export function rule<Context>(name: string, check: Check<Context>): ShieldRule {
 }
 
 /**
- * Puts the rules before the resolvers. What no rule names is refused. Errors of resolvers pass (`allowExternalErrors`),
- * or a database that is down would read "Not Authorised".
+ * Puts the rules before the resolvers of a schema. What no rule names is refused. Errors of resolvers pass
+ * (`allowExternalErrors`), or a database that is down would read "Not Authorised". The library guards a copy of the
+ * schema; its resolvers are taken back to the schema itself, whose types the data plane shares (one BigInt for both).
  */
 export function shielded(schema: GraphQLSchema, rules: RuleTree, fallbackError: Error): GraphQLSchema {
   const shield = library.shield(rules as never, { fallbackRule: deny, fallbackError, allowExternalErrors: true });
-  return applyMiddleware(schema, shield) as GraphQLSchema;
+  const guarded = applyMiddleware(schema, shield) as GraphQLSchema;
+  for (const type of Object.values(schema.getTypeMap())) {
+    const twin = guarded.getType(type.name);
+    if (!isObjectType(type) || type.name.startsWith('__')) continue;
+    if (!isObjectType(twin)) throw new Error(`the guarded schema lost ${type.name}`);
+    const fields = twin.getFields();
+    for (const [name, field] of Object.entries(type.getFields())) {
+      const resolve = fields[name]?.resolve;
+      if (!resolve) throw new Error(`${type.name}.${name} has no guard`);
+      field.resolve = resolve;
+    }
+  }
+  return schema;
 }

@@ -1,4 +1,4 @@
-import { Field, Int, ObjectType } from 'type-graphql';
+import { Field, Int, ObjectType, Root } from 'type-graphql';
 
 @ObjectType({ description: 'Where a page stands among all rows (Relay Cursor Connections).' })
 export class PageInfo {
@@ -13,12 +13,12 @@ export interface Page<Node> {
   readonly nodes: readonly Node[];
   readonly edges: readonly { readonly node: Node; readonly cursor: string }[];
   readonly pageInfo: PageInfo;
-  readonly totalCount?: () => Promise<number>;
+  readonly countAll: () => Promise<number>;
 }
 
 export function pageOf<Item, Node>(
   items: readonly Item[],
-  options: { hasNextPage: boolean; after: string | undefined; cursor: (item: Item) => string; node: (item: Item) => Node; totalCount?: () => Promise<number> },
+  options: { hasNextPage: boolean; after: string | undefined; cursor: (item: Item) => string; node: (item: Item) => Node; totalCount: () => Promise<number> },
 ): Page<Node> {
   const edges = items.map((item) => ({ node: options.node(item), cursor: options.cursor(item) }));
   return {
@@ -30,7 +30,7 @@ export function pageOf<Item, Node>(
       startCursor: edges[0]?.cursor,
       endCursor: edges.at(-1)?.cursor,
     },
-    ...(options.totalCount && { totalCount: options.totalCount }),
+    countAll: options.totalCount,
   };
 }
 
@@ -46,7 +46,10 @@ export function connectionTypes(node: () => new () => object, name: string): { C
     @Field(() => [node()]) nodes!: object[];
     @Field(() => [Edge]) edges!: Edge[];
     @Field(() => PageInfo) pageInfo!: PageInfo;
-    @Field(() => Int, { description: 'All that match, not of the page.' }) totalCount!: number;
+    @Field(() => Int, { description: 'All that match, not of the page.' })
+    totalCount(@Root() page: Page<object>): Promise<number> {
+      return page.countAll();
+    }
   }
   return { Connection };
 }

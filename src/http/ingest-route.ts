@@ -65,7 +65,12 @@ export function jsonOf(entity: RunEntity): Run & { readonly dataset: string | nu
 async function allowed({ world, audit }: IngestRouteOptions, principal: Principal, name: string): Promise<Dataset> {
   const { catalog, authorizer } = world();
   const dataset = visibleCatalog(catalog, authorizer.knownSecrets(principal)).datasets.get(name) && catalog.datasets.get(name);
-  const details = (code: string): Pick<AuditFact, 'actor' | 'action' | 'decision' | 'details'> => ({ actor: principal, action: 'ingest', decision: 'DENIED', details: { code } });
+  const details = (code: string): Pick<AuditFact, 'actor' | 'action' | 'decision' | 'details'> => ({
+    actor: principal,
+    action: 'ingest',
+    decision: 'DENIED',
+    details: { code },
+  });
   if (!dataset) {
     await audit.record(details('NOT_FOUND'));
     throw new HeadgateError('NOT_FOUND', `There is no dataset "${name.slice(0, 64)}".`, { dataset: name.slice(0, 64) });
@@ -89,8 +94,10 @@ function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
   if (force !== 'true' && force !== 'false') throw bad('force', 'expected true or false');
   if (Array.isArray(format)) throw bad('format', 'expected one format');
   const { 'idempotency-key': key, 'content-length': length, 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers;
-  if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > LONGEST_KEY)) throw bad('Idempotency-Key', `expected 1 to ${LONGEST_KEY} characters`);
-  const stream = request.body instanceof Readable ? request.body : Readable.from([]);
+  if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > LONGEST_KEY))
+    throw bad('Idempotency-Key', `expected 1 to ${LONGEST_KEY} characters`);
+  // Whoever is done with it destroys it; the request itself would take its socket along, and the answer with it.
+  const stream = request.body instanceof Readable ? Readable.from(request.body.iterator({ destroyOnReturn: false })) : Readable.from([]);
   return {
     dataset,
     source: { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) },

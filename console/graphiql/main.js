@@ -11,7 +11,7 @@ const QUERY = `# Put a token into "Headers" below; serve --demo prints some.
 # Without one you are "anonymous", and see what grants give to nobody in particular.
 
 {
-  me { subject roles purposes }
+  me { sub roles purposes }
 }
 `;
 

@@ -16,7 +16,12 @@ export function cors(app: FastifyInstance, origins: readonly string[]): void {
     if (origin === undefined || !(origins.includes('*') || origins.includes(origin))) return;
     void reply.header('access-control-allow-origin', origin).header('access-control-expose-headers', EXPOSED);
     if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined) return;
-    return reply.header('access-control-allow-methods', METHODS).header('access-control-allow-headers', HEADERS).header('access-control-max-age', '600').code(204).send();
+    return reply
+      .header('access-control-allow-methods', METHODS)
+      .header('access-control-allow-headers', HEADERS)
+      .header('access-control-max-age', '600')
+      .code(204)
+      .send();
   });
   // Hooks run for known routes only; a preflight needs one.
   app.options('*', async (_request, reply) => reply.code(204).send());

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import type { Config } from '../config/index.js';
@@ -71,7 +71,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   const settings: FastifyServerOptions = {
     loggerInstance: log,
     // Its line of a request holds the URL, and with it the values of a query.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newId(),
     bodyLimit: config.limits.maxRequestBytes,
     connectionTimeout: IDLE_MS,
@@ -88,7 +88,9 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
     const { error, status } = presentable(thrown, request.log as Log);
     return sendProblem(reply, error, status);
   });
-  app.setNotFoundHandler(async (request, reply) => sendProblem(reply, new HeadgateError('NOT_FOUND', `There is no route ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`)));
+  app.setNotFoundHandler(async (request, reply) =>
+    sendProblem(reply, new HeadgateError('NOT_FOUND', `There is no route ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}.`)),
+  );
   options.metrics.route(app);
   startPage(app);
   graphiqlFiles(app);
@@ -126,10 +128,19 @@ async function certificate({ certFile, keyFile }: NonNullable<Config['tls']>): P
 function listenError(cause: unknown, host: string, port: number): unknown {
   const code = (cause as NodeJS.ErrnoException).code;
   const details = { host, port };
-  if (code === 'EADDRINUSE') return new HeadgateError('CONFLICT', `Port ${port} is in use on ${host}. Stop the program that has it, or choose another with --port or PORT.`, details, { cause });
-  if (code === 'EACCES') return new HeadgateError('BAD_USER_INPUT', `Port ${port} may not be used by this user. Choose one above 1023 with --port or PORT.`, details, { cause });
+  if (code === 'EADDRINUSE')
+    return new HeadgateError('CONFLICT', `Port ${port} is in use on ${host}. Stop the program that has it, or choose another with --port or PORT.`, details, {
+      cause,
+    });
+  if (code === 'EACCES')
+    return new HeadgateError('BAD_USER_INPUT', `Port ${port} may not be used by this user. Choose one above 1023 with --port or PORT.`, details, { cause });
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return new HeadgateError('BAD_USER_INPUT', `${host} is not an address of this machine. Choose one with --host or HOST, such as 127.0.0.1 or 0.0.0.0.`, details, { cause });
+    return new HeadgateError(
+      'BAD_USER_INPUT',
+      `${host} is not an address of this machine. Choose one with --host or HOST, such as 127.0.0.1 or 0.0.0.0.`,
+      details,
+      { cause },
+    );
   }
   return cause;
 }

@@ -33,7 +33,10 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
       // Apollo's own words for a request that is no GraphQL request; ours for the rest.
       const code = status === 400 || status === 415 ? 'BAD_USER_INPUT' : error.code;
       const body = { errors: [{ message: error.message, extensions: { ...error.details, code } }] };
-      return reply.code(status === ERROR_CODES.INTERNAL_SERVER_ERROR ? 500 : status).type('application/json; charset=utf-8').send(JSON.stringify(body));
+      return reply
+        .code(status === ERROR_CODES.INTERNAL_SERVER_ERROR ? 500 : status)
+        .type('application/json; charset=utf-8')
+        .send(JSON.stringify(body));
     });
     scope.route({
       method: ['GET', 'POST'],

@@ -8,7 +8,11 @@ import { authenticate, type Door } from './authenticate.js';
 
 export interface ManifestRoutesOptions extends Door {
   readonly parse: (files: readonly ManifestFile[]) => readonly ManifestDocument[];
-  readonly apply: (documents: readonly ManifestDocument[], principal: Principal, options: { readonly dryRun: boolean; readonly prune: boolean }) => Promise<ApplyResult>;
+  readonly apply: (
+    documents: readonly ManifestDocument[],
+    principal: Principal,
+    options: { readonly dryRun: boolean; readonly prune: boolean },
+  ) => Promise<ApplyResult>;
   /** All that is in force, as YAML documents in an order that can be applied. */
   readonly export: () => Promise<readonly { readonly kind: string; readonly name: string; readonly text: string }[]>;
 }
@@ -16,7 +20,10 @@ export interface ManifestRoutesOptions extends Door {
 const LARGEST_BODY = 32 * 1024 * 1024;
 
 const Apply = z.strictObject({
-  files: z.array(z.strictObject({ file: z.string().max(4096), text: z.string() })).min(1).max(1000),
+  files: z
+    .array(z.strictObject({ file: z.string().max(4096), text: z.string() }))
+    .min(1)
+    .max(1000),
   dryRun: z.boolean().default(false),
   prune: z.boolean().default(false),
 });

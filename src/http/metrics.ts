@@ -22,7 +22,12 @@ export class Metrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
       registers,
     });
-    this.#acts = new Counter({ name: 'headgate_acts_total', help: 'Acts put on the record by this process: reads, loads, applies, refusals.', labelNames: ['action', 'decision'], registers });
+    this.#acts = new Counter({
+      name: 'headgate_acts_total',
+      help: 'Acts put on the record by this process: reads, loads, applies, refusals.',
+      labelNames: ['action', 'decision'],
+      registers,
+    });
     registers.forEach((register) => registerGauges(register, database));
   }
 

@@ -29,7 +29,13 @@ const TITLES: Readonly<Record<ErrorCode, string>> = {
 };
 
 /** Fastify's own refusals carry a status; these are the ones that are not simply a bad request. */
-const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = { 404: 'NOT_FOUND', 408: 'TIMEOUT', 413: 'QUERY_TOO_COMPLEX', 429: 'RATE_LIMITED', 503: 'UNAVAILABLE' };
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  404: 'NOT_FOUND',
+  408: 'TIMEOUT',
+  413: 'QUERY_TOO_COMPLEX',
+  429: 'RATE_LIMITED',
+  503: 'UNAVAILABLE',
+};
 
 /** A thrown thing as an error that may leave: ours as it is, Fastify's in our words, the rest only as an id that the log has. */
 export function presentable(error: unknown, log: Log): { readonly error: HeadgateError; readonly status: number } {

@@ -12,7 +12,7 @@ const ROUTES = [
 
 const START = page(
   'Headgate',
-  `<p>A governed data-access gateway. This one is running: <a href="/graphql">open GraphiQL</a>, put a bearer token into its headers, and ask for <code>{ me { subject roles } }</code>.</p>
+  `<p>A governed data-access gateway. This one is running: <a href="/graphql">open GraphiQL</a>, put a bearer token into its headers, and ask for <code>{ me { sub roles } }</code>.</p>
 <table>${ROUTES.map(([route, what]) => `<tr><td>${route}</td><td>${what}</td></tr>`).join('')}</table>
 <p>The manual is the folder <code>docs/</code> of the program. Credentials: <code>Authorization: Bearer TOKEN</code> or <code>X-Api-Key</code>; a purpose: <code>X-Purpose</code>.</p>`,
 );

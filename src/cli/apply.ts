@@ -1,0 +1,44 @@
+import type { Command } from 'commander';
+import type { ApplyResult } from '../catalog/index.js';
+import { withServer, type ServerOptions } from './connect.js';
+import { readManifests } from './manifest-files.js';
+import { print } from './output.js';
+
+interface ApplyOptions extends ServerOptions {
+  readonly dryRun?: boolean;
+  readonly prune?: boolean;
+  readonly json?: boolean;
+}
+
+export function applyCommand(program: Command): void {
+  program
+    .command('apply')
+    .summary('apply manifests to the catalog')
+    .description('Brings the catalog to what the manifests say, in one transaction. Prints the plan, and what is in force although no file names it.')
+    .argument('<paths...>', 'YAML files, folders of them, or - for standard input')
+    .option('--dry-run', 'print what would change, and change nothing')
+    .option('--prune', 'remove what is in force and in none of the files')
+    .addHelpText('after', '\nExamples:\n  headgate apply catalog/\n  headgate apply orders.yaml --dry-run\n  headgate apply catalog/ --prune')
+    .action(async (paths: string[], _options: unknown, command: Command) => {
+      const options: ApplyOptions = command.optsWithGlobals();
+      const files = await readManifests(paths);
+      const body = JSON.stringify({ files, dryRun: options.dryRun ?? false, prune: options.prune ?? false });
+      const result = await withServer(options, (client) =>
+        client.json<ApplyResult>('/manifests', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+      );
+      print(result, options.json, () => planLines(result));
+    });
+}
+
+const SIGNS = { create: '+', update: '~', remove: '-', unchanged: ' ' } as const;
+
+function planLines({ changes, stillInForce, warnings, dryRun }: ApplyResult): string[] {
+  const changed = changes.filter(({ change }) => change !== 'unchanged');
+  const count = (kind: string) => changes.filter(({ change }) => change === kind).length;
+  return [
+    ...changed.flatMap(({ kind, name, change, details }) => [`${SIGNS[change]} ${kind} ${name}`, ...details.map((detail) => `    ${detail}`)]),
+    ...warnings.map((warning) => `! ${warning}`),
+    ...(stillInForce.length > 0 ? ['Still in force, and in none of the files (remove with --prune or state: absent):', ...stillInForce.map(({ kind, name }) => `    ${kind} ${name}`)] : []),
+    `${dryRun ? 'Would be: ' : ''}${count('create')} created, ${count('update')} updated, ${count('remove')} removed, ${count('unchanged')} unchanged.${dryRun ? ' Nothing was changed.' : ''}`,
+  ];
+}

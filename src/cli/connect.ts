@@ -1,0 +1,62 @@
+import { userInfo } from 'node:os';
+import { startApp } from '../app.js';
+import { loadConfig, type Config } from '../config/index.js';
+import { createToken } from '../identity/index.js';
+import { HeadgateError } from '../kernel/index.js';
+import { KeyRing } from '../store/index.js';
+import { Client } from './client.js';
+import { readServerFile } from './server-file.js';
+
+/** Options of every command that asks or changes something. */
+export interface ServerOptions {
+  readonly url?: string;
+  readonly token?: string;
+  /** Roles of the token that is made when none is given; `admin` when absent. */
+  readonly as?: readonly string[];
+}
+
+const TOKEN_SECONDS = 3600;
+
+/**
+ * Runs `work` with a Headgate: the one of `--url`, the one that runs on HEADGATE_HOME, or one that is started on it for
+ * this moment and answers this process alone (`own`: what it has not done when `work` ends waits for the next one).
+ * @throws HeadgateError as `startApp`; UNAVAILABLE when the server can't be reached; UNAUTHENTICATED when it needs a token.
+ */
+export async function withServer<T>(options: ServerOptions, work: (client: Client, kind: { readonly own: boolean }) => Promise<T>): Promise<T> {
+  const token = options.token ?? process.env['HEADGATE_TOKEN'];
+  if (options.url !== undefined) return work(new Client(checkUrl(options.url), token), { own: false });
+  const config = loadConfig(process.env);
+  const running = await readServerFile(config.home);
+  if (running) return work(new Client(running.url, token ?? (await localToken(config, options.as))), { own: false });
+
+  // Its own port on this machine, the local key, no role of the outside world: whoever can open the store may do all.
+  const { identityProvider: _provider, tls: _tls, ...rest } = config;
+  const own: Config = { ...rest, host: '127.0.0.1', port: 0, roles: ['gateway', 'worker'], corsOrigins: [] };
+  const app = await startApp(own);
+  const stop = (signal: NodeJS.Signals) => void app.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    return await work(new Client(app.url ?? '', await tokenFor(app.keyRing, options.as)), { own: true });
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await app.close();
+  }
+}
+
+async function localToken(config: Config, roles: readonly string[] | undefined): Promise<string> {
+  if (config.identityProvider) {
+    throw new HeadgateError('UNAUTHENTICATED', 'The running server takes tokens of the identity provider only. Give one with --token or HEADGATE_TOKEN.');
+  }
+  return tokenFor(await KeyRing.open(config.home, config.masterKey), roles);
+}
+
+async function tokenFor(keyRing: KeyRing, roles: readonly string[] = ['admin']): Promise<string> {
+  const { token } = await createToken(keyRing, { subject: `cli:${userInfo().username}`, roles, ttlSeconds: TOKEN_SECONDS });
+  return token;
+}
+
+function checkUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return text;
+  throw new HeadgateError('BAD_USER_INPUT', `--url: expected an http:// or https:// address, got "${text}".`, { path: 'url' });
+}

@@ -1,0 +1,90 @@
+import { Option, type Command } from 'commander';
+import { open } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Transform, type Readable } from 'node:stream';
+import { FORMATS, formatOf, LOAD_MODES } from '../ingestion/index.js';
+import { HeadgateError, messageOf } from '../kernel/index.js';
+import { withServer, type ServerOptions } from './connect.js';
+import { print } from './output.js';
+import { startProgress } from './progress.js';
+import { runLines, type RunAnswer } from './run-lines.js';
+
+interface IngestOptions extends ServerOptions {
+  readonly format?: string;
+  readonly mode: string;
+  readonly force?: boolean;
+  readonly idempotencyKey?: string;
+  readonly json?: boolean;
+}
+
+export function ingestCommand(program: Command): void {
+  program
+    .command('ingest')
+    .summary('load a file into a dataset')
+    .description('Loads a file into a dataset, entirely or not at all. Rows that break the contract go to quarantine and are counted.')
+    .argument('<dataset>', 'its name')
+    .argument('<file>', 'CSV, TSV, NDJSON or JSON, also with gzip; - for standard input')
+    .addOption(new Option('--format <format>', "what the bytes are; found by the file's name when left out").choices(FORMATS))
+    .addOption(new Option('--mode <mode>', 'add rows, make them the whole dataset, or insert and update by key').choices(LOAD_MODES).default('append'))
+    .option('--force', 'load a file that was loaded already')
+    .option('--idempotency-key <key>', 'the same key for the same dataset loads once')
+    .addHelpText(
+      'after',
+      '\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  cat orders.csv | headgate ingest orders - --format csv',
+    )
+    .action(async (dataset: string, file: string, _options: unknown, command: Command) => {
+      const options: IngestOptions = command.optsWithGlobals();
+      const source = await openFile(file);
+      const format = formatOf({ format: options.format, ...(file !== '-' && { fileName: basename(file) }) });
+      const run = await withServer(options, async (client) => {
+        const progress = startProgress(`ingest ${dataset}`, source.size);
+        try {
+          const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }) });
+          return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query}`, {
+            method: 'POST',
+            headers: {
+              'content-type': 'application/octet-stream',
+              ...(source.size !== undefined && { 'content-length': source.size }),
+              ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
+            },
+            body: counted(source.stream, progress.update, () => progress.phase('checking and storing')),
+          });
+        } finally {
+          progress.end();
+        }
+      }).finally(() => source.stream.destroy());
+      print(run, options.json, () => runLines(run));
+    });
+}
+
+async function openFile(file: string): Promise<{ readonly stream: Readable; readonly size?: number }> {
+  if (file === '-') return { stream: process.stdin };
+  if (/^https?:\/\//.test(file)) throw new HeadgateError('BAD_USER_INPUT', 'Loading from a URL is not supported by this version: fetch the file and pipe it in, with - as the file.', { file });
+  const handle = await open(file).catch((cause: NodeJS.ErrnoException) => {
+    const message = cause.code === 'ENOENT' ? `There is no file "${file}".` : `"${file}" can't be read: ${messageOf(cause)}.`;
+    throw new HeadgateError(cause.code === 'ENOENT' ? 'NOT_FOUND' : 'BAD_USER_INPUT', message, { file }, { cause });
+  });
+  const found = await handle.stat();
+  if (found.isDirectory()) {
+    await handle.close();
+    throw new HeadgateError('BAD_USER_INPUT', `"${file}" is a folder; expected a file with rows.`, { file });
+  }
+  return { stream: handle.createReadStream({ highWaterMark: 256 * 1024 }), ...(found.isFile() && { size: found.size }) };
+}
+
+function counted(stream: Readable, update: (done: number) => void, sent: () => void): Readable {
+  let done = 0;
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, next) {
+      done += chunk.length;
+      update(done);
+      next(null, chunk);
+    },
+    flush(next) {
+      sent();
+      next();
+    },
+  });
+  stream.on('error', (error) => counter.destroy(error));
+  return stream.pipe(counter);
+}

@@ -1,0 +1,59 @@
+import { Command, CommanderError } from 'commander';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { applyCommand } from './apply.js';
+import { auditCommand } from './audit.js';
+import { doctorCommand } from './doctor.js';
+import { exportCommand } from './export.js';
+import { ingestCommand } from './ingest.js';
+import { EXIT, printError } from './output.js';
+import { pipelineCommand, runCommand } from './pipeline.js';
+import { qualityCommand } from './quality.js';
+import { schemaCommand } from './schema.js';
+import { serveCommand } from './serve.js';
+import { tokenCommand } from './token.js';
+
+function build(): Command {
+  const program = new Command('headgate')
+    .description('A governed data-access gateway: bring data in, read it through GraphQL with every field authorised, masked and on the record.')
+    .version(version())
+    .option('--url <url>', 'the Headgate to talk to; the one that runs on HEADGATE_HOME, or one of its own, when left out')
+    .option('--token <token>', 'bearer token for it (HEADGATE_TOKEN)')
+    .option('--json', 'output for machines')
+    .showHelpAfterError('(headgate --help tells what there is)')
+    .exitOverride()
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 the data or a check was rejected.\n\nExamples:\n  headgate serve --demo\n  headgate apply catalog/ && headgate ingest orders orders.csv');
+  for (const add of [serveCommand, applyCommand, exportCommand, ingestCommand, pipelineCommand, runCommand, qualityCommand, schemaCommand, auditCommand, tokenCommand, doctorCommand]) add(program);
+  for (const command of allOf(program)) command.exitOverride().copyInheritedSettings(program);
+  return program;
+}
+
+/** Runs the command line and resolves with the exit code. `args` are those after the program's name. */
+export async function run(args: readonly string[]): Promise<number> {
+  const program = build();
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    // Commander has said what is wrong, or printed the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    return printError(error, program.opts<{ json?: boolean }>().json ?? args.includes('--json'));
+  }
+}
+
+function allOf(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...allOf(child)]);
+}
+
+/** Beside the compiled program or the source, at the top of the package. */
+function version(): string {
+  for (const folder of ['../../..', '../..']) {
+    try {
+      const { name, version: found } = JSON.parse(readFileSync(join(import.meta.dirname, folder, 'package.json'), 'utf8')) as { name: string; version: string };
+      if (name === 'headgate') return found;
+    } catch {
+      // Not there: the other one.
+    }
+  }
+  return 'unknown';
+}

@@ -1,0 +1,43 @@
+import { measureLoads } from './loads.ts';
+import { describeMachine } from './machine.ts';
+import { loadMarks, readMarks } from './marks.ts';
+import { readOptions } from './options.ts';
+import { measureReads } from './reads.ts';
+import { textOf, type Report } from './report.ts';
+import { SERVERS } from './server-process.ts';
+import { Shop } from './shop.ts';
+
+const { json, parts, ...options } = readOptions(process.env, process.argv.slice(2));
+const all = { json, parts, ...options };
+// Standard output is for the report alone.
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+const shop = await Shop.open();
+process.once('SIGINT', () => {
+  say('stopping');
+  void shop.close().finally(() => process.exit(130));
+});
+try {
+  const headgate = await shop.serve('headgate');
+  await shop.apply(headgate);
+  let reads: Report['reads'];
+  if (parts.has('reads')) {
+    await shop.fill(headgate, options.customers);
+    say('the shop is filled');
+    const others = SERVERS.filter((name) => name !== 'headgate');
+    const servers = [headgate, ...(await Promise.all(others.map((name) => shop.serve(name))))];
+    reads = await measureReads(servers, shop, all, say);
+    for (const server of servers) if (server !== headgate) await shop.dismiss(server);
+  }
+  const loads = parts.has('loads') ? await measureLoads(shop, headgate, all, say) : undefined;
+  const report: Report = {
+    machine: await describeMachine(shop.postgresVersion),
+    options,
+    ...(reads && { reads }),
+    ...(loads && { loads }),
+    marks: [...(reads ? readMarks(reads) : []), ...(loads ? loadMarks(loads) : [])],
+  };
+  console.log(json ? JSON.stringify(report, undefined, 2) : textOf(report));
+} finally {
+  await shop.close();
+}

@@ -1,0 +1,35 @@
+import type { LoadReport } from './loads.ts';
+import type { QueryName } from './queries.ts';
+import type { ReadResult } from './reads.ts';
+
+/** A ratio that the project set itself. */
+export interface Mark {
+  readonly what: string;
+  readonly atLeast: number;
+  readonly ratio: number;
+  readonly met: boolean;
+}
+
+/** Requests a second against PostGraphile's. */
+const READS: Readonly<Record<QueryName, number>> = { flat: 2, nested: 2, one: 1.1 };
+/** Rows a second against a plain COPY's. */
+const LOAD = 0.5;
+
+export function readMarks(results: readonly ReadResult[]): Mark[] {
+  const of = (query: QueryName, server: string) =>
+    results.find((result) => result.query === query && result.server === server)?.requestsPerSecond ?? Number.NaN;
+  return (Object.keys(READS) as QueryName[]).map((query) =>
+    mark(`${query}: Headgate / PostGraphile`, READS[query], of(query, 'headgate') / of(query, 'postgraphile')),
+  );
+}
+
+export function loadMarks({ results }: LoadReport): Mark[] {
+  const seconds = (load: string) => results.find((result) => result.load === load)?.seconds ?? Number.NaN;
+  return results
+    .filter(({ load }) => load !== 'copy' && load !== 'psql')
+    .map(({ load, seconds: own }) => mark(`load, ${load}: Headgate / COPY`, LOAD, seconds('copy') / own));
+}
+
+function mark(what: string, atLeast: number, ratio: number): Mark {
+  return { what, atLeast, ratio, met: ratio >= atLeast };
+}

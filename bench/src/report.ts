@@ -1,0 +1,108 @@
+import { loadTitles, type LoadReport } from './loads.ts';
+import type { Machine } from './machine.ts';
+import type { Mark } from './marks.ts';
+import type { Options } from './options.ts';
+import { queries, QUERIES } from './queries.ts';
+import type { ReadResult } from './reads.ts';
+
+export interface Report {
+  readonly machine: Machine;
+  readonly options: Omit<Options, 'json' | 'parts'>;
+  readonly reads?: readonly ReadResult[];
+  readonly loads?: LoadReport;
+  readonly marks: readonly Mark[];
+}
+
+const MB = 1_000_000;
+
+/** The report as text, in Markdown's tables. */
+export function textOf(report: Report): string {
+  const { machine, reads, loads, marks } = report;
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `${machine.cores} cores of ${machine.processor}, ${whole(machine.memoryBytes / MB / 1000)} GB, ${machine.system}`,
+    versions.join(', '),
+    ...(reads ? readLines(reads, report) : []),
+    ...(loads ? loadLines(loads, report) : []),
+    '',
+    ...table(
+      ['mark', 'at least', 'ratio', 'met'],
+      marks.map(({ what, atLeast, ratio, met }) => [what, `${atLeast}x`, times(ratio), met ? 'yes' : 'NO']),
+    ),
+  ].join('\n');
+}
+
+function readLines(reads: readonly ReadResult[], { options }: Report): string[] {
+  const lines = [
+    '',
+    `Reads: ${whole(options.customers)} customers, ${whole(options.customers * 10)} orders, ${options.connections} connections, median of ${options.rounds} rounds of ${options.seconds} s each`,
+  ];
+  for (const query of QUERIES) {
+    const own = reads.filter((result) => result.query === query);
+    const rate = (server: string) => own.find((result) => result.server === server)?.requestsPerSecond ?? Number.NaN;
+    lines.push(
+      '',
+      `${query}: ${queries[query].title}`,
+      ...table(
+        ['server', 'requests/s', 'p50 ms', 'p99 ms', 'rows answered', 'to PostGraphile', 'to the limit', 'rounds'],
+        own.map(({ server, requestsPerSecond, p50, p99, rows, rounds }) => [
+          server,
+          whole(requestsPerSecond),
+          String(p50),
+          String(p99),
+          whole(rows),
+          times(requestsPerSecond / rate('postgraphile')),
+          times(requestsPerSecond / rate('limit')),
+          rounds.map(whole).join(' '),
+        ]),
+      ),
+    );
+  }
+  return lines;
+}
+
+function loadLines({ rows, bytes, results, memory }: LoadReport, { options }: Report): string[] {
+  const copy = results.find(({ load }) => load === 'copy')?.seconds ?? Number.NaN;
+  const psql = results.find(({ load }) => load === 'psql')?.seconds;
+  return [
+    '',
+    `Loads: ${whole(rows)} rows x 8 columns, ${whole(bytes / MB)} MB of CSV, median of ${options.loadRounds} rounds`,
+    ...table(
+      ['way', 'seconds', 'rows/s', 'to COPY', ...(psql === undefined ? [] : ['to psql']), 'rounds'],
+      results.map(({ load, seconds, rounds }) => [
+        loadTitles[load],
+        seconds.toFixed(2),
+        whole(rows / seconds),
+        times(copy / seconds),
+        ...(psql === undefined ? [] : [times(psql / seconds)]),
+        rounds.map((round) => round.toFixed(2)).join(' '),
+      ]),
+    ),
+    '',
+    "Memory: the most that Headgate's process held (peak RSS), a process of its own for each load",
+    ...table(
+      ['rows', 'MB of CSV', 'MB when ready', 'MB at its peak'],
+      memory.map(({ rows: count, bytes: size, readyRssBytes, peakRssBytes }) => [
+        whole(count),
+        whole(size / MB),
+        whole(readyRssBytes / MB),
+        whole(peakRssBytes / MB),
+      ]),
+    ),
+  ];
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
+  return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...rows.map(line)];
+}
+
+function whole(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+function times(value: number): string {
+  return `${value.toFixed(2)}x`;
+}

@@ -1,6 +1,6 @@
 import { unwrapResolverError } from '@apollo/server/errors';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { isHeadgateError, newId, type ErrorCode, type Log } from '../kernel/index.js';
+import { HeadgateError, isHeadgateError, newId, type ErrorCode, type Log } from '../kernel/index.js';
 
 /** Codes that Apollo gives to what it finds by itself, in ours. */
 const APOLLO_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -20,7 +20,7 @@ const KEPT_CODES: ReadonlySet<string> = new Set(['PERSISTED_QUERY_NOT_FOUND', 'P
 export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError {
   return (formatted, error) => {
     const place = { ...(formatted.locations && { locations: formatted.locations }), ...(formatted.path && { path: formatted.path }) };
-    const original = unwrapResolverError(error);
+    const original = ofDocument(error) ?? unwrapResolverError(error);
     if (isHeadgateError(original)) return { message: original.message, ...place, extensions: { ...original.details, code: original.code } };
 
     const code = formatted.extensions?.['code'];
@@ -36,6 +36,19 @@ export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, err
     return { message, ...place, extensions: { code: 'INTERNAL_SERVER_ERROR', id } };
   };
 }
+
+/** Our own error about a document, which has no path: a limit that a validation rule reported, or the parser's. */
+function ofDocument(error: unknown): HeadgateError | undefined {
+  if (!(error instanceof GraphQLError)) return undefined;
+  if (isHeadgateError(error.originalError)) return error.originalError;
+  const tokens = TOO_MANY_TOKENS.exec(error.message)?.[1];
+  return tokens === undefined
+    ? undefined
+    : new HeadgateError('QUERY_TOO_COMPLEX', `The query is too long. It may have ${tokens} tokens (names, numbers, texts, signs).`);
+}
+
+/** What graphql-js says, spelling included. */
+const TOO_MANY_TOKENS = /^Syntax Error: Document contains more tha[nt] (\d+) tokens/;
 
 /** Refusals of fields are made as GraphQL errors with a path of their own, not thrown by a resolver. */
 const REFUSALS = new WeakSet<GraphQLError>();

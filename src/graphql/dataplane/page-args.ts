@@ -27,8 +27,7 @@ function whole(args: Args, name: string, largest: number): number | undefined {
   const value = args[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'number' || value < 0) throw new HeadgateError('BAD_USER_INPUT', `${name} must not be negative.`, { path: name });
-  if (value > largest)
-    throw new HeadgateError('BAD_USER_INPUT', `${name} may be ${largest} at the most. Read on with \`after\`, or use an export for all rows.`, { path: name });
+  if (value > largest) throw new HeadgateError('BAD_USER_INPUT', `${name} may be ${largest} at the most. Read on with \`after\`.`, { path: name });
   return value;
 }
 

@@ -6,7 +6,7 @@ import {
 } from '@apollo/server/plugin/disabled';
 import type { GatewayGraphQLRequestContext, GatewayInterface } from '@apollo/server-gateway-interface';
 import { ApolloArmor } from '@escape.tech/graphql-armor';
-import { printSchema } from 'graphql';
+import { GraphQLError, printSchema, type ValidationContext } from 'graphql';
 import type { Limits } from '../../config/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
@@ -42,10 +42,11 @@ export class View {
     const armor = new ApolloArmor({
       maxDepth: { n: limits.maxDepth, flattenFragments: true, onReject: [tooComplex('deep')], propagateOnRejection: false },
       maxAliases: { n: limits.maxAliases, onReject: [tooComplex('aliased')], propagateOnRejection: false },
-      maxTokens: { n: limits.maxTokens, onReject: [tooComplex('long')], propagateOnRejection: false },
       maxDirectives: { n: 50, onReject: [tooComplex('full of directives')], propagateOnRejection: false },
       // The price of a read is known exactly when it is planned.
       costLimit: { enabled: false },
+      // The parser counts by itself. This one would answer a slip of the pen with 500, and tell the text of any unexpected error.
+      maxTokens: { enabled: false },
       blockFieldSuggestion: { enabled: true },
     });
     const protection = armor.protect();
@@ -58,6 +59,7 @@ export class View {
     const server = new ApolloServer<RequestContext>({
       gateway: gatewayOf(schemas),
       ...protection,
+      parseOptions: { maxTokens: limits.maxTokens },
       // Neither depends on the context's type, which their declarations can't say.
       plugins: plugins as ApolloServerPlugin<RequestContext>[],
       introspection: true,
@@ -90,10 +92,12 @@ export class View {
   }
 }
 
+/** Reported to the validation that found it, so that it is answered like any other fault of the document. */
 function tooComplex(what: string) {
-  return (_context: unknown, error: unknown): never => {
-    const reason = error instanceof Error ? error.message.replace(/^Syntax Error: /, '') : '';
-    throw new HeadgateError('QUERY_TOO_COMPLEX', `The query is too ${what}. ${reason}`);
+  return (context: ValidationContext | null, error: GraphQLError): void => {
+    const reason = error.message.replace(/^Syntax Error: /, '');
+    const originalError = new HeadgateError('QUERY_TOO_COMPLEX', `The query is too ${what}. ${reason}`);
+    context?.reportError(new GraphQLError(originalError.message, { originalError }));
   };
 }
 

@@ -14,9 +14,9 @@ export interface ReadAnswer {
 
 /** Runs compiled reads as prepared statements on the pool whose role can only read data. */
 export class Reader {
-  readonly #pool: ReaderPool;
+  readonly #pool: Pick<ReaderPool, 'query'>;
 
-  constructor(pool: ReaderPool) {
+  constructor(pool: Pick<ReaderPool, 'query'>) {
     this.#pool = pool;
   }
 

@@ -13,7 +13,7 @@ import { Views } from '../../src/graphql/views.js';
 import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
 import { sha256, silentLog } from '../../src/kernel/index.js';
 import { prepareParser } from '../../src/sql/index.js';
-import { Database, KeyRing } from '../../src/store/index.js';
+import { Database, KeyRing, type PreparedQuery } from '../../src/store/index.js';
 import { createTestDatabase } from './database.js';
 
 export { ANONYMOUS };
@@ -38,10 +38,20 @@ export interface Answer {
   readonly extensions?: Record<string, unknown>;
 }
 
+/** A request as it comes over HTTP; without `query` it is one of an automatic persisted query. */
+export interface Asked {
+  readonly query?: string;
+  readonly variables?: Record<string, unknown>;
+  readonly operationName?: string;
+  readonly extensions?: Record<string, unknown>;
+}
+
 /** The data plane over a database of its own: catalog, grants, reads, audit; without HTTP and control plane. */
 export class House {
   readonly database: Database;
   readonly facts: AuditFact[] = [];
+  /** What reads sent to the database, oldest first. */
+  readonly statements: PreparedQuery[] = [];
   readonly #views: Views;
   readonly #audit: AuditLog;
   readonly #limits: Limits;
@@ -103,6 +113,10 @@ export class House {
   }
 
   async query(who: Principal, query: string, variables: Record<string, unknown> = {}): Promise<Answer> {
+    return this.ask(who, { query, variables });
+  }
+
+  async ask(who: Principal, request: Asked): Promise<Answer> {
     const world = await this.world();
     const view = await this.#views.viewFor(world, who);
     const reads = new DatasetReads({
@@ -110,7 +124,12 @@ export class House {
       plane: view.schemas.plane,
       plans: view.plans,
       authorizer: world.authorizer,
-      reader: new Reader(this.database.reader),
+      reader: new Reader({
+        query: async (statement) => {
+          this.statements.push(statement);
+          return this.database.reader.query(statement);
+        },
+      }),
       maskKeys: this.#keys,
       audit: {
         record: async (fact) => {
@@ -119,10 +138,10 @@ export class House {
         },
       },
       limits: this.#limits,
-      operationHash: sha256(query),
+      operationHash: sha256(request.query ?? ''),
     });
     const contextValue = { principal: who, world, visible: view.schemas.catalog, reads } as unknown as RequestContext;
-    const { body } = await view.server.executeOperation({ query, variables }, { contextValue });
+    const { body } = await view.server.executeOperation(request, { contextValue });
     if (body.kind !== 'single') throw new Error('one answer expected');
     const text = stringifyResponse(body.singleResult);
     return { text, ...(JSON.parse(text) as Omit<Answer, 'text'>) };

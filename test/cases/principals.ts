@@ -1,0 +1,28 @@
+import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
+
+const someone = { purposes: [], claims: {}, anonymous: false } as const;
+
+/** Who asks in the cases; the grants of fixture/2-grants.yaml say what each sees. */
+export const PRINCIPALS: Readonly<Record<string, Principal>> = {
+  anonymous: ANONYMOUS,
+  /** A credential, and no grant but those of everyone. */
+  partner: { ...someone, subject: 'partner', roles: ['partner'] },
+  /** One country, plain. */
+  agent: { ...someone, subject: 'agent', roles: ['agent'], claims: { country: 'DE' } },
+  /** The same role with a token that says nothing of a country. */
+  'agent-without-country': { ...someone, subject: 'agent-without-country', roles: ['agent'] },
+  /** All rows, masked. */
+  analyst: { ...someone, subject: 'analyst', roles: ['analyst'] },
+  /** Three overlapping grants. */
+  desk: { ...someone, subject: 'desk', roles: ['desk'] },
+  /** Holds a purpose, and declares it. */
+  researcher: { ...someone, subject: 'researcher', roles: ['researcher'], purposes: ['research'], purpose: 'research' },
+  /** Holds it and declares none. */
+  'researcher-without-purpose': { ...someone, subject: 'researcher', roles: ['researcher'], purposes: ['research'] },
+  /** Declares another one that they hold. */
+  'researcher-billing': { ...someone, subject: 'researcher', roles: ['researcher'], purposes: ['billing'], purpose: 'billing' },
+  /** Knows the secret names, and sees what is behind them. */
+  investigator: { ...someone, subject: 'investigator', roles: ['investigator'] },
+  /** Knows all names, sees no cell. */
+  engineer: { ...someone, subject: 'engineer', roles: ['engineer'] },
+};

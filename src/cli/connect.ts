@@ -27,7 +27,8 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   if (options.url !== undefined) return work(new Client(checkUrl(options.url), token), { own: false });
   const config = loadConfig(process.env);
   const running = await readServerFile(config.home);
-  if (running) return work(new Client(running.url, token ?? (await localToken(config, options.as))), { own: false });
+  // A file that a killed server left names a port that nobody, or somebody else, has by now.
+  if (running && (await answers(running.url))) return work(new Client(running.url, token ?? (await localToken(config, options.as))), { own: false });
 
   // Its own port on this machine, the local key, no role of the outside world: whoever can open the store may do all.
   const { identityProvider: _provider, tls: _tls, ...rest } = config;
@@ -41,6 +42,13 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
     process.off('SIGINT', stop).off('SIGTERM', stop);
     await app.close();
   }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return new Client(url, undefined).json<{ status: string }>('/healthz').then(
+    ({ status }) => status === 'ok',
+    () => false,
+  );
 }
 
 async function localToken(config: Config, roles: readonly string[] | undefined): Promise<string> {

@@ -84,11 +84,16 @@ function announce({ url }: App, config: Config, { demo, json }: ServeOptions, to
   for (const { subject, may, token } of tokens) console.log(`  ${subject.padEnd(9)} ${token}  # ${may}`);
 }
 
+/** A terminal and npm both pass Ctrl-C on, so that one comes twice at once; only a later one means: do not wait. */
+const SAME_PRESS_MS = 1_000;
+
 /** Aborts at the first Ctrl-C or SIGTERM. The second one does not wait: the next start mends what is left. */
 function stopSignal(): AbortSignal {
   const controller = new AbortController();
+  let first = 0;
   const stop = () => {
-    if (controller.signal.aborted) process.exit(EXIT.failed);
+    if (!controller.signal.aborted) first = Date.now();
+    else if (Date.now() - first > SAME_PRESS_MS) process.exit(EXIT.failed);
     controller.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);

@@ -48,19 +48,26 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
 }
 
 async function answer(options: GraphqlRouteOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const { views, contextOf } = options;
   const principal = await authenticate(options, request, reply);
-  const world = options.world();
-  const view = await views.viewFor(world, principal);
+  const { world, view } = await currentView(options, principal);
   const httpGraphQLRequest = graphqlRequestOf(request);
   const operationHash = hashOf(request);
   const response = await view.use((server) =>
-    server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => contextOf({ principal, world, view, operationHash }) }),
+    server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => options.contextOf({ principal, world, view, operationHash }) }),
   );
   for (const [name, value] of response.headers) void reply.header(name, value);
   // Whatever Apollo says of caching: an answer is for one principal, at one moment.
   void reply.code(response.status ?? 200).header('cache-control', 'no-store');
   return reply.send(response.body.kind === 'complete' ? response.body.string : Readable.from(response.body.asyncIterator));
+}
+
+/** While a view starts, the catalog may change and retire it: then the request goes to the one that came after. */
+async function currentView({ world: current, views }: GraphqlRouteOptions, principal: Principal): Promise<{ readonly world: World; readonly view: View }> {
+  for (;;) {
+    const world = current();
+    const view = await views.viewFor(world, principal);
+    if (!view.retired) return { world, view };
+  }
 }
 
 function graphqlRequestOf(request: FastifyRequest): HTTPGraphQLRequest {

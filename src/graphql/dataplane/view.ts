@@ -74,6 +74,11 @@ export class View {
     return new View(schemas, server);
   }
 
+  /** Its server may have stopped: ask for the view again. */
+  get retired(): boolean {
+    return this.#retired;
+  }
+
   /** Runs `work` with the server held open, although the view be retired meanwhile. */
   async use<T>(work: (server: ApolloServer<RequestContext>) => Promise<T>): Promise<T> {
     this.#running++;

@@ -108,7 +108,7 @@ test('a worker that sends no heartbeat loses its job to another, and is told by 
   );
   await vi.waitFor(() => expect(aborted).toBe(true), 10_000);
   released.resolve();
-  expect(await database.query("SELECT state FROM pgboss.job WHERE name = 'orphan'")).toEqual([{ state: 'completed' }]);
+  await vi.waitFor(async () => expect(await database.query("SELECT state FROM pgboss.job WHERE name = 'orphan'")).toEqual([{ state: 'completed' }]), 5_000);
 });
 
 test('stop waits for what runs, and aborts it after the time given', async () => {

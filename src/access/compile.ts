@@ -121,7 +121,11 @@ class Compiler {
     const inner = this.#row(row, scopeOf(there, row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...inner.counts];
     const { list, value, outer } = this.#lateral(inner.value, counts);
-    return { join: sql` LEFT JOIN LATERAL (SELECT ${list} FROM ${there.toSql()}${inner.join} WHERE ${keys} LIMIT 1) AS ${value.alias} ON TRUE`, value: value.sql, counts: outer };
+    return {
+      join: sql` LEFT JOIN LATERAL (SELECT ${list} FROM ${there.toSql()}${inner.join} WHERE ${keys} LIMIT 1) AS ${value.alias} ON TRUE`,
+      value: value.sql,
+      counts: outer,
+    };
   }
 
   #many({ relation, connection }: Extract<RowMember, { kind: 'many' }>, scope: RowScope): RelationValue {

@@ -6,7 +6,7 @@ import { related } from './relation.js';
 import type { Source, SourceContext } from './source.js';
 
 /** Lower case of all of Unicode, without a locale: in collation C `lower` knows ASCII only. */
-const FOLDED = 'COLLATE pg_catalog.pg_c_utf8';
+export const FOLDED = 'COLLATE pg_catalog.pg_c_utf8';
 
 /**
  * A condition over a governed source. No operator here can raise on data, since PostgreSQL may run it before the row

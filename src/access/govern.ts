@@ -1,7 +1,8 @@
-import type { Dataset, Field } from '../catalog/index.js';
+import type { Dataset, Field, Relation } from '../catalog/index.js';
 import type { DatasetDecision, RefusalCode } from '../governance/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import type { Condition } from './condition.js';
+import { keyFields } from './order.js';
 import type { ConnectionMember, ConnectionSelection, EdgeMember, OrderTerm, ReadSelection, RowMember, RowSelection } from './selection.js';
 import { relationRefusal } from './traversal.js';
 
@@ -87,6 +88,8 @@ class Governor {
     const decision = this.#decisionOn(connection.dataset);
     if (connection.where) this.#condition(connection.where, decision);
     for (const term of connection.order) this.#order(term, decision);
+    // A cursor holds the key where it ends the order.
+    if (hasCursors(connection)) for (const field of keyFields(connection.dataset, decision) ?? []) this.#use(decision, field.name, false);
     const members = connection.members.map((member): ConnectionMember => {
       const at = (key: string): Place => (place.inList ? place : { path: [...place.path, key], inList: true });
       if (member.kind === 'nodes') return { ...member, row: this.#row(member.row, at(member.key)) };
@@ -112,10 +115,7 @@ class Governor {
         this.#refuse(refusal, row.dataset, member.relation.graphqlName, at);
         return { kind: 'nothing', key: member.key };
       }
-      for (const { local, remote } of member.relation.on) {
-        this.#use(decision, local, false);
-        this.#use(there, remote, false);
-      }
+      this.#useKeys(member.relation, decision, there);
       if (member.kind === 'one') return { ...member, row: this.#row(member.row, at) };
       return { ...member, connection: this.#connection(member.connection, at) };
     });
@@ -158,10 +158,11 @@ class Governor {
   }
 
   /** Through a relation in a filter or an order: refused for the whole read, since the rows that come would tell. */
-  #follow(relation: Parameters<typeof relationRefusal>[0], target: Dataset, here: DatasetDecision): DatasetDecision {
+  #follow(relation: Relation, target: Dataset, here: DatasetDecision): DatasetDecision {
     const there = this.#decisionOn(target);
     const refusal = relationRefusal(relation, here, there);
     if (refusal) throw refused(refusal, here.dataset, relation.graphqlName);
+    this.#useKeys(relation, here, there);
     return there;
   }
 
@@ -169,6 +170,14 @@ class Governor {
     const seen = decision.fields.get(field.name);
     if (seen === undefined || seen.access === 'forbidden') throw refused(seen?.code ?? 'FORBIDDEN', decision.dataset, field.graphqlName);
     this.#use(decision, field.name, false);
+  }
+
+  /** Whoever follows a relation learns which rows belong together, even where no field of them is named. */
+  #useKeys(relation: Relation, here: DatasetDecision, there: DatasetDecision): void {
+    for (const { local, remote } of relation.on) {
+      this.#use(here, local, false);
+      this.#use(there, remote, false);
+    }
   }
 
   #use(decision: DatasetDecision, field: string, inAnswer: boolean): void {
@@ -201,6 +210,14 @@ class Governor {
     const id = JSON.stringify([dataset.name, field, path]);
     if (!this.refusals.has(id)) this.refusals.set(id, { code, dataset: dataset.name, field, path });
   }
+}
+
+function hasCursors({ members }: ConnectionSelection): boolean {
+  return members.some(
+    (member) =>
+      (member.kind === 'edges' && member.members.some((edge) => edge.kind === 'cursor')) ||
+      (member.kind === 'pageInfo' && member.members.some((info) => info.name === 'startCursor' || info.name === 'endCursor')),
+  );
 }
 
 /** The text that goes with a refusal; it names what was asked for and never what is there. */

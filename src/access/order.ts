@@ -46,7 +46,8 @@ export function totalOrder(terms: readonly OrderTerm[], source: Source, dataset:
   ];
 }
 
-function keyFields(dataset: Dataset, decision: DatasetDecision): readonly Field[] | undefined {
+/** The contract's key, if the principal sees all of it plain. */
+export function keyFields(dataset: Dataset, decision: DatasetDecision): readonly Field[] | undefined {
   const fields = dataset.key.flatMap((name) => dataset.fields.find((field) => field.name === name) ?? []);
   const isPlain = fields.length > 0 && fields.length === dataset.key.length && fields.every((field) => decision.fields.get(field.name)?.access === 'plain');
   return isPlain ? fields : undefined;

@@ -51,13 +51,13 @@ export class PageScope implements RowScope {
 
   cursor(): Sql {
     this.#hasCursors = true;
-    const values = this.#options.keys.map((_, i) => sql`${this.#alias}.${raw(`k${i}`)}`);
+    const values = this.#options.keys.map((_, i) => sql`${this.#alias}.${cursorColumn(i)}`);
     return cursorSql(values, literal(this.#options.mark));
   }
 
   /** The rows of the page as a JSON list, in the order asked for. */
   list(value: Sql): Sql {
-    const order = this.#options.connection.page.backward ? sql` ORDER BY ${this.#alias}.rn DESC` : raw('');
+    const order = this.#options.connection.page.backward ? sql` ORDER BY ${this.#alias}._rn DESC` : raw('');
     return sql`coalesce(json_agg(${value}${order})${this.#inPage()}, '[]')`;
   }
 
@@ -92,26 +92,31 @@ export class PageScope implements RowScope {
     const { connection, keys, source, where } = this.#options;
     const { limit, offset, backward } = connection.page;
     const columns = [...this.#columns].map((name) => sql`${source.named(name)} AS ${identifier(name)}`);
-    if (this.#hasCursors) keys.forEach((key, i) => columns.push(sql`${key.value} AS ${raw(`k${i}`)}`));
+    if (this.#hasCursors) keys.forEach((key, i) => columns.push(sql`${key.value} AS ${cursorColumn(i)}`));
     const order = orderBySql(keys, backward);
     const bound = raw(` LIMIT ${limit + (this.#isNumbered ? 1 : 0)}${offset > 0 ? ` OFFSET ${offset}` : ''}`);
     const rows = sql`SELECT ${columns.length > 0 ? join(columns) : raw('1')} FROM ${source.toSql()}${where} ORDER BY ${order}${bound}`;
     // Numbered above the limit: below it, the window would make PostgreSQL sort all rows instead of keeping the first few.
-    const page = this.#isNumbered ? sql`SELECT q.*, row_number() OVER () AS rn FROM (${rows}) AS q` : rows;
+    const page = this.#isNumbered ? sql`SELECT q.*, row_number() OVER () AS _rn FROM (${rows}) AS q` : rows;
     return sql`(${page}) AS ${this.#alias}${join(this.joins, '')}`;
   }
 
   #inPage(): Sql {
-    return this.#isNumbered ? sql` FILTER (WHERE ${this.#alias}.rn <= ${raw(String(this.#options.connection.page.limit))})` : raw('');
+    return this.#isNumbered ? sql` FILTER (WHERE ${this.#alias}._rn <= ${raw(String(this.#options.connection.page.limit))})` : raw('');
   }
 
   #firstCursor(): Sql {
-    return sql`max(${this.cursor()}) FILTER (WHERE ${this.#alias}.rn = 1 AND ${raw(String(this.#options.connection.page.limit > 0))})`;
+    return sql`max(${this.cursor()}) FILTER (WHERE ${this.#alias}._rn = 1 AND ${raw(String(this.#options.connection.page.limit > 0))})`;
   }
 
   #lastCursor(): Sql {
     // The cursors in row order, cut at the page's length: its last element, whatever the number of rows.
-    const cursors = sql`array_agg(${this.cursor()} ORDER BY ${this.#alias}.rn)${this.#inPage()}`;
+    const cursors = sql`array_agg(${this.cursor()} ORDER BY ${this.#alias}._rn)${this.#inPage()}`;
     return sql`(${cursors})[least(count(*), ${raw(String(this.#options.connection.page.limit))})]`;
   }
+}
+
+/** Like `_rn`: a name that no field can have, since names begin with a letter. */
+function cursorColumn(i: number): Sql {
+  return raw(`_k${i}`);
 }

@@ -3,6 +3,7 @@ import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { ReaderPool } from '../store/index.js';
 import { Claimed, claimText, Slotted } from './binding.js';
 import { badCursor, type CompiledRead } from './compile.js';
+import { FOLDED } from './filter.js';
 
 /** The answer of one root field. */
 export interface ReadAnswer {
@@ -11,6 +12,9 @@ export interface ReadAnswer {
   /** Rows in the answer, by dataset. */
   readonly rows: ReadonlyMap<string, number>;
 }
+
+/** Both ways in which a filter may use it: a pattern can be good for one and too complex for the other. */
+const CHECK_PATTERN = `SELECT '' ~ $1::text, '' ${FOLDED} ~* $1::text`;
 
 /** Runs compiled reads as prepared statements on the pool whose role can only read data. */
 export class Reader {
@@ -30,7 +34,7 @@ export class Reader {
   async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
     for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
     try {
-      for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: "SELECT '' ~ $1::text", values: [pattern] });
+      for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: CHECK_PATTERN, values: [pattern] });
       const rows = await this.#pool.query<[string | null, ...(string | number | null)[]]>({
         name: compiled.name,
         text: compiled.text,

@@ -35,11 +35,9 @@ const folders = (path: string) =>
     .map((entry) => entry.name)
     .toSorted();
 
-for (const topic of folders(HERE).filter((name) => name !== 'fixture')) {
-  describe(topic, () => {
-    for (const name of folders(join(HERE, topic))) runCase(join(HERE, topic, name), name);
-  });
-}
+describe.each(folders(HERE).filter((name) => name !== 'fixture'))('%s', (topic) => {
+  for (const name of folders(join(HERE, topic))) runCase(join(HERE, topic, name), name);
+});
 
 function runCase(folder: string, name: string): void {
   const files = new Set(readdirSync(folder));

@@ -127,21 +127,22 @@ export class DatasetReads {
     }
   }
 
-  /** One entry a dataset, and one more where fields of it were refused. */
+  /** One entry a dataset that was read, and one for each code with which fields of it were refused. */
   async #record({ plan, dataset }: PreparedRead, rows: ReadonlyMap<string, number>, began: number): Promise<void> {
     const facts: AuditFact[] = [];
     for (const [name, read] of plan.reads) {
       const fact = this.#fact(name, began);
+      // Of a dataset of which nothing is granted there is only the refusal to tell.
+      if (plan.decisions.get(name)?.rows === 'none') continue;
       if (read.plain.size > 0 || read.masked.size > 0 || name === dataset) {
         facts.push({ ...fact, decision: 'ALLOWED', fields: [...read.plain], masked: [...read.masked], rowCount: rows.get(name) ?? 0 });
       }
     }
-    for (const [name, refusals] of Map.groupBy(plan.refusals, (refusal) => refusal.dataset)) {
-      facts.push({
-        ...this.#fact(name, began),
-        decision: 'DENIED',
-        details: { code: refusals[0]?.code, fields: [...new Set(refusals.map((refusal) => refusal.field))] },
-      });
+    for (const [name, ofDataset] of Map.groupBy(plan.refusals, (refusal) => refusal.dataset)) {
+      for (const [code, refusals] of Map.groupBy(ofDataset, (refusal) => refusal.code)) {
+        const fields = [...new Set(refusals.map((refusal) => this.#contractName(name, refusal.field)))];
+        facts.push({ ...this.#fact(name, began), decision: 'DENIED', details: { code, fields } });
+      }
     }
     await Promise.all(facts.map((fact) => this.#options.audit.record(fact)));
   }
@@ -152,8 +153,14 @@ export class DatasetReads {
     await this.#options.audit.record({
       ...this.#fact(named, began),
       decision: 'DENIED',
-      details: { code, ...(typeof details['field'] === 'string' && { fields: [details['field']] }) },
+      details: { code, ...(typeof details['field'] === 'string' && { fields: [this.#contractName(named, details['field'])] }) },
     });
+  }
+
+  /** Entries name fields and relations as the contract does; clients know them by their names in GraphQL. */
+  #contractName(dataset: string, graphqlName: string): string {
+    const { fields = [], relations = [] } = this.#options.plane.types.get(dataset)?.dataset ?? {};
+    return [...fields, ...relations].find((member) => member.graphqlName === graphqlName)?.name ?? graphqlName;
   }
 
   #fact(dataset: string, began: number): Pick<AuditFact, 'actor' | 'action' | 'dataset' | 'operationHash' | 'durationMs'> {

@@ -25,7 +25,8 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
   const { masked } = context.reads;
   const data = results.some((result) => result.data === null || result.data === undefined)
     ? results[0]?.data
-    : Object.assign({}, ...results.map((result) => result.data));
+    : // Without a prototype, as graphql-js makes it: `__proto__` is an alias like any other.
+      Object.assign(Object.create(null), ...results.map((result) => result.data));
   return {
     ...(data !== undefined && { data: split && data ? inOrder(data as Record<string, unknown>, split.keys) : data }),
     ...(errors.length > 0 && { errors }),
@@ -43,7 +44,7 @@ interface Split {
 /** Undefined for the many documents that ask nothing of introspection. */
 function splitIntrospection(document: DocumentNode, operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>): Split | undefined {
   if (operation.operation !== 'query') return undefined;
-  const fragments: Record<string, FragmentDefinitionNode> = {};
+  const fragments = Object.create(null) as Record<string, FragmentDefinitionNode>;
   for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
   if (!mentions(operation, fragments)) return undefined;
   const fields = collectFields('Query', [operation.selectionSet], { fragments, variables });

@@ -1,5 +1,4 @@
 import { userInfo } from 'node:os';
-import { startApp } from '../app.js';
 import { loadConfig, type Config } from '../config/index.js';
 import { createToken } from '../identity/index.js';
 import { HeadgateError } from '../kernel/index.js';
@@ -33,6 +32,8 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   // Its own port on this machine, the local key, no role of the outside world: whoever can open the store may do all.
   const { identityProvider: _provider, tls: _tls, ...rest } = config;
   const own: Config = { ...rest, host: '127.0.0.1', port: 0, roles: ['gateway', 'worker'], corsOrigins: [] };
+  // Loaded only here: most commands talk to a server, and should not wait for all that makes one.
+  const { startApp } = await import('../app.js');
   const app = await startApp(own);
   const stop = (signal: NodeJS.Signals) => void app.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
   process.once('SIGINT', stop).once('SIGTERM', stop);

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { startApp, type App } from '../app.js';
+import type { App } from '../app.js';
 import { loadConfig, processRoles, type Config } from '../config/index.js';
 import { createToken } from '../identity/index.js';
 import { HeadgateError } from '../kernel/index.js';
@@ -31,6 +31,7 @@ export function serveCommand(program: Command): void {
       const options: ServeOptions = command.optsWithGlobals();
       const config = configOf(options);
       const stopped = stopSignal();
+      const { startApp } = await import('../app.js');
       const app = await startApp(config);
       try {
         if (app.url !== undefined) await writeServerFile(config.home, { url: app.url, pid: process.pid });

@@ -15,6 +15,7 @@ globalThis.babelHelpers = {
     return result;
   },
   decorateMetadata: (key, value) => Reflect.metadata(key, value),
+  decorateParam: (index, decorator) => (target, key) => decorator(target, key, index),
 };
 
 registerHooks({

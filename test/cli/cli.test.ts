@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Served } from '../support/served.js';
-import { headgate, type Ended, type Options } from './support.js';
+import { headgate, headgateHere, type Ended, type Options } from './support.js';
 
 let folder: string;
 let served: Served;
@@ -41,6 +41,10 @@ async function ok(args: readonly string[], options: Options = { env }): Promise<
 }
 
 describe('usage', () => {
+  test('a process ends with the code and the line', async () => {
+    expectError(await headgate(['nonsense']), 2, /unknown command 'nonsense'/);
+  });
+
   test.each([
     [['nonsense'], /unknown command 'nonsense'/],
     [['ingest', 'orders'], /missing required argument 'file'/],
@@ -49,13 +53,13 @@ describe('usage', () => {
     [['token', 'create'], /required option '--sub/],
     [[], /Usage: headgate/],
   ])('%j is wrong usage', async (args, text) => {
-    expectError(await headgate(args), 2, text);
+    expectError(await headgateHere(args), 2, text);
   });
 
   test('every command has help with an example', async () => {
-    const help = await ok(['--help']);
+    const help = (await headgateHere(['--help'])).stdout;
     for (const command of ['serve', 'apply', 'export', 'ingest', 'pipeline', 'run', 'quality', 'schema', 'audit', 'token', 'doctor']) expect(help).toContain(`\n  ${command}`);
-    for (const command of [['serve'], ['ingest'], ['pipeline', 'run'], ['audit', 'verify']]) expect(await ok([...command, '--help'])).toMatch(/Examples?:\n {2}headgate /);
+    for (const command of [['serve'], ['ingest'], ['pipeline', 'run'], ['audit', 'verify']]) expect((await headgateHere([...command, '--help'])).stdout).toMatch(/Examples?:\n {2}headgate /);
   });
 });
 
@@ -96,7 +100,7 @@ describe('talking to the running server', () => {
     const file = join(folder, 'ragged.csv');
     await writeFile(file, 'id,fare\n1,2\n1,2,3\n');
     expectError(await headgate(['ingest', 'orders', file], { env }), 3, /^DATA_REJECTED: /);
-    const json = await headgate(['ingest', 'orders', file, '--json'], { env });
+    const json = await headgateHere(['ingest', 'orders', file, '--json'], { env });
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: 'DATA_REJECTED', details: { line: 3 } } });
   });
 
@@ -114,7 +118,7 @@ describe('talking to the running server', () => {
     [['export', '--token', 'a.b.c'], /^UNAUTHENTICATED: /],
     [['export', '--url', 'ftp://x'], /^BAD_USER_INPUT: --url: expected/],
   ])('%j fails in one line', async (args, text) => {
-    expectError(await headgate(args, { env }), 1, text);
+    expectError(await headgateHere(args, { env }), 1, text);
   });
 
   test('a bad manifest is told with file and line, each problem of it', async () => {
@@ -125,7 +129,7 @@ describe('talking to the running server', () => {
     expect(ended.stderr).toMatch(/bad\.yaml:5:\d+: .*unknown key "tgas"/);
   });
 
-  test('what comes next for the doctor is told with what was found', async () => {
+  test('the doctor tells what it found', async () => {
     expect(await ok(['doctor'])).toMatch(/ok +server +ready/);
   });
 });
@@ -144,7 +148,7 @@ describe('tokens', () => {
     [[], { HEADGATE_JWKS_URL: 'https://idp.example/jwks', HEADGATE_JWT_ISSUER: 'i', HEADGATE_JWT_AUDIENCE: 'a' }, /^CONFLICT: An identity provider is configured/],
     [[], { HEADGATE_MASTER_KEY: 'short' }, /^BAD_USER_INPUT: .*HEADGATE_MASTER_KEY/],
   ])('%j with %j makes none', async (args, more, text) => {
-    expectError(await headgate(['token', 'create', '--sub', 'x', ...args], { env: { ...env, ...more } }), 1, text);
+    expectError(await headgateHere(['token', 'create', '--sub', 'x', ...args], { env: { ...env, ...more } }), 1, text);
   });
 });
 
@@ -176,6 +180,6 @@ describe('what keeps a server from starting', () => {
     [{ PORT: 'http' }, /^BAD_USER_INPUT: .*PORT/],
     [{ HEADGATE_ROLES: 'boss' }, /^BAD_USER_INPUT: HEADGATE_ROLES: expected gateway, worker/],
   ])('the environment %j', async (more, text) => {
-    expectError(await headgate(['serve'], { env: { HEADGATE_HOME: join(folder, 'env'), PORT: '0', ...more } }), 1, text);
+    expectError(await headgateHere(['serve'], { env: { HEADGATE_HOME: join(folder, 'env'), PORT: '0', ...more } }), 1, text);
   });
 });

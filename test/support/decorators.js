@@ -9,9 +9,12 @@ import './typescript.js';
 
 // What compiled decorators call: reflect-metadata does the work.
 globalThis.babelHelpers = {
-  decorate(decorators, target, key, descriptor) {
-    const result = key === undefined ? Reflect.decorate(decorators, target) : Reflect.decorate(decorators, target, key, descriptor ?? undefined);
-    if (key !== undefined && result) Object.defineProperty(target, key, result);
+  decorate(decorators, target, key, given) {
+    if (key === undefined) return Reflect.decorate(decorators, target);
+    // As TypeScript has it: null stands for a method's descriptor, to be looked up; a field has none.
+    const descriptor = given === null ? Object.getOwnPropertyDescriptor(target, key) : given;
+    const result = Reflect.decorate(decorators, target, key, descriptor);
+    if (result) Object.defineProperty(target, key, result);
     return result;
   },
   decorateMetadata: (key, value) => Reflect.metadata(key, value),

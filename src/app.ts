@@ -3,7 +3,19 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Reader } from './access/index.js';
 import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
-import { applyManifests, catalogEntities, datasetKind, exportManifests, Live, loadCatalog, parseManifests, purposeKind, type ApplyOptions, type ApplyResult, type ManifestKind } from './catalog/index.js';
+import {
+  applyManifests,
+  catalogEntities,
+  datasetKind,
+  exportManifests,
+  Live,
+  loadCatalog,
+  parseManifests,
+  purposeKind,
+  type ApplyOptions,
+  type ApplyResult,
+  type ManifestKind,
+} from './catalog/index.js';
 import type { Config } from './config/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
 import { buildControlSchema, createContext, Views, type ControlServices, type World } from './graphql/index.js';
@@ -147,8 +159,11 @@ async function openWork({ config, log, database, audit, closing }: Room & { read
 function manifestService(database: Database, audit: Audit, refresh: () => Promise<unknown>) {
   return {
     parse: (files: NonNullable<ApplyOptions['files']>) => parseManifests(files, KINDS),
-    apply: (documents: NonNullable<ApplyOptions['documents']>, actor: Principal, options: { readonly dryRun: boolean; readonly prune?: boolean }): Promise<ApplyResult> =>
-      applyManifests({ database, kinds: KINDS, audit, actor, documents, ...options, notify: refresh }),
+    apply: (
+      documents: NonNullable<ApplyOptions['documents']>,
+      actor: Principal,
+      options: { readonly dryRun: boolean; readonly prune?: boolean },
+    ): Promise<ApplyResult> => applyManifests({ database, kinds: KINDS, audit, actor, documents, ...options, notify: refresh }),
     export: () => exportManifests(database, KINDS),
   };
 }
@@ -174,7 +189,10 @@ function controlServices({ database, audit, manifests, verify, runs, ingestion, 
     submitPipeline: (name, principal) => pipelines.run(name, principal),
     retryRun: async (run, principal) => {
       if (run.status !== 'FAILED' && run.status !== 'CANCELLED') {
-        throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, { run: run.id, status: run.status });
+        throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, {
+          run: run.id,
+          status: run.status,
+        });
       }
       if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
       const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };

@@ -38,7 +38,9 @@ function planLines({ changes, stillInForce, warnings, dryRun }: ApplyResult): st
   return [
     ...changed.flatMap(({ kind, name, change, details }) => [`${SIGNS[change]} ${kind} ${name}`, ...details.map((detail) => `    ${detail}`)]),
     ...warnings.map((warning) => `! ${warning}`),
-    ...(stillInForce.length > 0 ? ['Still in force, and in none of the files (remove with --prune or state: absent):', ...stillInForce.map(({ kind, name }) => `    ${kind} ${name}`)] : []),
+    ...(stillInForce.length > 0
+      ? ['Still in force, and in none of the files (remove with --prune or state: absent):', ...stillInForce.map(({ kind, name }) => `    ${kind} ${name}`)]
+      : []),
     `${dryRun ? 'Would be: ' : ''}${count('create')} created, ${count('update')} updated, ${count('remove')} removed, ${count('unchanged')} unchanged.${dryRun ? ' Nothing was changed.' : ''}`,
   ];
 }

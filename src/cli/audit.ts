@@ -18,7 +18,10 @@ export function auditCommand(program: Command): void {
       const { checkpoints: file } = options;
       const body = file === undefined ? undefined : await readCheckpoints(file);
       const result = await withServer(options, (client) =>
-        client.json<AuditVerification>('/audit/verify', { method: 'POST', ...(body !== undefined && { headers: { 'content-type': 'application/x-ndjson' }, body }) }),
+        client.json<AuditVerification>('/audit/verify', {
+          method: 'POST',
+          ...(body !== undefined && { headers: { 'content-type': 'application/x-ndjson' }, body }),
+        }),
       );
       const { entries, head, checkpoints, problem } = result;
       print(result, options.json, () => [`${entries} entries and ${checkpoints} checkpoints are good.${head ? ` Head: ${head.seq} ${head.hash}` : ''}`]);

@@ -60,7 +60,9 @@ export class Client {
     // Without a limit of time: a load answers when it is committed.
     const request = (url.protocol === 'https:' ? secure : plain)(url, { method, headers: { ...credential, ...headers } });
     request.on('response', resolve);
-    request.on('error', (cause) => reject(new HeadgateError('UNAVAILABLE', `${this.url} can't be reached: ${messageOf(cause) || 'no connection'}.`, { url: this.url }, { cause })));
+    request.on('error', (cause) =>
+      reject(new HeadgateError('UNAVAILABLE', `${this.url} can't be reached: ${messageOf(cause) || 'no connection'}.`, { url: this.url }, { cause })),
+    );
     if (body === undefined || typeof body === 'string') request.end(body);
     else {
       body.on('error', (error) => {

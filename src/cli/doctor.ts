@@ -41,7 +41,11 @@ export function doctorCommand(program: Command): void {
       });
       print({ findings }, options.json, () => table(findings.map(({ check, good, found }) => [good ? 'ok' : 'WRONG', check, found])));
       const wrong = findings.filter(({ good }) => !good);
-      if (wrong.length > 0) throw new HeadgateError('UNAVAILABLE', `${wrong.length} of ${findings.length} checks found something wrong: ${wrong.map(({ check }) => check).join(', ')}.`);
+      if (wrong.length > 0)
+        throw new HeadgateError(
+          'UNAVAILABLE',
+          `${wrong.length} of ${findings.length} checks found something wrong: ${wrong.map(({ check }) => check).join(', ')}.`,
+        );
     });
 }
 

@@ -40,14 +40,18 @@ export function ingestCommand(program: Command): void {
         const progress = startProgress(`ingest ${dataset}`, source.size);
         try {
           const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }) });
-          return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query}`, {
+          return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, {
             method: 'POST',
             headers: {
               'content-type': 'application/octet-stream',
               ...(source.size !== undefined && { 'content-length': source.size }),
               ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
             },
-            body: counted(source.stream, progress.update, () => progress.phase('checking and storing')),
+            body: counted(
+              source.stream,
+              (done) => progress.update(done),
+              () => progress.phase('checking and storing'),
+            ),
           });
         } finally {
           progress.end();
@@ -59,7 +63,10 @@ export function ingestCommand(program: Command): void {
 
 async function openFile(file: string): Promise<{ readonly stream: Readable; readonly size?: number }> {
   if (file === '-') return { stream: process.stdin };
-  if (/^https?:\/\//.test(file)) throw new HeadgateError('BAD_USER_INPUT', 'Loading from a URL is not supported by this version: fetch the file and pipe it in, with - as the file.', { file });
+  if (/^https?:\/\//.test(file))
+    throw new HeadgateError('BAD_USER_INPUT', 'Loading from a URL is not supported by this version: fetch the file and pipe it in, with - as the file.', {
+      file,
+    });
   const handle = await open(file).catch((cause: NodeJS.ErrnoException) => {
     const message = cause.code === 'ENOENT' ? `There is no file "${file}".` : `"${file}" can't be read: ${messageOf(cause)}.`;
     throw new HeadgateError(cause.code === 'ENOENT' ? 'NOT_FOUND' : 'BAD_USER_INPUT', message, { file }, { cause });

@@ -26,7 +26,8 @@ async function manifestsAt(path: string): Promise<string[]> {
   if (!found.isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile() && /\.ya?ml$/.test(entry.name)).map((entry) => join(entry.parentPath, entry.name));
-  if (files.length === 0) throw new HeadgateError('BAD_USER_INPUT', `The folder "${path}" holds no manifests: expected files that end in .yaml or .yml.`, { file: path });
+  if (files.length === 0)
+    throw new HeadgateError('BAD_USER_INPUT', `The folder "${path}" holds no manifests: expected files that end in .yaml or .yml.`, { file: path });
   return files.toSorted();
 }
 

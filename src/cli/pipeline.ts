@@ -19,7 +19,9 @@ export function pipelineCommand(program: Command): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const options: ServerOptions & { readonly wait?: boolean; readonly json?: boolean } = command.optsWithGlobals();
       const run = await withServer(options, async (client, { own }) => {
-        const { runPipeline } = await client.graphql<{ runPipeline: RunAnswer }>(`mutation ($name: String!) { runPipeline(name: $name) { ${RUN_FIELDS} } }`, { name });
+        const { runPipeline } = await client.graphql<{ runPipeline: RunAnswer }>(`mutation ($name: String!) { runPipeline(name: $name) { ${RUN_FIELDS} } }`, {
+          name,
+        });
         // A server of this command's own would end with it, and the run would wait for the next.
         return options.wait || own ? await ended(client, runPipeline) : runPipeline;
       });
@@ -38,7 +40,9 @@ export function runCommand(program: Command): void {
       .addHelpText('after', `\nExample:\n  headgate run ${name} 01a2055e-45e7-7f5f-b56c-360e25be34a3`)
       .action(async (id: string, _options: unknown, command: Command) => {
         const options: ServerOptions & { readonly json?: boolean } = command.optsWithGlobals();
-        const { found } = await withServer(options, (client) => client.graphql<{ found: RunAnswer | null }>(`${operation.replace('FIELDS', RUN_FIELDS)}`, { id }));
+        const { found } = await withServer(options, (client) =>
+          client.graphql<{ found: RunAnswer | null }>(`${operation.replace('FIELDS', RUN_FIELDS)}`, { id }),
+        );
         if (!found) throw new HeadgateError('NOT_FOUND', `There is no run "${id}".`, { run: id });
         print(found, options.json, () => runLines(found));
       });

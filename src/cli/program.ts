@@ -22,8 +22,24 @@ function build(): Command {
     .option('--json', 'output for machines')
     .showHelpAfterError('(headgate --help tells what there is)')
     .exitOverride()
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 the data or a check was rejected.\n\nExamples:\n  headgate serve --demo\n  headgate apply catalog/ && headgate ingest orders orders.csv');
-  for (const add of [serveCommand, applyCommand, exportCommand, ingestCommand, pipelineCommand, runCommand, qualityCommand, schemaCommand, auditCommand, tokenCommand, doctorCommand]) add(program);
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 the data or a check was rejected.\n\nExamples:\n  headgate serve --demo\n  headgate apply catalog/ && headgate ingest orders orders.csv',
+    );
+  for (const add of [
+    serveCommand,
+    applyCommand,
+    exportCommand,
+    ingestCommand,
+    pipelineCommand,
+    runCommand,
+    qualityCommand,
+    schemaCommand,
+    auditCommand,
+    tokenCommand,
+    doctorCommand,
+  ])
+    add(program);
   for (const command of allOf(program)) command.exitOverride().copyInheritedSettings(program);
   return program;
 }

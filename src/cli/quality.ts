@@ -11,7 +11,15 @@ interface Report {
   readonly completeness: number | null;
   readonly consistency: number | null;
   readonly timeliness: number | null;
-  readonly checks: readonly { name: string; dimension: string; severity: string; status: string; observed: string | null; expected: string | null; failingRows: string | null }[];
+  readonly checks: readonly {
+    name: string;
+    dimension: string;
+    severity: string;
+    status: string;
+    observed: string | null;
+    expected: string | null;
+    failingRows: string | null;
+  }[];
 }
 
 const QUERY = `mutation ($dataset: String!) { checkQuality(dataset: $dataset) {
@@ -30,7 +38,8 @@ export function qualityCommand(program: Command): void {
       const { checkQuality: report } = await withServer(options, (client) => client.graphql<{ checkQuality: Report }>(QUERY, { dataset }));
       print(report, options.json, () => reportLines(report));
       const failed = report.checks.filter(({ status }) => status === 'FAILED');
-      if (failed.length > 0) throw new HeadgateError('DATA_REJECTED', `${failed.length} of ${report.checks.length} checks failed: ${failed.map(({ name }) => name).join(', ')}.`);
+      if (failed.length > 0)
+        throw new HeadgateError('DATA_REJECTED', `${failed.length} of ${report.checks.length} checks failed: ${failed.map(({ name }) => name).join(', ')}.`);
     });
 }
 
@@ -39,6 +48,13 @@ function reportLines(report: Report): string[] {
   const { accuracy, completeness, consistency, timeliness } = report;
   return [
     `score ${score(report.score)} of ${report.rowCount} rows (accuracy ${score(accuracy)}, completeness ${score(completeness)}, consistency ${score(consistency)}, timeliness ${score(timeliness)})`,
-    ...table(report.checks.map(({ status, name, dimension, observed, expected }) => [status, name, dimension, `${observed ?? ''}${expected === null ? '' : ` (expected: ${expected})`}`])),
+    ...table(
+      report.checks.map(({ status, name, dimension, observed, expected }) => [
+        status,
+        name,
+        dimension,
+        `${observed ?? ''}${expected === null ? '' : ` (expected: ${expected})`}`,
+      ]),
+    ),
   ];
 }

@@ -20,7 +20,13 @@ export interface RunAnswer {
   readonly startedAt: string | null;
   readonly finishedAt: string | null;
   readonly error: { readonly code: ErrorCode; readonly message: string } | null;
-  readonly steps?: readonly { readonly name: string; readonly kind: string; readonly status: string; readonly seconds: number | null; readonly rowsOut: string | null }[];
+  readonly steps?: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly status: string;
+    readonly seconds: number | null;
+    readonly rowsOut: string | null;
+  }[];
 }
 
 export function runLines(run: RunAnswer): string[] {
@@ -34,6 +40,12 @@ export function runLines(run: RunAnswer): string[] {
     ...(run.startedAt !== null && run.finishedAt !== null ? [['seconds', ((Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000).toFixed(3)]] : []),
     ...(run.error === null ? [] : [['error', `${run.error.code}: ${run.error.message}`]]),
   ];
-  const steps = (run.steps ?? []).map(({ name, kind, status, seconds, rowsOut }) => [`  ${name}`, kind, status, seconds === null ? '' : `${seconds.toFixed(3)} s`, rowsOut === null ? '' : `${rowsOut} rows`]);
+  const steps = (run.steps ?? []).map(({ name, kind, status, seconds, rowsOut }) => [
+    `  ${name}`,
+    kind,
+    status,
+    seconds === null ? '' : `${seconds.toFixed(3)} s`,
+    rowsOut === null ? '' : `${rowsOut} rows`,
+  ]);
   return [...table(lines), ...(steps.length > 0 ? ['steps', ...table(steps)] : [])];
 }

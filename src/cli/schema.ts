@@ -13,8 +13,13 @@ export function schemaCommand(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       const options: Omit<ServerOptions, 'as'> & { readonly as?: string; readonly json?: boolean } = command.optsWithGlobals();
       const { as, ...rest } = options;
-      const roles = as?.split(',').map((role) => role.trim()).filter(Boolean);
-      const found = await withServer({ ...rest, ...(roles && { as: roles }) }, (client) => client.graphql<IntrospectionQuery>(getIntrospectionQuery({ descriptions: true })));
+      const roles = as
+        ?.split(',')
+        .map((role) => role.trim())
+        .filter(Boolean);
+      const found = await withServer({ ...rest, ...(roles && { as: roles }) }, (client) =>
+        client.graphql<IntrospectionQuery>(getIntrospectionQuery({ descriptions: true })),
+      );
       print(found, options.json, () => [printSchema(buildClientSchema(found))]);
     });
 }

@@ -26,7 +26,10 @@ export function serveCommand(program: Command): void {
     .option('--host <host>', 'address to listen on (HOST)')
     .option('--port <port>', 'port to listen on; 0 for any that is free (PORT)')
     .addOption(new Option('--roles <roles>', 'gateway answers HTTP, worker runs queued work (HEADGATE_ROLES)'))
-    .addHelpText('after', '\nExamples:\n  headgate serve --demo\n  headgate serve --host 0.0.0.0 --port 8080\n  DATABASE_URL=postgres://... headgate serve --roles worker')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headgate serve --demo\n  headgate serve --host 0.0.0.0 --port 8080\n  DATABASE_URL=postgres://... headgate serve --roles worker',
+    )
     .action(async (_options: unknown, command: Command) => {
       const options: ServeOptions = command.optsWithGlobals();
       const config = configOf(options);
@@ -52,7 +55,10 @@ function configOf(options: ServeOptions): Config {
   const config = loadConfig({ ...process.env, ...Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) });
   const roles = options.roles === undefined ? config.roles : processRoles(options.roles, '--roles');
   if (options.demo && config.identityProvider) {
-    throw new HeadgateError('CONFLICT', '--demo prints tokens signed with the local key, which an identity provider makes unusable. Unset HEADGATE_JWKS_URL, HEADGATE_JWT_ISSUER and HEADGATE_JWT_AUDIENCE, or leave --demo out.');
+    throw new HeadgateError(
+      'CONFLICT',
+      '--demo prints tokens signed with the local key, which an identity provider makes unusable. Unset HEADGATE_JWKS_URL, HEADGATE_JWT_ISSUER and HEADGATE_JWT_AUDIENCE, or leave --demo out.',
+    );
   }
   if (options.demo && !(roles.includes('gateway') && roles.includes('worker'))) {
     throw new HeadgateError('BAD_USER_INPUT', '--demo needs both roles, gateway and worker: leave --roles out.');
@@ -72,9 +78,19 @@ async function prepareDemo(app: App, stopped: AbortSignal): Promise<DemoToken[]>
 }
 
 function announce({ url }: App, config: Config, { demo, json }: ServeOptions, tokens: readonly DemoToken[]): void {
-  if (json) return console.log(JSON.stringify({ url: url ?? null, home: config.home, roles: config.roles, tokens: Object.fromEntries(tokens.map(({ subject, token }) => [subject, token])) }));
+  if (json)
+    return console.log(
+      JSON.stringify({
+        url: url ?? null,
+        home: config.home,
+        roles: config.roles,
+        tokens: Object.fromEntries(tokens.map(({ subject, token }) => [subject, token])),
+      }),
+    );
   if (!config.identityProvider && !demo) {
-    console.error('Warning: tokens are signed with the local key in HEADGATE_HOME. For production set HEADGATE_JWKS_URL, HEADGATE_JWT_ISSUER and HEADGATE_JWT_AUDIENCE.');
+    console.error(
+      'Warning: tokens are signed with the local key in HEADGATE_HOME. For production set HEADGATE_JWKS_URL, HEADGATE_JWT_ISSUER and HEADGATE_JWT_AUDIENCE.',
+    );
   }
   const database = config.databaseUrl === undefined ? 'embedded PostgreSQL' : 'PostgreSQL of DATABASE_URL';
   console.log(`Headgate is ready${url === undefined ? ' (worker)' : ` at ${url}`}`);

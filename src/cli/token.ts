@@ -26,15 +26,24 @@ export function tokenCommand(program: Command): void {
     .option('--claim <name=value>', 'a claim that row filters can read; JSON is read as such; may be repeated', gather, [])
     .option('--purpose <name>', 'a purpose that it may declare in X-Purpose; may be repeated', gather, [])
     .option('--ttl <time>', 'how long it lives: 90s, 30m, 1h, 7d', '1h')
-    .addHelpText('after', '\nExamples:\n  headgate token create --sub alice --roles analyst\n  headgate token create --sub bob --roles agent --claim country=DE --purpose support --ttl 8h')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headgate token create --sub alice --roles analyst\n  headgate token create --sub bob --roles agent --claim country=DE --purpose support --ttl 8h',
+    )
     .action(async (_options: unknown, command: Command) => {
       const options: TokenOptions = command.optsWithGlobals();
       const config = loadConfig(process.env);
       if (config.identityProvider) {
-        throw new HeadgateError('CONFLICT', `An identity provider is configured (HEADGATE_JWKS_URL): tokens come from there, and one signed with the local key would be refused.`);
+        throw new HeadgateError(
+          'CONFLICT',
+          `An identity provider is configured (HEADGATE_JWKS_URL): tokens come from there, and one signed with the local key would be refused.`,
+        );
       }
       const keyRing = await KeyRing.open(config.home, config.masterKey);
-      const roles = options.roles.split(',').map((role) => role.trim()).filter(Boolean);
+      const roles = options.roles
+        .split(',')
+        .map((role) => role.trim())
+        .filter(Boolean);
       const made = await createToken(keyRing, {
         subject: options.sub,
         roles,

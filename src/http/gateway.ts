@@ -15,6 +15,7 @@ import { manifestRoutes, type ManifestRoutesOptions } from './manifest-routes.js
 import type { Metrics } from './metrics.js';
 import { presentable, sendProblem } from './problem.js';
 import { startPage } from './start-page.js';
+import { UNROUTED } from './unrouted.js';
 
 export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf'>, Pick<IngestRouteOptions, 'load'> {
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
@@ -29,6 +30,7 @@ export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' 
 const IDLE_MS = 120_000;
 /** How long requests that run may go on when the process stops. */
 const DRAIN_MS = 10_000;
+const IDLE_LOOK_MS = 50;
 
 /** The HTTP server. */
 export class Gateway {
@@ -57,11 +59,15 @@ export class Gateway {
 
   /** Takes no more requests and waits for those that run, 10 s at the most. */
   async close(): Promise<void> {
-    const late = setTimeout(() => this.#app.server.closeAllConnections(), DRAIN_MS);
+    const { server } = this.#app;
+    const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+    // A connection whose last request has just ended would be kept for the next one, which is not coming.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
     try {
       await this.#app.close();
     } finally {
       clearTimeout(late);
+      clearInterval(idle);
     }
   }
 }
@@ -75,7 +81,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
     genReqId: () => newId(),
     bodyLimit: config.limits.maxRequestBytes,
     connectionTimeout: IDLE_MS,
-    routerOptions: { maxParamLength: 200 },
+    ...UNROUTED,
     ...(config.tls && { https: await certificate(config.tls) }),
   };
   const app = Fastify(settings);

@@ -69,7 +69,12 @@ test('a load that runs when the process stops is finished and answered', async (
   upload.write('id\n1\n');
   await until('the run has begun', async () => (await served.sql('SELECT 1 FROM headgate.run')).length === 1);
   const closed = served.app.close();
-  await until('no new connection is taken', async () => fetch(`${served.url}/healthz`).then(() => false, () => true));
+  await until('no new connection is taken', async () =>
+    fetch(`${served.url}/healthz`).then(
+      () => false,
+      () => true,
+    ),
+  );
   upload.end('2\n');
   const { status, body } = await answered;
   expect([status, JSON.parse(body)]).toEqual([200, expect.objectContaining({ status: 'SUCCEEDED', rowsLoaded: '2' })]);
@@ -86,7 +91,10 @@ test('a worker without a gateway does what a gateway without a worker has queued
   await withHome(async (home) => {
     const admin = await served.token('ada', ['admin']);
     await served.ask(admin, APPLY, { m: ORDERS });
-    const { data } = await served.ask<{ ingest: { id: string; status: string } }>(admin, 'mutation { ingest(input: { dataset: "orders", content: "id\\n1\\n", format: csv }) { id status } }');
+    const { data } = await served.ask<{ ingest: { id: string; status: string } }>(
+      admin,
+      'mutation { ingest(input: { dataset: "orders", content: "id\\n1\\n", format: csv }) { id status } }',
+    );
     expect(data.ingest.status).toBe('QUEUED');
     const worker = await startApp(loadConfig({ HEADGATE_HOME: home, DATABASE_URL, HEADGATE_ROLES: 'worker', LOG_LEVEL: 'silent' }));
     expect(worker.url).toBeUndefined();

@@ -17,7 +17,18 @@ interface Ready {
 }
 
 interface Answer {
-  readonly data: { passengers: { totalCount: number; nodes: { id: string; name: string; email: string; birthDate: string; bookings: { nodes: { fare: string; flight: { originAirport: { city: string } } }[] } }[] } | null };
+  readonly data: {
+    passengers: {
+      totalCount: number;
+      nodes: {
+        id: string;
+        name: string;
+        email: string;
+        birthDate: string;
+        bookings: { nodes: { fare: string; flight: { originAirport: { city: string } } }[] };
+      }[];
+    } | null;
+  };
   readonly errors?: readonly { path: unknown; extensions: { code: string; field?: string } }[];
   readonly extensions?: unknown;
 }
@@ -111,13 +122,21 @@ test('the auditor finds reads and refusals on the record', async () => {
 });
 
 test('the engineer reads the quality of flights and runs the pipeline, whose output is a governed dataset', async () => {
-  const { data } = await ask<{ data: { dataset: { qualityReport: { score: number } } } }>('engineer', '{ dataset(name: "flights") { qualityReport { score } } }');
+  const { data } = await ask<{ data: { dataset: { qualityReport: { score: number } } } }>(
+    'engineer',
+    '{ dataset(name: "flights") { qualityReport { score } } }',
+  );
   expect(data.dataset.qualityReport.score).toBeGreaterThan(0.9);
   const { data: started } = await ask<{ data: { runPipeline: { id: string } } }>('engineer', 'mutation { runPipeline(name: "delays_by_airport") { id } }');
   await expect
-    .poll(async () => (await ask<{ data: { run: { status: string } } }>('engineer', `{ run(id: "${started.runPipeline.id}") { status } }`)).data.run.status, { timeout: 20_000 })
+    .poll(async () => (await ask<{ data: { run: { status: string } } }>('engineer', `{ run(id: "${started.runPipeline.id}") { status } }`)).data.run.status, {
+      timeout: 20_000,
+    })
     .toBe('SUCCEEDED');
-  const delays = await ask<{ data: { delaysByAirport: { totalCount: number; nodes: unknown[] } } }>('analyst', '{ delaysByAirport(first: 1, orderBy: [{ flights: DESC }]) { totalCount nodes { iata city flights meanDelay } } }');
+  const delays = await ask<{ data: { delaysByAirport: { totalCount: number; nodes: unknown[] } } }>(
+    'analyst',
+    '{ delaysByAirport(first: 1, orderBy: [{ flights: DESC }]) { totalCount nodes { iata city flights meanDelay } } }',
+  );
   expect(delays.data.delaysByAirport.totalCount).toBeGreaterThan(100);
   expect((await ask('partner', '{ delaysByAirport(first: 1) { totalCount } }')).errors?.[0]?.extensions.code).toBe('FORBIDDEN');
 });

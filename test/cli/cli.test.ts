@@ -58,8 +58,10 @@ describe('usage', () => {
 
   test('every command has help with an example', async () => {
     const help = (await headgateHere(['--help'])).stdout;
-    for (const command of ['serve', 'apply', 'export', 'ingest', 'pipeline', 'run', 'quality', 'schema', 'audit', 'token', 'doctor']) expect(help).toContain(`\n  ${command}`);
-    for (const command of [['serve'], ['ingest'], ['pipeline', 'run'], ['audit', 'verify']]) expect((await headgateHere([...command, '--help'])).stdout).toMatch(/Examples?:\n {2}headgate /);
+    for (const command of ['serve', 'apply', 'export', 'ingest', 'pipeline', 'run', 'quality', 'schema', 'audit', 'token', 'doctor'])
+      expect(help).toContain(`\n  ${command}`);
+    for (const command of [['serve'], ['ingest'], ['pipeline', 'run'], ['audit', 'verify']])
+      expect((await headgateHere([...command, '--help'])).stdout).toMatch(/Examples?:\n {2}headgate /);
   });
 });
 
@@ -136,7 +138,9 @@ describe('talking to the running server', () => {
 
 describe('tokens', () => {
   test('a token is made with the local key, and the server takes it', async () => {
-    const token = (await ok(['token', 'create', '--sub', 'alice', '--roles', 'a,b', '--claim', 'country=DE', '--claim', 'level=3', '--purpose', 'support', '--ttl', '5m'])).trim();
+    const token = (
+      await ok(['token', 'create', '--sub', 'alice', '--roles', 'a,b', '--claim', 'country=DE', '--claim', 'level=3', '--purpose', 'support', '--ttl', '5m'])
+    ).trim();
     const { data } = await served.ask(token, '{ me { sub roles purposes claims } }');
     expect(data).toMatchObject({ me: { sub: 'alice', roles: ['a', 'b'], purposes: ['support'], claims: { country: 'DE', level: 3 } } });
   });
@@ -145,7 +149,11 @@ describe('tokens', () => {
     [['--ttl', 'soon'], {}, /^BAD_USER_INPUT: ttl: expected/],
     [['--claim', 'country'], {}, /^BAD_USER_INPUT: --claim: expected name=value/],
     [['--claim', 'roles=admin'], {}, /^BAD_USER_INPUT: claims: "roles" is reserved/],
-    [[], { HEADGATE_JWKS_URL: 'https://idp.example/jwks', HEADGATE_JWT_ISSUER: 'i', HEADGATE_JWT_AUDIENCE: 'a' }, /^CONFLICT: An identity provider is configured/],
+    [
+      [],
+      { HEADGATE_JWKS_URL: 'https://idp.example/jwks', HEADGATE_JWT_ISSUER: 'i', HEADGATE_JWT_AUDIENCE: 'a' },
+      /^CONFLICT: An identity provider is configured/,
+    ],
     [[], { HEADGATE_MASTER_KEY: 'short' }, /^BAD_USER_INPUT: .*HEADGATE_MASTER_KEY/],
   ])('%j with %j makes none', async (args, more, text) => {
     expectError(await headgateHere(['token', 'create', '--sub', 'x', ...args], { env: { ...env, ...more } }), 1, text);

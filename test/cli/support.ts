@@ -21,7 +21,9 @@ export interface Options {
 
 /** The command as a process of its own, from the source. */
 export function start(args: readonly string[], { env = {}, cwd = PROJECT }: Options = {}) {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(HEADGATE_|DATABASE_|REDIS_|VITEST|NODE_OPTIONS|PORT$|HOST$|LOG_LEVEL$)/.test(name)));
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(HEADGATE_|DATABASE_|REDIS_|VITEST|NODE_OPTIONS|PORT$|HOST$|LOG_LEVEL$)/.test(name)),
+  );
   const child = spawn(process.execPath, ['--import', join(PROJECT, 'test/support/decorators.js'), join(PROJECT, 'src/cli/main.ts'), ...args], {
     cwd,
     env: { ...inherited, ...env },

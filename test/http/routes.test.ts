@@ -44,7 +44,9 @@ test('what is not there is a problem with its code', async () => {
 });
 
 test('numbers are there for Prometheus, without names of datasets', async () => {
-  const apply = JSON.stringify({ files: [{ file: 'a.yaml', text: 'kind: Dataset\nname: very_secret\nvisibility: secret\nfields: [{ name: id, type: bigint }]\n' }] });
+  const apply = JSON.stringify({
+    files: [{ file: 'a.yaml', text: 'kind: Dataset\nname: very_secret\nvisibility: secret\nfields: [{ name: id, type: bigint }]\n' }],
+  });
   expect((await ask('/manifests', { method: 'POST', body: apply })).status).toBe(200);
   expect((await served.upload(admin, 'very_secret', 'id\n1\n')).status).toBe(200);
   const text = await (await fetch(`${served.url}/metrics`)).text();
@@ -66,7 +68,9 @@ test('manifests come back as they went in, and applying them again changes nothi
 test('a bad manifest is refused with its file and line, and who may not apply it is told so', async () => {
   const body = JSON.stringify({ files: [{ file: 'orders.yaml', text: 'kind: Dataset\nname: orders\nfelds: []\n' }] });
   expect(await (await ask('/manifests', { method: 'POST', body })).json()).toMatchObject({ status: 400, code: 'BAD_USER_INPUT', file: 'orders.yaml', line: 3 });
-  const grant = JSON.stringify({ files: [{ file: 'g.yaml', text: "kind: Grant\nname: g\nto: { roles: [x] }\non: { datasets: ['*'] }\nfields: { '*': allow }\n" }] });
+  const grant = JSON.stringify({
+    files: [{ file: 'g.yaml', text: "kind: Grant\nname: g\nto: { roles: [x] }\non: { datasets: ['*'] }\nfields: { '*': allow }\n" }],
+  });
   const engineer = await served.token('eve', ['engineer']);
   expect(await (await ask('/manifests', { method: 'POST', body: grant, token: engineer })).json()).toMatchObject({ status: 403, code: 'FORBIDDEN' });
   const analyst = await served.token('ann', ['analyst']);
@@ -77,7 +81,9 @@ test('a bad manifest is refused with its file and line, and who may not apply it
 
 test('the record can be taken away and proven against checkpoints kept elsewhere', async () => {
   const auditor = await served.token('amy', ['auditor']);
-  const good = (await (await ask('/audit/verify', { method: 'POST', token: auditor, headers: { 'content-type': 'application/x-ndjson' }, body: '' })).json()) as { valid: boolean; entries: number };
+  const good = (await (
+    await ask('/audit/verify', { method: 'POST', token: auditor, headers: { 'content-type': 'application/x-ndjson' }, body: '' })
+  ).json()) as { valid: boolean; entries: number };
   expect(good.valid).toBe(true);
   const lines = (await (await ask('/audit/export', { token: auditor })).text()).trim().split('\n');
   expect(lines.length).toBeGreaterThanOrEqual(good.entries);

@@ -61,7 +61,9 @@ async function demoData(): Promise<Load[]> {
 }
 
 async function rowCounts(client: Client): Promise<ReadonlyMap<string, number>> {
-  const { datasets } = await client.graphql<{ datasets: { nodes: { name: string; rowCount: string | null }[] } }>('{ datasets(first: 1000) { nodes { name rowCount } } }');
+  const { datasets } = await client.graphql<{ datasets: { nodes: { name: string; rowCount: string | null }[] } }>(
+    '{ datasets(first: 1000) { nodes { name rowCount } } }',
+  );
   return new Map(datasets.nodes.map(({ name, rowCount }) => [name, Number(rowCount ?? 0)]));
 }
 

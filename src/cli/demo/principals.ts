@@ -23,6 +23,10 @@ export interface DemoToken {
 /** A token for each demo principal, good for a day. */
 export async function demoTokens(keyRing: KeyRing): Promise<DemoToken[]> {
   return Promise.all(
-    PRINCIPALS.map(async ({ may, ...principal }) => ({ subject: principal.subject, may, token: (await createToken(keyRing, { ...principal, ttlSeconds: DAY_SECONDS })).token })),
+    PRINCIPALS.map(async ({ may, ...principal }) => ({
+      subject: principal.subject,
+      may,
+      token: (await createToken(keyRing, { ...principal, ttlSeconds: DAY_SECONDS })).token,
+    })),
   );
 }

@@ -34,6 +34,7 @@ function answerRaw(code: string | undefined, socket: Socket): void {
   const body = JSON.stringify(problemOf(error, status));
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
   );
 }
 

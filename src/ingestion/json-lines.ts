@@ -1,5 +1,5 @@
 import type { Format } from './format.js';
-import { JsonRows } from './json-rows.js';
+import { DEEPEST, JsonRows, tooDeep } from './json-rows.js';
 import { rejected } from './rejection.js';
 import type { Spooled } from './spool.js';
 import { TextBlocks } from './text-blocks.js';
@@ -57,6 +57,11 @@ class NdjsonRows {
       const lf = bytes.indexOf(LF, from);
       if (lf < 0 && !last) return from;
       const next = lf < 0 ? bytes.length : lf;
+      const deep = tooDeep(bytes, from, next);
+      if (deep >= 0) {
+        const column = bytes.toString('utf8', from, deep).length + 1;
+        throw rejected(`A row is nested deeper than ${DEEPEST} levels. (line ${this.line}, column ${column})`, { line: this.line, column });
+      }
       if (!isBlank(bytes, from, next)) visit(this.line, this.line, from, next);
       this.line += 1;
       from = next + 1;

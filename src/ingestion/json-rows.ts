@@ -10,7 +10,7 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /** Deeper nesting than this is not data that anyone wrote; PostgreSQL's own parser would end at its stack. */
-const DEEPEST = 512;
+export const DEEPEST = 512;
 
 /** `begin`: before the array; `row`: a row must come; `rowOrEnd`: a row or the end; `after`: a comma or the end; `end`: nothing more. */
 type State = 'begin' | 'row' | 'rowOrEnd' | 'after' | 'end';
@@ -127,4 +127,34 @@ export class JsonRows {
   #at(message: string): Error {
     return rejected(`${message} (line ${this.line}, column ${this.#column})`, { line: this.line, column: this.#column });
   }
+}
+
+/**
+ * Where a JSON text gets deeper than `DEEPEST`, or -1. Only a text with that many brackets is looked at closely: nearly
+ * none is, and the others cost a search for a byte.
+ */
+export function tooDeep(bytes: Buffer, from: number, to: number): number {
+  if (to - from <= DEEPEST || brackets(bytes, from, to) <= DEEPEST) return -1;
+  let depth = 0;
+  let quoted = false;
+  for (let i = from; i < to; i += 1) {
+    const byte = bytes[i];
+    if (byte === QUOTE) quoted = !quoted;
+    else if (quoted) i += byte === BACKSLASH ? 1 : 0;
+    else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+      depth += 1;
+      if (depth > DEEPEST) return i;
+    } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) depth -= 1;
+  }
+  return -1;
+}
+
+/** How many brackets open, counted until they are too many. */
+function brackets(bytes: Buffer, from: number, to: number): number {
+  const text = bytes.subarray(from, to);
+  let count = 0;
+  for (const open of [OPEN_OBJECT, OPEN_ARRAY]) {
+    for (let at = text.indexOf(open); at >= 0 && count <= DEEPEST; at = text.indexOf(open, at + 1)) count += 1;
+  }
+  return count;
 }

@@ -9,7 +9,7 @@ import { Ledger, type LedgerEntry } from './ledger.js';
 import type { SpooledLoad } from './load-request.js';
 import type { LoadCounts, LoadOutcome } from './outcome.js';
 import { quarantine, refusedExamples } from './quarantine.js';
-import { rejected } from './rejection.js';
+import { rejected, unreadable } from './rejection.js';
 import { createShadowWorkTables, takeShadow, tryKey } from './shadow-landing.js';
 import { shadowOf } from './shadow-table.js';
 import { storeRows } from './store-rows.js';
@@ -126,7 +126,9 @@ async function settle(job: LandingJob, { request, head, empty, inShadow, land }:
   const { mode, runId } = request;
   const number = head.dataVersion + 1;
   await (inShadow ? createShadowWorkTables(tx, dataset, number) : createWorkTables(tx, dataset));
-  const { read, keepRaw } = await land(job);
+  const { read, keepRaw } = await land(job).catch((error: unknown) => {
+    throw unreadable(error);
+  });
   request.onProgress?.({ phase: 'check', bytesRead: spooled.size, bytesTotal: spooled.size });
 
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { HeadgateError } from '../kernel/index.js';
 
 /** Where in a file something is wrong; lines and columns count from 1, columns in characters. */
@@ -18,4 +19,13 @@ export function inFile(error: unknown, file: string | undefined): unknown {
   const { line, column } = error.details as Position;
   const at = line === undefined ? file : `${file}:${line}${column === undefined ? '' : `:${column}`}`;
   return new HeadgateError('DATA_REJECTED', `${at}: ${error.message}`, { ...error.details, file }, { cause: error.cause });
+}
+
+/** What PostgreSQL says of rows that it can't take at all, without its text: that may quote data. Other errors as they are. */
+export function unreadable(error: unknown): unknown {
+  // 22: the data; 54: a limit of the program, such as a value that is nested without end.
+  if (!(error instanceof pg.DatabaseError) || !/^(22|54)/.test(error.code ?? '')) return error;
+  const { line } = /line (?<line>\d+)/.exec(error.where ?? '')?.groups ?? {};
+  const what = error.code?.startsWith('54') ? 'A value is nested too deep, or is too large, for the database' : "One of the rows can't be read by the database";
+  return rejected(`${what} (SQLSTATE ${error.code}). Nothing was loaded; mend the file.`, { sqlState: error.code, ...(line !== undefined && { row: Number(line) }) }, error);
 }

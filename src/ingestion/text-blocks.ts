@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { open, type FileHandle } from 'node:fs/promises';
+import { refuseForeign } from './foreign-file.js';
 import { rejected } from './rejection.js';
 
 const BLOCK = 256 * 1024;
@@ -22,7 +23,8 @@ export interface Consumed<T> {
 /**
  * Reads a text file in blocks: `consume` takes a block and says how many of its bytes were whole records; the rest
  * comes again at the beginning of the next, longer one. So memory is bounded by the longest record.
- * @throws HeadgateError DATA_REJECTED for a record longer than `maxRecord`, for bytes that are not UTF-8, and for NUL.
+ * @throws HeadgateError DATA_REJECTED for a record longer than `maxRecord`, for bytes that are not UTF-8, for NUL, and for what
+ *   is no text at all.
  */
 export class TextBlocks {
   readonly #path: string;
@@ -40,10 +42,11 @@ export class TextBlocks {
     const file = await open(this.#path, 'r');
     try {
       let rest: Buffer = Buffer.alloc(0);
-      for (;;) {
+      for (let first = true; ; first = false) {
         const block = await readBlock(file, rest);
         const { bytes } = block;
         if (bytes.length === 0 && block.last) return;
+        if (first) refuseForeign(bytes);
         const known = rest.length;
         if (bytes.indexOf(0, known) >= 0)
           throw position('A NUL character (U+0000) is in the file; text can not hold one.', bytes, bytes.indexOf(0, known), line());

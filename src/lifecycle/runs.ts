@@ -67,7 +67,7 @@ export class Runs {
   /** The end of a run that did what it should, within the transaction that holds its outcome. @throws AttemptLostError, so that `tx` is rolled back. */
   async finish(tx: Queryable, run: Attempt, counts: RunCounts = {}): Promise<void> {
     const set = assignments(counts, 4);
-    await this.#fenced(tx, run, 'FINISH', `finished_at = now(), heartbeat_at = NULL${set.text}`, set.values);
+    await this.#fenced(tx, run, 'FINISH', `finished_at = clock_timestamp(), heartbeat_at = NULL${set.text}`, set.values);
     await tx.query('DELETE FROM headgate.run_content WHERE run_id = $1', [run.id]);
   }
 

@@ -21,14 +21,17 @@ export interface CompiledRead {
   readonly parameters: readonly Parameter[];
   /** Cursors that the request gave must carry these fingerprints. */
   readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
+  /** A condition of a grant in it may raise an error on some row. */
+  readonly mayFail: boolean;
 }
 
 /** Compiles a governed plan; there is no other way from a selection to SQL. */
 export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
-  const compiler = new Compiler(new SourceContext(plan.decisions, maskKeys));
+  const context = new SourceContext(plan.decisions, maskKeys);
+  const compiler = new Compiler(context);
   const { statement, counted } = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
   const { text, parameters } = renderParameters(statement);
-  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, counted, cursors: compiler.cursors };
+  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, counted, cursors: compiler.cursors, mayFail: context.hasBarrier };
 }
 
 /** How many rows of a dataset one row of the place above holds, or one page: for the record. */

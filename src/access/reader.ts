@@ -46,7 +46,7 @@ export class Reader {
       const [json = null, ...counts] = rows[0] ?? [];
       return { json: json === null ? null : String(json), rows: addUp(compiled.counted, counts) };
     } catch (error) {
-      throw readError(error);
+      throw readError(error, compiled.mayFail);
     }
   }
 }
@@ -58,7 +58,7 @@ function addUp(datasets: readonly string[], counts: readonly (string | number | 
 }
 
 /** PostgreSQL's errors in our words; its own text may hold values and stays behind as the cause. */
-function readError(error: unknown): unknown {
+function readError(error: unknown, mayFail: boolean): unknown {
   if (isHeadgateError(error)) return error;
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   if (code === '57014') {
@@ -67,8 +67,10 @@ function readError(error: unknown): unknown {
   if (code === '2201B')
     return new HeadgateError('BAD_USER_INPUT', 'A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).', {}, { cause: error });
   // Class 22, data exceptions: operators here are total on data, so it is a parameter that its type can't hold.
-  if (code.startsWith('22'))
-    return new HeadgateError('BAD_USER_INPUT', 'A value of the query or its cursor is out of the range of its type.', {}, { cause: error });
+  if (code.startsWith('22')) {
+    const alternative = mayFail ? ', or the condition of a grant on these data fails on some row: a steward can mend it' : '';
+    return new HeadgateError('BAD_USER_INPUT', `A value of the query or its cursor is out of the range of its type${alternative}.`, {}, { cause: error });
+  }
   // 08 connection, 53 resources, 57P shutdown, and failures of the socket itself.
   if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code) || (error instanceof Error && /timeout|terminated|closed/i.test(error.message))) {
     return new HeadgateError('UNAVAILABLE', 'The data can not be reached now. Try again in a moment.', {}, { cause: error });

@@ -46,15 +46,36 @@ export class Source {
    * when all columns have been asked for.
    */
   toSql(): Sql {
-    const { dataset, rows } = this.#decision;
+    const { dataset } = this.#decision;
     const table = this.#compilation.nextAlias('t');
     const columns = [...this.#needed].map((name) => {
       const field = dataset.fields.find((candidate) => candidate.name === name);
       return field ? sql`${this.#cell(field, table)} AS ${identifier(name)}` : sql`${table}.${identifier(name)}`;
     });
-    const filter = rows === 'all' ? raw('') : sql` WHERE ${rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table)}`;
+    const { conditions, barrier } = this.#conditions(table);
+    const filter = conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
     const list = columns.length > 0 ? join(columns) : raw('1');
-    return sql`(SELECT ${list} FROM ${identifier('data', dataset.name)} AS ${table}${filter}) AS ${this.alias}`;
+    return sql`(SELECT ${list} FROM ${identifier('data', dataset.name)} AS ${table}${filter}${barrier}) AS ${this.alias}`;
+  }
+
+  /**
+   * The row filter. Where a grant's condition may raise an error, a reader who asks for one row after another would
+   * learn on which: so it is run on all rows, before anything that the reader said. OFFSET keeps PostgreSQL from moving
+   * conditions in here, and the sort from stopping after a few rows.
+   */
+  #conditions(table: Sql): { conditions: readonly Sql[]; barrier: Sql } {
+    const { rows, fields } = this.#decision;
+    const conditions = rows === 'all' ? [] : [rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table)];
+    const cases = [...this.#needed].flatMap((name) => {
+      const seen = fields.get(name);
+      return seen?.access === 'masked' ? seen.cases.flatMap(({ when }) => (when === 'always' ? [] : when)) : [];
+    });
+    const partial = [...new Set(cases)].filter((expression) => !expression.isTotal);
+    if (partial.length === 0 && (typeof rows === 'string' || rows.every((expression) => expression.isTotal))) return { conditions, barrier: raw('') };
+    this.#compilation.hasBarrier = true;
+    // True for every row, which PostgreSQL does not know.
+    const tried = partial.map((expression) => sql`(${this.#anyOf([expression], table)} IS NULL OR ${this.#anyOf([expression], table)} IS NOT NULL)`);
+    return { conditions: [...conditions, ...tried], barrier: sql` ORDER BY ${table}.${identifier(ROW_ID)} OFFSET 0` };
   }
 
   #cell(field: Field, table: Sql): Sql {
@@ -98,6 +119,8 @@ function nothing(field: Field): Sql {
 /** What all sources of one statement share: aliases, claims, keys of masks. */
 export class SourceContext {
   readonly maskKeys: MaskKeys;
+  /** A condition of a grant that may raise an error is part of the statement. */
+  hasBarrier = false;
   #aliases = 0;
   readonly #claims = new Map<string, Sql>();
   readonly #decisions: ReadonlyMap<string, DatasetDecision>;

@@ -3,6 +3,7 @@ import { Holes, deparse, fillTemplate, type Template } from './deparse.js';
 import type { Sql } from './fragment.js';
 import { Rewriter, type Surroundings } from './rewriter.js';
 import { Source } from './source.js';
+import { isTotal } from './total.js';
 import { body, nameParts } from './tree.js';
 
 const LONGEST = 10_000;
@@ -23,6 +24,8 @@ export interface Expression {
   readonly claims: readonly string[];
   /** Its value may depend on the moment: it must not be kept. */
   readonly usesTime: boolean;
+  /** It raises no error, whatever the columns hold; false where that is not known. */
+  readonly isTotal: boolean;
   /** The expression as the deparser writes it, in parentheses, with the holes filled. Never the text as it was typed. */
   toSql(holes: ExpressionHoles): Sql;
 }
@@ -65,13 +68,20 @@ export function compileExpression(text: string, { columns, claims = false }: Exp
     },
   };
 
-  const template = deparse(rewriter.expression(onlyExpression(source), around), holes, source);
+  const tree = onlyExpression(source);
+  const template = deparse(rewriter.expression(tree, around), holes, source);
   return {
     columns: [...usedColumns].toSorted(),
     claims: [...usedClaims].toSorted(),
     usesTime: rewriter.usesTime,
+    isTotal: isTotal(tree, (name) => columns.get(name)) && !convertsColumns([...usedColumns].map((name) => columns.get(name))),
     toSql: (fills) => fillExpression(template, fills),
   };
+}
+
+/** Side by side, a decimal becomes a float and a date a timestamp, which do not hold all of them. */
+function convertsColumns(types: readonly (string | undefined)[]): boolean {
+  return (types.includes('numeric') && types.includes('double precision')) || (types.includes('date') && types.includes('timestamptz'));
 }
 
 function fillExpression(template: Template, { column, claim }: ExpressionHoles): Sql {

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AuditFact } from '../../src/audit/index.js';
 import type { Principal } from '../../src/identity/index.js';
 import type { PreparedQuery } from '../../src/store/index.js';
-import { House, type Answer } from '../support/house.js';
+import type { Answer, House } from '../support/house.js';
 import { prettySql } from '../support/pretty-sql.js';
+import { openFixture } from './open-fixture.js';
 import { PRINCIPALS } from './principals.js';
 
 /**
@@ -14,17 +15,13 @@ import { PRINCIPALS } from './principals.js';
  * them anew.
  */
 const HERE = import.meta.dirname;
-const FIXTURE = join(HERE, 'fixture');
 /** Small enough that the cases of topic `limits` can pass them. */
 const LIMITS = { maxCost: 5_000, maxPage: 100, maxDepth: 8, maxAliases: 10, maxTokens: 500 };
 
 let house: House;
 
 beforeAll(async () => {
-  house = await House.open(LIMITS);
-  const manifests = readdirSync(FIXTURE).filter((file) => file.endsWith('.yaml'));
-  for (const file of manifests.toSorted()) await house.apply(readFileSync(join(FIXTURE, file), 'utf8'));
-  await house.database.query(readFileSync(join(FIXTURE, 'rows.sql'), 'utf8'));
+  house = await openFixture(LIMITS);
 });
 
 afterAll(() => house?.close());
@@ -47,7 +44,7 @@ function runCase(folder: string, name: string): void {
   const principals = JSON.parse(read('principals.json')) as string[];
 
   test.each(principals)(`${name}: %s`, async (principal) => {
-    const who = PRINCIPALS[principal];
+    const who = (PRINCIPALS as Readonly<Record<string, Principal>>)[principal];
     if (!who) throw new Error(`${principal} is not in principals.ts`);
     house.statements.length = 0;
     house.facts.length = 0;
@@ -73,7 +70,9 @@ interface Outcome {
 
 function snapshot({ title, who, answer, statements, facts }: Outcome): string {
   const json = JSON.stringify(JSON.parse(answer.text), undefined, 2);
-  const sql = statements.map(({ text, values }) => [fenced('sql', prettySql(text)), ...values.map((value, i) => `- $${i + 1}: ${valueText(value)}`)].join('\n'));
+  // Root fields are read side by side, so their statements come in no order.
+  const sorted = statements.toSorted((a, b) => (`${a.text} ${JSON.stringify(a.values)}` < `${b.text} ${JSON.stringify(b.values)}` ? -1 : 1));
+  const sql = sorted.map(({ text, values }) => [fenced('sql', prettySql(text)), ...values.map((value, i) => `- $${i + 1}: ${valueText(value)}`)].join('\n'));
   const audit = facts
     .map(({ operationHash: _hash, durationMs: _duration, actor: _actor, ...fact }) => JSON.stringify(fact))
     // Entries of one request are written together, in no order.

@@ -3,7 +3,7 @@ import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
 const someone = { purposes: [], claims: {}, anonymous: false } as const;
 
 /** Who asks in the cases; the grants of fixture/2-grants.yaml say what each sees. */
-export const PRINCIPALS: Readonly<Record<string, Principal>> = {
+export const PRINCIPALS = {
   anonymous: ANONYMOUS,
   /** A credential, and no grant but those of everyone. */
   partner: { ...someone, subject: 'partner', roles: ['partner'] },
@@ -25,4 +25,4 @@ export const PRINCIPALS: Readonly<Record<string, Principal>> = {
   investigator: { ...someone, subject: 'investigator', roles: ['investigator'] },
   /** Knows all names, sees no cell. */
   engineer: { ...someone, subject: 'engineer', roles: ['engineer'] },
-};
+} as const satisfies Readonly<Record<string, Principal>>;

@@ -57,6 +57,39 @@ describe('what it tells', () => {
   );
 });
 
+describe('total on every row', () => {
+  test.each([
+    "name = claim('country')",
+    'age BETWEEN 1 AND 5 OR name IS NULL',
+    "born < current_date - interval '12 years'",
+    "age <= claim('level')::int",
+    "doc ->> 'country' = ANY ('{DE,FR}') AND tags @> ARRAY['a']",
+    "CASE WHEN lower(name) LIKE 'a%' THEN age IN (1, 2) ELSE left(name, 2) = 'DE' END",
+    "seen::date > '2020-01-01' AND age::text <> '' AND age::numeric > 1.5",
+    "name ~ '^a+$' AND coalesce(name, 'x') || 'y' <> 'z'",
+    'length(name) > 3 AND NOT tags[1] = name',
+  ])('%s is', (text) => expect(compile(text).isTotal).toBe(true));
+
+  test.each([
+    '100 / age > 2',
+    'age + 1 > 2',
+    '-age > 2',
+    'name::int = 1',
+    "(doc ->> 'age')::int > 5",
+    'name ~ name',
+    'name LIKE name',
+    "born + interval '1 day' > current_date",
+    'sqrt(age) > 1',
+    'substring(name from age) = name',
+    "to_date(name, 'YYYY') = born",
+    'left(name, age) = name',
+    'born < seen',
+    'CASE WHEN age > 0 THEN 100 / age > 2 ELSE false END',
+    'name::varchar(3) = name',
+    'tags::text::jsonb IS NULL',
+  ])('%s is not, as far as is known', (text) => expect(compile(text).isTotal).toBe(false));
+});
+
 describe('holes', () => {
   test('columns and claims are put in by structure: texts and names that look like holes stay what they are', () => {
     expect(textOf("name = '$1' || claim('$2') || $$ $1 $$")).toBe(`(("r"."name") = (('$1' || ($1::text)) || ' $1 '))`);

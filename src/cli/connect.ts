@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { loadConfig, type Config } from '../config/index.js';
 import { createToken } from '../identity/index.js';
 import { HeadgateError } from '../kernel/index.js';
-import { KeyRing } from '../store/index.js';
+import { HomeLock, KeyRing } from '../store/index.js';
 import { Client } from './client.js';
 import { readServerFile } from './server-file.js';
 
@@ -25,9 +25,8 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   const token = options.token ?? process.env['HEADGATE_TOKEN'];
   if (options.url !== undefined) return work(new Client(checkUrl(options.url), token), { own: false });
   const config = loadConfig(process.env);
-  const running = await readServerFile(config.home);
-  // A file that a killed server left names a port that nobody, or somebody else, has by now.
-  if (running && (await answers(running.url))) return work(new Client(running.url, token ?? (await localToken(config, options.as))), { own: false });
+  const running = await runningServer(config.home);
+  if (running !== undefined) return work(new Client(running, token ?? (await localToken(config, options.as))), { own: false });
 
   // Its own port on this machine, the local key, no role of the outside world: whoever can open the store may do all.
   const { identityProvider: _provider, tls: _tls, ...rest } = config;
@@ -45,11 +44,21 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  return new Client(url, undefined).json<{ status: string }>('/healthz').then(
-    ({ status }) => status === 'ok',
-    () => false,
-  );
+/**
+ * The address of the server that has this home, if any answers. A file that a killed server left names a port that
+ * nobody, or somebody else, has by now.
+ * @throws HeadgateError UNAVAILABLE when it is there and can't be reached: its certificate is not trusted, say.
+ */
+async function runningServer(home: string): Promise<string | undefined> {
+  const server = await readServerFile(home);
+  if (!server) return undefined;
+  try {
+    const { status } = await new Client(server.url, undefined).json<{ status: string }>('/healthz');
+    return status === 'ok' ? server.url : undefined;
+  } catch (error) {
+    if ((await HomeLock.holder(home)) === server.pid) throw error;
+    return undefined;
+  }
 }
 
 async function localToken(config: Config, roles: readonly string[] | undefined): Promise<string> {

@@ -1,6 +1,7 @@
 import Fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import type { Config } from '../config/index.js';
 import { HeadgateError, messageOf, newId, type Log } from '../kernel/index.js';
 import type { Database } from '../store/index.js';
@@ -128,7 +129,18 @@ async function certificate({ certFile, keyFile }: NonNullable<Config['tls']>): P
     readFile(file).catch((cause: unknown) => {
       throw new HeadgateError('BAD_USER_INPUT', `${variable}: ${file} can't be read: ${messageOf(cause)}.`, { file }, { cause });
     });
-  return { cert: await read(certFile, 'HEADGATE_TLS_CERT'), key: await read(keyFile, 'HEADGATE_TLS_KEY') };
+  const files = { cert: await read(certFile, 'HEADGATE_TLS_CERT'), key: await read(keyFile, 'HEADGATE_TLS_KEY') };
+  try {
+    createSecureContext(files);
+  } catch (cause) {
+    throw new HeadgateError(
+      'BAD_USER_INPUT',
+      'HEADGATE_TLS_CERT and HEADGATE_TLS_KEY: expected a certificate and the private key that belongs to it, both as PEM files.',
+      { certFile, keyFile },
+      { cause },
+    );
+  }
+  return files;
 }
 
 function listenError(cause: unknown, host: string, port: number): unknown {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,4 +106,22 @@ test('a worker without a gateway does what a gateway without a worker has queued
   });
   await served.close();
   await drop();
+});
+
+test('a certificate that is none is refused, and it says which variables are at fault', async () => {
+  await withHome(async (home) => {
+    const file = join(home, 'no-certificate.pem');
+    await writeFile(file, 'id,fare\n1,2\n');
+    const { connection, drop } = await createTestDatabase();
+    const { user, password, host, port, database } = connection;
+    const DATABASE_URL = `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+    const env = { HEADGATE_HOME: home, DATABASE_URL, PORT: '0', LOG_LEVEL: 'silent' };
+    for (const certificate of [file, join(home, 'missing.pem')]) {
+      await expect(startApp(loadConfig({ ...env, HEADGATE_TLS_CERT: certificate, HEADGATE_TLS_KEY: file }))).rejects.toMatchObject({
+        code: 'BAD_USER_INPUT',
+        message: expect.stringContaining('HEADGATE_TLS_CERT') as string,
+      });
+    }
+    await drop();
+  });
 });

@@ -35,7 +35,7 @@ function expectError({ code, stdout, stderr }: Ended, exit: number, text: RegExp
 }
 
 async function ok(args: readonly string[], options: Options = { env }): Promise<string> {
-  const ended = await headgate(args, options);
+  const ended = await (options.input === undefined ? headgateHere(args, options) : headgate(args, options));
   expect([ended.code, ended.stderr]).toEqual([0, expect.any(String)]);
   return ended.stdout;
 }
@@ -72,7 +72,7 @@ describe('talking to the running server', () => {
     const run = JSON.parse(await ok(['ingest', 'orders', join(folder, 'orders.csv'), '--json'])) as { id: string };
     expect(run).toMatchObject({ status: 'SUCCEEDED', rowsRead: '3', rowsLoaded: '2', rowsQuarantined: '1' });
     expect(await ok(['run', 'show', run.id])).toMatch(/status +SUCCEEDED[\s\S]*3 read, 2 loaded, 1 quarantined/);
-    expectError(await headgate(['run', 'cancel', run.id], { env }), 1, /^CONFLICT: The run is over/);
+    expectError(await headgateHere(['run', 'cancel', run.id], { env }), 1, /^CONFLICT: The run is over/);
     expect(await ok(['ingest', 'orders', '-', '--format', 'ndjson', '--mode', 'merge'], { env, input: '{"id":1,"fare":"9"}\n' })).toMatch(/1 read, 1 loaded/);
     expect(await ok(['quality', 'check', 'orders'])).toMatch(/^score /);
     const out = join(folder, 'exported');
@@ -87,7 +87,7 @@ describe('talking to the running server', () => {
     const [line] = (await ok(['audit', 'export', '--format', 'ndjson'])).split('\n');
     expect(JSON.parse(line ?? '')).toMatchObject({ seq: '1' });
     const file = join(folder, 'none.ndjson');
-    expectError(await headgate(['audit', 'verify', '--checkpoints', file], { env }), 1, /^BAD_USER_INPUT: The checkpoints file .* can't be read/);
+    expectError(await headgateHere(['audit', 'verify', '--checkpoints', file], { env }), 1, /^BAD_USER_INPUT: The checkpoints file .* can't be read/);
   });
 
   test('an entry that was changed by hand is named, with exit code 3', async () => {
@@ -126,7 +126,7 @@ describe('talking to the running server', () => {
   test('a bad manifest is told with file and line, each problem of it', async () => {
     const file = join(folder, 'bad.yaml');
     await writeFile(file, 'kind: Dataset\nname: bad\nfields:\n  - { name: id, type: string }\n  - { name: x, type: text, tgas: [] }\n');
-    const ended = await headgate(['apply', file], { env });
+    const ended = await headgateHere(['apply', file], { env });
     expectError(ended, 1, /bad\.yaml:4:\d+: .*unknown type "string"/);
     expect(ended.stderr).toMatch(/bad\.yaml:5:\d+: .*unknown key "tgas"/);
   });

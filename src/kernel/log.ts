@@ -7,10 +7,7 @@ export type Log = Logger;
  * No value of data is ever logged; bearer tokens and keys are cut out of what is.
  */
 export function createLog(level: string): Log {
-  return pino(
-    { level, base: null, redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'] },
-    pino.destination(2),
-  );
+  return pino({ level, base: null, redact: ['req.headers.authorization', 'req.headers["x-api-key"]', 'req.headers.cookie'] }, pino.destination(2));
 }
 
 export const silentLog: Log = pino({ level: 'silent' });

@@ -16,6 +16,10 @@ test('the manual names every variable of the environment, and no other', () => {
 
 test('the limits have the defaults that the manual tells', () => {
   const told = [...text.matchAll(/^\| `(HEADGATE_(?:DEFAULT|MAX|STATEMENT)[A-Z_]+)` \| .* \| `(\d+)` \|$/gm)];
-  const camel = (name: string) => name.slice('HEADGATE_'.length).toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const camel = (name: string) =>
+    name
+      .slice('HEADGATE_'.length)
+      .toLowerCase()
+      .replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   expect(Object.fromEntries(told.map(([, name = '', value]) => [camel(name), Number(value)]))).toEqual(loadConfig({}).limits);
 });

@@ -20,7 +20,9 @@ const pages = await Promise.all(
     text: await readFile(manual(page), 'utf8').catch(() => ''),
   })),
 );
-const manifests = pages.flatMap(({ page, text }) => fenced(text, 'yaml').map((yaml, i) => ({ page, number: i + 1, yaml }))).filter(({ yaml }) => /^kind:/m.test(yaml));
+const manifests = pages
+  .flatMap(({ page, text }) => fenced(text, 'yaml').map((yaml, i) => ({ page, number: i + 1, yaml })))
+  .filter(({ yaml }) => /^kind:/m.test(yaml));
 const queries = pages.flatMap(({ page, text }) => fenced(text, 'graphql').map((query, i) => ({ page, number: i + 1, query })));
 
 beforeAll(() => prepareParser());
@@ -61,7 +63,14 @@ describe('over the demo', () => {
 
 test.each(pages)('the links of $page lead to something', async ({ page, text }) => {
   const anchors = (markdown: string) =>
-    new Set([...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => heading.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-')));
+    new Set(
+      [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+        heading
+          .toLowerCase()
+          .replace(/[^\w\- ]/g, '')
+          .replaceAll(' ', '-'),
+      ),
+    );
   for (const [link, target = '', anchor] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)]*))?\)/g)) {
     const there = target === '' ? text : await readFile(new URL(target, manual(page)), 'utf8').catch(() => undefined);
     expect(there, `${link} in ${page}`).toBeDefined();

@@ -25,7 +25,7 @@ export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, err
 
     const code = formatted.extensions?.['code'];
     if (typeof code === 'string' && KEPT_CODES.has(code)) return { message: formatted.message, ...place, extensions: { code } };
-    const known = typeof code === 'string' ? APOLLO_CODES[code] : undefined;
+    const known = isRequestsFault(error) ? 'BAD_USER_INPUT' : typeof code === 'string' ? APOLLO_CODES[code] : undefined;
     // Found by GraphQL itself, in the document or its variables; an error of a resolver has a path.
     if (known && error instanceof GraphQLError && formatted.path === undefined) return { message: formatted.message, ...place, extensions: { code: known } };
     if (error instanceof GraphQLError && REFUSALS.has(error)) return { message: error.message, ...place, extensions: { ...error.extensions } };
@@ -35,6 +35,13 @@ export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, err
     const message = `Something went wrong on our side. The log has it under ${id}.`;
     return { message, ...place, extensions: { code: 'INTERNAL_SERVER_ERROR', id } };
   };
+}
+
+/** Apollo says only by the status that a persisted query was asked for in a wrong way. */
+function isRequestsFault(error: unknown): boolean {
+  const http = error instanceof GraphQLError ? (error.extensions['http'] as { readonly status?: number } | undefined) : undefined;
+  const code = error instanceof GraphQLError ? error.extensions['code'] : undefined;
+  return code === undefined && http?.status === 400;
 }
 
 /** Our own error about a document, which has no path: a limit that a validation rule reported, or the parser's. */

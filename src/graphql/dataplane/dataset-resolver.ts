@@ -1,5 +1,5 @@
 import { GraphQLObjectType, GraphQLSchema, type GraphQLFieldResolver } from 'graphql';
-import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
+import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { rule, shielded } from '../shield.js';
 import { RawJsonScalar } from './raw-json.js';
@@ -14,8 +14,8 @@ export function datasetResolver(): GraphQLFieldResolver<unknown, RequestContext>
       await context.reads.prepare(args, info);
       return true;
     } catch (error) {
-      if (isHeadgateError(error)) return error;
-      throw error;
+      // Given back and not thrown: of what a rule throws, the shield makes a refusal.
+      return error instanceof Error ? error : new Error('a rule threw what is no error', { cause: error });
     }
   });
   const query = new GraphQLObjectType<unknown, RequestContext>({

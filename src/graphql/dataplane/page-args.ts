@@ -5,6 +5,9 @@ import { HeadgateError } from '../../kernel/index.js';
 import type { SortDirectionValue } from './filter-types.js';
 import type { RequestShape } from './request-shape.js';
 
+/** A cursor is made by a function of 100 arguments, and nobody needs so many. */
+const MOST_TERMS = 20;
+
 type Args = Readonly<Record<string, unknown>>;
 
 /** The page that first, after, last, before and offset ask for. @throws HeadgateError BAD_USER_INPUT */
@@ -58,6 +61,8 @@ function decode(text: string): (string | null)[] | undefined {
 export function parseOrder(input: unknown, dataset: Dataset, datasets: ReadonlyMap<string, Dataset>, shape: RequestShape): readonly OrderTerm[] {
   if (input === undefined || input === null) return [];
   const list = Array.isArray(input) ? input : [input];
+  if (list.length > MOST_TERMS)
+    throw new HeadgateError('QUERY_TOO_COMPLEX', `An order may have ${MOST_TERMS} terms; ${list.length} were given.`, { path: 'orderBy' });
   return list.map((element) => orderTerm(element as Args, dataset, datasets, shape, []));
 }
 

@@ -3,8 +3,9 @@ import { FIELD_OPERATORS, type Condition, type FieldOperator, type Slot } from '
 import { HeadgateError } from '../../kernel/index.js';
 import type { RequestShape } from './request-shape.js';
 
-/** How deep filters may nest, and how many values a list may hold: bounds of what one statement should carry. */
+/** How deep filters may nest, how many conditions they may have, and how many values a list: bounds of what one statement should carry. */
 const DEEPEST = 20;
+const MOST_CONDITIONS = 1_000;
 const LONGEST_LIST = 10_000;
 
 const OPERATORS: ReadonlySet<string> = new Set(FIELD_OPERATORS);
@@ -20,6 +21,7 @@ export function parseWhere(input: unknown, dataset: Dataset, datasets: ReadonlyM
 class WhereParser {
   readonly #datasets: ReadonlyMap<string, Dataset>;
   readonly #shape: RequestShape;
+  #conditions = 0;
 
   constructor(datasets: ReadonlyMap<string, Dataset>, shape: RequestShape) {
     this.#datasets = datasets;
@@ -29,6 +31,7 @@ class WhereParser {
   where(value: unknown, dataset: Dataset, path: string, depth: number): Condition {
     if (depth > DEEPEST) throw new HeadgateError('QUERY_TOO_COMPLEX', `\`where\` nests deeper than ${DEEPEST} levels.`, { path });
     const input = asInput(value, path);
+    this.#count();
     this.#shape.note('{');
     const conditions = Object.entries(input).map(([name, inner]) => {
       this.#shape.note(name);
@@ -75,12 +78,19 @@ class WhereParser {
 
   #operator(field: Field, operator: string, value: unknown, path: string): Condition {
     if (value === null) throw nullGiven(path);
+    this.#count();
     if (operator === 'isNull') {
       this.#shape.note(value === true ? 'null' : 'not null');
       return { kind: 'isNull', field, isNull: value === true };
     }
     if (!OPERATORS.has(operator)) throw new HeadgateError('BAD_USER_INPUT', `There is no operator ${operator}.`, { path });
     return { kind: 'field', field, operator: operator as FieldOperator, operands: this.#operands(field, operator as FieldOperator, value, path) };
+  }
+
+  #count(): void {
+    this.#conditions += 1;
+    if (this.#conditions > MOST_CONDITIONS)
+      throw new HeadgateError('QUERY_TOO_COMPLEX', `\`where\` has more than ${MOST_CONDITIONS} conditions. To compare a field with many values, use \`in\`.`);
   }
 
   #operands(field: Field, operator: FieldOperator, value: unknown, path: string): readonly Slot[] {

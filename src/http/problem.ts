@@ -69,6 +69,7 @@ function refusalText(error: Error): string {
   const code = 'code' in error ? error.code : undefined;
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return 'The Content-Type is not one that this route takes: expected application/json.';
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return 'The request body is larger than HEADGATE_MAX_REQUEST_BYTES allows. Send less, or raise it.';
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY' || error instanceof SyntaxError) return 'The request body is not JSON.';
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY' || code === 'FST_ERR_CTP_INVALID_JSON_BODY' || error instanceof SyntaxError)
+    return 'The request body is not JSON.';
   return error.message;
 }

@@ -27,5 +27,9 @@ export function unreadable(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || !/^(22|54)/.test(error.code ?? '')) return error;
   const { line } = /line (?<line>\d+)/.exec(error.where ?? '')?.groups ?? {};
   const what = error.code?.startsWith('54') ? 'A value is nested too deep, or is too large, for the database' : "One of the rows can't be read by the database";
-  return rejected(`${what} (SQLSTATE ${error.code}). Nothing was loaded; mend the file.`, { sqlState: error.code, ...(line !== undefined && { row: Number(line) }) }, error);
+  return rejected(
+    `${what} (SQLSTATE ${error.code}). Nothing was loaded; mend the file.`,
+    { sqlState: error.code, ...(line !== undefined && { row: Number(line) }) },
+    error,
+  );
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Served } from '../support/served.js';
-import { changingNothing, countOf, expectProblem, lastEntry, lastRun, type Expected } from './refusal.js';
+import { expectProblem, Witness, type Expected } from './refusal.js';
 
 const MANIFESTS = `
 kind: Dataset
@@ -39,17 +39,22 @@ const ROWS = `${HEAD}1,one,1.50\n2,two,2\n`;
 const MEGABYTE = 1024 * 1024;
 
 let served: Served;
+let witness: Witness;
 let engineer: string;
 
 beforeAll(async () => {
   served = await Served.start({ HEADGATE_MAX_UPLOAD_BYTES: String(16 * MEGABYTE) });
+  witness = await Witness.of(served);
   engineer = await served.token('eve', ['engineer']);
   const { errors } = await served.ask(engineer, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: MANIFESTS });
   expect(errors).toBeUndefined();
   expect((await served.upload(engineer, 'orders', ROWS, { 'idempotency-key': 'first' })).status).toBe(200);
 });
 
-afterAll(() => served.close());
+afterAll(async () => {
+  await witness.close();
+  await served.close();
+});
 
 type Body = string | Uint8Array<ArrayBuffer>;
 
@@ -80,7 +85,13 @@ const FILES: readonly (readonly [what: string, type: string, body: Body, says: R
   ['Latin-1', CSV, bytes(`${HEAD}3,caf`, [0xe9], ',1\n'), /not UTF-8.*iconv/, { line: 2, column: 6 }],
   ['UTF-16', CSV, bytes([0xff, 0xfe], Buffer.from(ROWS, 'utf16le').toJSON().data), /UTF-16 text.*iconv -f UTF-16/, { line: 1, column: 1 }],
   ['a NUL', CSV, `${HEAD}3,c\0,1\n`, /NUL character/, { line: 2, column: 4 }],
-  ['a value of 10 MB', CSV, `${HEAD}3,c,1\n4,${'x'.repeat(10 * MEGABYTE)},2\n`, /line 3 is longer than the 1048576 bytes.*HEADGATE_MAX_VALUE_BYTES/, { line: 3 }],
+  [
+    'a value of 10 MB',
+    CSV,
+    `${HEAD}3,c,1\n4,${'x'.repeat(10 * MEGABYTE)},2\n`,
+    /line 3 is longer than the 1048576 bytes.*HEADGATE_MAX_VALUE_BYTES/,
+    { line: 3 },
+  ],
   ['a quoted value of 10 MB', CSV, `${HEAD}3,"${'x\n'.repeat(5 * MEGABYTE)}",1\n`, /longer than the 1048576 bytes/, { line: 2 }],
   ['a picture', CSV, bytes([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0]), /looks like a picture\. Send the rows as CSV/, { line: 1 }],
   ['a spreadsheet', CSV, bytes('PK', [3, 4, 20, 0, 6, 0]), /looks like a ZIP archive or a spreadsheet.*save the sheet as CSV/, { line: 1 }],
@@ -100,13 +111,25 @@ const FILES: readonly (readonly [what: string, type: string, body: Body, says: R
   ['an unknown key', NDJSON, '{"id": 3}\n{"id": 4, "colour": "red"}\n', /has "colour", which is not in the contract/, { line: 2, extra: ['colour'] }],
   ['lines that are no objects', NDJSON, '3\n4\n', /No row is a JSON object\. Expected one object per line/, { line: 1 }],
   ['a JSON value of 10 MB', NDJSON, `{"id": 3}\n{"name": "${'x'.repeat(10 * MEGABYTE)}"}\n`, /line 2 is longer/, { line: 2 }],
-  ['a row of JSON nested 100,000 deep', NDJSON, `{"id": 3}\n{"id": ${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`, /nested deeper than 512/, { line: 2, column: 519 }],
+  [
+    'a row of JSON nested 100,000 deep',
+    NDJSON,
+    `{"id": 3}\n{"id": ${'['.repeat(100_000)}${']'.repeat(100_000)}}\n`,
+    /nested deeper than 512/,
+    { line: 2, column: 519 },
+  ],
   ['half a gzip', CSV, packed(gzip(HEAD + randomBytes(9000).toString('hex')).subarray(0, 4000)), /gzip content is cut off.*Send the whole file/, {}],
   ['two bytes of a gzip', CSV, packed(gzip(ROWS).subarray(0, 2)), /gzip content is cut off/, {}],
   ['a gzip with a bad byte', CSV, packed(damaged(gzip(HEAD + randomBytes(900).toString('hex')))), /gzip content is damaged/, {}],
   ['more behind a gzip', CSV, packed(Buffer.concat([gzip(ROWS), Buffer.from('more')])), /gzip/, {}],
   ['a gzip in a gzip', CSV, packed(gzip(gzip(ROWS))), /packed with gzip twice\. Unpack it once/, { line: 1 }],
-  ['a gzip bomb', CSV, packed(gzip(Buffer.alloc(20 * MEGABYTE, 'x'))), /larger than the 16777216 bytes.*HEADGATE_MAX_UPLOAD_BYTES/, { expected: 16 * MEGABYTE }],
+  [
+    'a gzip bomb',
+    CSV,
+    packed(gzip(Buffer.alloc(20 * MEGABYTE, 'x'))),
+    /larger than the 16777216 bytes.*HEADGATE_MAX_UPLOAD_BYTES/,
+    { expected: 16 * MEGABYTE },
+  ],
 ];
 
 function damaged(content: Buffer): Buffer {
@@ -115,33 +138,37 @@ function damaged(content: Buffer): Buffer {
 
 describe('a file that can not be loaded is refused with its place, and nothing of it stays', () => {
   test.each(FILES)('%s', async (_what, type, body, says, details) => {
-    const problem = await changingNothing(served, async () =>
+    const problem = await witness.changingNothing(async () =>
       expectProblem(await served.upload(engineer, 'orders', body, { 'content-type': type }), 422, { code: 'DATA_REJECTED', says, details }),
     );
-    expect(await lastRun(served)).toEqual({ dataset: 'orders', status: 'FAILED', code: 'DATA_REJECTED', message: problem['detail'] });
-    expect(await lastEntry(served)).toEqual({ action: 'ingest', decision: 'FAILED', code: 'DATA_REJECTED' });
+    expect(await witness.lastRun()).toEqual({ dataset: 'orders', status: 'FAILED', code: 'DATA_REJECTED', message: problem['detail'] });
+    expect(await witness.lastEntry()).toEqual({ action: 'ingest', decision: 'FAILED', code: 'DATA_REJECTED' });
     // Where a line is known, the text has it too: not all read the facts.
     if (details['line'] !== undefined && details['line'] !== 1) expect(problem['detail']).toContain(`line ${String(details['line'])}`);
   });
 
   test('more bad rows than maxQuarantine allows', async () => {
     const says = /^2 of 3 rows break the contract of "strict", and maxQuarantine allows 40%\. Nothing was loaded; mend the rows, or the contract/;
-    await changingNothing(served, async () =>
-      expectProblem(await served.upload(engineer, 'strict', 'id\nx\n1\ny\n'), 422, { code: 'DATA_REJECTED', says, details: { expected: '40%', actual: 2, rowsRead: 3 } }),
+    await witness.changingNothing(async () =>
+      expectProblem(await served.upload(engineer, 'strict', 'id\nx\n1\ny\n'), 422, {
+        code: 'DATA_REJECTED',
+        says,
+        details: { expected: '40%', actual: 2, rowsRead: 3 },
+      }),
     );
   });
 
   test('a document within CSV that is nested 100,000 deep', async () => {
     const body = `id,doc\n1,${'['.repeat(100_000)}\n`;
     const refused: Expected = { code: 'DATA_REJECTED', says: /nested too deep.*Nothing was loaded; mend the file/ };
-    await changingNothing(served, async () => expectProblem(await served.upload(engineer, 'documents', body), 422, refused));
+    await witness.changingNothing(async () => expectProblem(await served.upload(engineer, 'documents', body), 422, refused));
   });
 
   test('a check that can not be computed', async () => {
-    await changingNothing(served, async () =>
+    await witness.changingNothing(async () =>
       expectProblem(await served.upload(engineer, 'ratios', 'a,b\n1,0\n'), 422, { code: 'CONTRACT_VIOLATION', says: /division by zero.*always has a value/ }),
     );
-    expect(await lastRun(served)).toMatchObject({ dataset: 'ratios', status: 'FAILED', code: 'CONTRACT_VIOLATION' });
+    expect(await witness.lastRun()).toMatchObject({ dataset: 'ratios', status: 'FAILED', code: 'CONTRACT_VIOLATION' });
   });
 });
 
@@ -153,7 +180,14 @@ describe('an upload that makes no sense is refused before it begins', () => {
     ['a dataset with a path', '..%2f..%2fetc', '', {}, 404, { code: 'NOT_FOUND', says: /There is no dataset/ }],
     ['a name that is not encoded right', '%zz', '', {}, 400, { code: 'BAD_USER_INPUT', says: /a % is followed by two hexadecimal digits/ }],
     ['a name without end', 'x'.repeat(300), '', {}, 404, { code: 'NOT_FOUND', says: /more than 200 characters/ }],
-    ['a mode that there is not', 'orders', '?mode=upsert', {}, 400, { code: 'BAD_USER_INPUT', says: /mode: expected append, replace, merge/, details: { path: 'mode' } }],
+    [
+      'a mode that there is not',
+      'orders',
+      '?mode=upsert',
+      {},
+      400,
+      { code: 'BAD_USER_INPUT', says: /mode: expected append, replace, merge/, details: { path: 'mode' } },
+    ],
     ['a mode twice', 'orders', '?mode=append&mode=replace', {}, 400, { code: 'BAD_USER_INPUT', says: /mode: expected/, details: { path: 'mode' } }],
     ['an unknown parameter', 'orders', '?moed=append', {}, 400, { code: 'BAD_USER_INPUT', says: /known: mode, format, force/, details: { path: 'moed' } }],
     ['an unknown format', 'orders', '?format=xls', {}, 400, { code: 'BAD_USER_INPUT', says: /Expected rows as csv, tsv, ndjson, json.*"xls"/ }],
@@ -167,22 +201,24 @@ describe('an upload that makes no sense is refused before it begins', () => {
   ];
 
   test.each(REQUESTS)('%s', async (_what, dataset, query, headers, status, expected) => {
-    await changingNothing(served, async () => expectProblem(await served.upload(engineer, dataset, `${HEAD}3,c,1\n`, headers, query), status, expected));
+    await witness.changingNothing(async () => expectProblem(await served.upload(engineer, dataset, `${HEAD}3,c,1\n`, headers, query), status, expected));
   });
 
   test('gzip that is announced and is none', async () => {
     const headers = { 'content-encoding': 'gzip' };
-    await changingNothing(served, async () =>
+    await witness.changingNothing(async () =>
       expectProblem(await served.upload(engineer, 'orders', ROWS, headers), 422, { code: 'DATA_REJECTED', says: /Expected gzip.*the content is not gzip/ }),
     );
   });
 
   test('who may not load leaves no run', async () => {
     const analyst = await served.token('ann', ['analyst']);
-    const runs = await countOf(served, 'run');
+    const runs = await witness.runs();
     const forbidden: Expected = { code: 'FORBIDDEN', says: /needs the role engineer or admin, or a grant with the right ingest/ };
-    await changingNothing(served, async () => expectProblem(await served.upload(analyst, 'orders', ROWS), 403, forbidden));
-    await changingNothing(served, async () => expectProblem(await served.upload(null, 'orders', ROWS), 401, { code: 'UNAUTHENTICATED', says: /needs a credential/ }));
-    expect(await countOf(served, 'run')).toBe(runs);
+    await witness.changingNothing(async () => expectProblem(await served.upload(analyst, 'orders', ROWS), 403, forbidden));
+    await witness.changingNothing(async () =>
+      expectProblem(await served.upload(null, 'orders', ROWS), 401, { code: 'UNAUTHENTICATED', says: /needs a credential/ }),
+    );
+    expect(await witness.runs()).toBe(runs);
   });
 });

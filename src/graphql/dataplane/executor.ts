@@ -1,11 +1,21 @@
-import { execute, Kind, type DocumentNode, type ExecutionResult, type FieldNode, type FragmentDefinitionNode, type GraphQLError, type OperationDefinitionNode } from 'graphql';
+import {
+  execute,
+  GraphQLError,
+  Kind,
+  type DocumentNode,
+  type ExecutionResult,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type OperationDefinitionNode,
+} from 'graphql';
 import type { RequestContext } from '../context.js';
 import { collectFields } from './collect.js';
 import type { ViewSchemas } from './schemas.js';
 
 export interface Operation {
   readonly document: DocumentNode;
-  readonly operation: OperationDefinitionNode;
+  /** Undefined when the name that was asked for is not in the document, or no name and several operations are. */
+  readonly operation: OperationDefinitionNode | undefined;
   readonly operationName: string | null;
   readonly variables: Readonly<Record<string, unknown>>;
   readonly context: RequestContext;
@@ -16,6 +26,10 @@ export interface Operation {
  * the one that the client knows. Refused fields join the errors, masked ones the extensions.
  */
 export async function executeOperation(schemas: ViewSchemas, { document, operation, operationName, variables, context }: Operation): Promise<ExecutionResult> {
+  if (!operation) {
+    const message = 'The document has no operation of the name that was asked for, or has several and none was named. Give operationName.';
+    return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
+  }
   const run = async (schema: ViewSchemas['api'], part: DocumentNode): Promise<ExecutionResult> =>
     execute({ schema, document: part, contextValue: context, variableValues: variables, operationName });
   const split = splitIntrospection(document, operation, variables);

@@ -1,7 +1,8 @@
-import type { Catalog, Dataset } from '../catalog/index.js';
+import type { Catalog, Dataset, DatasetRule, FieldRule } from '../catalog/index.js';
 import { hasRole, type Principal } from '../identity/index.js';
 import { grantsFor } from './decide.js';
-import type { Policy } from './policy.js';
+import { compileExpression } from '../sql/index.js';
+import { columnsOf, type Policy } from './policy.js';
 
 /**
  * The secret names that a principal may know of: `dataset` and `dataset.field`, sorted. With the catalog's version it
@@ -23,19 +24,43 @@ export function knownSecrets(policy: Policy, principal: Principal): readonly str
   return known.toSorted();
 }
 
-/** The catalog without what is secret and not in `known`: relations over a hidden field or to a hidden dataset are gone too. */
+/**
+ * The catalog without what is secret and not in `known`; and without what would name it: relations, rules, indexes. A key
+ * of which a part is hidden is no key at all, since the rest of it does not tell rows apart.
+ */
 export function visibleCatalog(catalog: Catalog, known: readonly string[]): Catalog {
   const names = new Set(known);
   const isKnown = (dataset: Dataset) => dataset.visibility === 'listed' || names.has(dataset.name);
   const shown = (dataset: Dataset, field: string) =>
     dataset.fields.some((f) => f.name === field && (f.visibility === 'listed' || names.has(`${dataset.name}.${f.name}`)));
+  const isRuleShown = (rule: FieldRule) => {
+    const target = rule.kind === 'references' ? catalog.datasets.get(rule.dataset) : undefined;
+    return rule.kind !== 'references' || (target !== undefined && isKnown(target) && shown(target, rule.field));
+  };
   const datasets = [...catalog.datasets.values()].filter(isKnown).map((dataset): [string, Dataset] => {
     const relations = dataset.relations.filter((relation) => {
       const target = catalog.datasets.get(relation.to);
       return target !== undefined && isKnown(target) && relation.on.every(({ local, remote }) => shown(dataset, local) && shown(target, remote));
     });
-    const fields = dataset.fields.filter((field) => shown(dataset, field.name));
-    return [dataset.name, { ...dataset, fields, relations }];
+    const isShown = (field: string) => shown(dataset, field);
+    const fields = dataset.fields.filter((field) => isShown(field.name)).map((field) => ({ ...field, rules: field.rules.filter(isRuleShown) }));
+    const { subject, freshness, ...rest } = dataset;
+    const visible: Dataset = {
+      ...rest,
+      fields,
+      relations,
+      key: dataset.key.every(isShown) ? dataset.key : [],
+      indexes: dataset.indexes.filter((index) => index.every(isShown)),
+      rules: fields.length === dataset.fields.length ? dataset.rules : dataset.rules.filter((rule) => fieldsOfRule(rule, dataset).every(isShown)),
+      ...(subject !== undefined && isShown(subject) && { subject }),
+      ...(freshness && isShown(freshness.field) && { freshness }),
+    };
+    return [dataset.name, visible];
   });
   return { ...catalog, datasets: new Map(datasets) };
+}
+
+function fieldsOfRule(rule: DatasetRule, dataset: Dataset): readonly string[] {
+  if (rule.kind === 'unique') return rule.fields;
+  return rule.kind === 'check' ? compileExpression(rule.expression, { columns: columnsOf(dataset) }).columns : [];
 }

@@ -30,8 +30,8 @@ export async function checkQuality(tx: Transaction, dataset: Dataset, { runId }:
 }
 
 function rowChecks({ failing, rows }: Scan): CheckResult[] {
-  return [...failing].map(([{ name, dimension, severity, field, expected }, count]) => {
-    const check = { name, dimension, severity, fields: field === undefined ? [] : [field], expected };
+  return [...failing].map(([{ name, dimension, severity, reads, expected }, count]) => {
+    const check = { name, dimension, severity, fields: reads, expected };
     return count === null ? { ...check, observed: 'the expression raises an error on some row', score: 0 } : rowResult(check, count, rows);
   });
 }

@@ -10,6 +10,8 @@ export interface RowRule {
   /** The kind: `required`, `matches`, `between`, `in`, `length`, `references`, `check`. */
   readonly kind: string;
   readonly field?: string;
+  /** All fields that it looks at. */
+  readonly reads: readonly string[];
   readonly dimension: Dimension;
   readonly severity: Severity;
   /** Boolean, never null: true when the row breaks the rule. */
@@ -40,12 +42,14 @@ export function rowRulePredicates(dataset: Dataset, column: ColumnOf): readonly 
   const rules = dataset.fields.flatMap((field) => [...requiredRule(field, dataset, column), ...fieldRules(field, column)]);
   for (const rule of dataset.rules) {
     if (rule.kind !== 'check') continue;
+    const expression = compileExpression(rule.expression, { columns });
     rules.push({
       name: rule.name,
       kind: 'check',
+      reads: expression.columns,
       dimension: 'consistency',
       severity: rule.severity,
-      failing: sql`(${compileExpression(rule.expression, { columns }).toSql({ column })} IS FALSE)`,
+      failing: sql`(${expression.toSql({ column })} IS FALSE)`,
       expected: rule.expression,
       message: `breaks the rule ${rule.name}`,
     });
@@ -70,6 +74,7 @@ function requiredRule(field: Field, dataset: Dataset, column: ColumnOf): RowRule
       name: `${field.name}.required`,
       kind: 'required',
       field: field.name,
+      reads: [field.name],
       dimension: 'completeness',
       severity: 'error',
       failing: sql`(${column(field.name)} IS NULL)`,
@@ -88,7 +93,19 @@ function fieldRules(field: Field, column: ColumnOf): RowRule[] {
     counts.set(rule.kind, count);
     const { failing, expected, message, dimension = 'accuracy' } = compiled;
     const name = `${field.name}.${rule.kind}${count > 1 ? `.${count}` : ''}`;
-    return [{ name, kind: rule.kind, field: field.name, dimension, severity: rule.severity, failing: sql`((${failing}) IS TRUE)`, expected, message }];
+    return [
+      {
+        name,
+        kind: rule.kind,
+        field: field.name,
+        reads: [field.name],
+        dimension,
+        severity: rule.severity,
+        failing: sql`((${failing}) IS TRUE)`,
+        expected,
+        message,
+      },
+    ];
   });
 }
 

@@ -1,5 +1,6 @@
 import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { QualityReportEntity, reportCursor } from '../../../quality/index.js';
+import type { Dataset as Model } from '../../../catalog/index.js';
+import { QualityReportEntity, reportCursor, type QualityCheckEntity } from '../../../quality/index.js';
 import { hasRole } from '../../../identity/index.js';
 import type { RequestContext } from '../../context.js';
 import { mayCount, OVERSEERS, refusedTo, visibleDataset } from '../rights.js';
@@ -18,7 +19,17 @@ export class QualityResolver {
   ): Promise<Page<QualityReport>> {
     const { principal, services } = context;
     const isOpen = dataset === undefined ? hasRole(principal, ...OVERSEERS) : mayCount(context, visibleDataset(context, dataset));
-    if (!isOpen) throw refusedTo(principal, 'qualityReports', 'admin, steward, engineer, auditor, and those who may see every row of the dataset');
+    if (!isOpen) {
+      const refusal = refusedTo(principal, 'qualityReports', 'admin, steward, engineer, auditor, and those who may see every row of the dataset');
+      await services.audit.record({
+        actor: principal,
+        action: 'qualityReports',
+        decision: 'DENIED',
+        details: { code: refusal.code },
+        ...(dataset !== undefined && { dataset }),
+      });
+      throw refusal;
+    }
     const { nodes, hasNextPage } = await services.reports.list({ dataset, first, after });
     const shown = nodes.filter((report) => context.visible.datasets.has(report.dataset));
     const names = dataset === undefined ? [...context.visible.datasets.keys()] : [dataset];
@@ -45,8 +56,19 @@ export class QualityResolver {
     if (!dataset) return [];
     const decision = world.authorizer.decide(principal, dataset);
     const oversees = hasRole(principal, ...OVERSEERS);
-    const shows = (field: string) => dataset.fields.some((known) => known.name === field) && (oversees || decision.fields.get(field)?.access === 'plain');
+    const isSeen = (field: string) => dataset.fields.some((known) => known.name === field) && (oversees || decision.fields.get(field)?.access === 'plain');
+    const hides = hiddenChecks(world.catalog.datasets.get(datasetName), dataset);
     const checks = await loaders.checks.load(id);
-    return checks.filter((check) => check.fields.every(shows)).map((check) => Object.assign(new QualityCheck(), check));
+    return checks.filter((check) => check.fields.every(isSeen) && !hides(check)).map((check) => Object.assign(new QualityCheck(), check));
   }
+}
+
+/** Checks that name no hidden field and tell of one all the same: a reference to a hidden dataset, the number of columns. */
+function hiddenChecks(whole: Model | undefined, visible: Model): (check: QualityCheckEntity) => boolean {
+  const isReference = /\.references(\.\d+)?$/;
+  return ({ name, fields }) => {
+    const field = visible.fields.find((candidate) => candidate.name === fields[0]);
+    if (isReference.test(name) && field) return !field.rules.some((rule) => rule.kind === 'references');
+    return name === 'schema' && fields.length === 0 && whole?.fields.length !== visible.fields.length;
+  };
 }

@@ -28,11 +28,12 @@ export class QuarantineResolver {
     const { rows, hasNext } = await services.quarantine.page(dataset.id, { first: pageSize(first), ...(after !== undefined && { after: idOf(after) }) });
     await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: rows.length });
     const known = new Set(dataset.fields.map((field) => field.name));
+    const isTold = reasonsOf(dataset);
     return pageOf(rows, {
       hasNextPage: hasNext,
       after,
       cursor: (row) => Buffer.from(`quarantine/${row.id}`).toString('base64url'),
-      node: (row) => toRow(row, known, plain),
+      node: (row) => toRow(row, known, plain, isTold),
       totalCount: () => services.quarantine.count(dataset.id),
     });
   }
@@ -48,14 +49,27 @@ function plainFields({ principal, world }: RequestContext, dataset: Dataset): Re
   return new Set(dataset.fields.map((field) => field.name).filter((field) => decision.fields.get(field)?.access === 'plain'));
 }
 
-function toRow(row: QuarantinedRowEntity, known: ReadonlySet<string>, plain: ReadonlySet<string>): QuarantinedRow {
+/** Reasons that name nothing hidden: of a field or rule that is known, and of a reference only where its target is. */
+function reasonsOf(dataset: Dataset): (reason: Reason) => boolean {
+  const fields = new Map(dataset.fields.map((field) => [field.name, field]));
+  const rules = new Set(['json', 'key', ...dataset.rules.map((rule) => rule.name)]);
+  return ({ field: name, rule }) => {
+    if (name === null || name === undefined) return rules.has(rule);
+    const field = fields.get(name);
+    return field !== undefined && (rule !== 'references' || field.rules.some(({ kind }) => kind === 'references'));
+  };
+}
+
+type Reason = QuarantinedRowEntity['reasons'][number];
+
+function toRow(row: QuarantinedRowEntity, known: ReadonlySet<string>, plain: ReadonlySet<string>, isTold: (reason: Reason) => boolean): QuarantinedRow {
   const whole = plain.size > 0 && plain.size === known.size;
   // A line that could not be taken apart stands under an empty name: it is shown to those who may see all of it.
   const raw = Object.entries(row.raw).flatMap(([field, text]): [string, string | null][] => {
     if (plain.has(field) || (whole && !known.has(field))) return [[field, text]];
     return known.has(field) || field === '' ? [[field, null]] : [];
   });
-  const reasons = row.reasons.filter(({ field }) => field === null || field === undefined || known.has(field));
+  const reasons = row.reasons.filter(isTold);
   return Object.assign(new QuarantinedRow(), {
     id: row.id,
     runId: row.runId,

@@ -139,6 +139,10 @@ describe('a value told by a database error (CVE-2025-64749 and its like)', () =>
       `{ customers(after: "${forged(byId, 1)}") { nodes { id } } }`,
       `{ customers(after: "${forged(byId, ['1'])}") { nodes { id } } }`,
       `{ customers(after: "${forged(byId, null)}") { nodes { id } } }`,
+      ...['(', '[', '*', 'a{999}'].flatMap((pattern) => [
+        `{ customers(where: { name: { matches: "${pattern}" } }) { totalCount } }`,
+        `{ customers(where: { name: { matchesInsensitive: "${pattern}" } }) { totalCount } }`,
+      ]),
       '{ orders(where: { details: { contains: "\\u0000" } }) { totalCount } }',
       '{ customers(where: { name: { eq: "\\u0000" } }) { totalCount } }',
     ];

@@ -1,61 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { isHeadgateError } from '../../src/kernel/index.js';
-import { openFixture } from '../cases/open-fixture.js';
 import { PRINCIPALS } from '../cases/principals.js';
 import { principal, type House } from '../support/house.js';
+import { CORPUS, expectNoHarm, openCanary } from './canary.js';
 
-/**
- * Whatever a client or a manifest says stays a value or a name. A canary table that the reader's role may even write, and
- * a trigger on every change of the schema, tell if anything else ran.
- */
+/** Whatever a client says stays a value or a name. */
+const { agent } = PRINCIPALS;
 let house: House;
-const { agent, analyst } = PRINCIPALS;
-
-/** Each would end a text, a name, a cast, a JSON path, a pattern or a comment, and write to the canary. */
-const CORPUS: readonly string[] = [
-  "'",
-  "''",
-  '"',
-  '\\',
-  "\\'",
-  "'; INSERT INTO data.canary VALUES ('a'); --",
-  "'); INSERT INTO data.canary VALUES ('b'); --",
-  "' OR '1'='1",
-  "' OR 1=1 --",
-  "' UNION SELECT passport_no FROM data.customers --",
-  '"; DROP TABLE data.orders; --',
-  '") FROM data.orders; DELETE FROM data.orders; --',
-  '\\"; DROP TABLE data.orders; --',
-  "E'\\'; DROP TABLE data.orders; --",
-  '$1',
-  '$$; DROP TABLE data.orders; $$',
-  "1; INSERT INTO data.canary VALUES ('c')",
-  '1::text); DROP TABLE data.orders; --',
-  '/* */',
-  '*/ DROP TABLE data.orders /*',
-  '-- ',
-  '%00',
-  '\n\r; DROP TABLE data.orders;\n',
-  '\u2028',
-  'ʼ; DROP TABLE data.orders; --',
-  '＇; DROP TABLE data.orders; --',
-  '{"a":"\'; DROP TABLE data.orders; --"}',
-  "{a,b'}",
-  "$.a ? (@ == 'x')",
-  "claim('country')",
-  'pg_sleep(1)',
-  "(SELECT pg_read_file('/etc/passwd'))",
-  "'||(SELECT string_agg(passport_no, ',') FROM data.customers)||'",
-];
 
 beforeAll(async () => {
-  house = await openFixture();
-  await house.database.query('CREATE TABLE data.canary (what text)');
-  await house.database.query('GRANT SELECT, INSERT, DELETE ON data.canary TO headgate_reader');
-  await house.database.query('CREATE TABLE public.ddl (command text)');
-  await house.database.query(`CREATE FUNCTION public.note_ddl() RETURNS event_trigger SECURITY DEFINER LANGUAGE plpgsql AS $f$
-    BEGIN INSERT INTO public.ddl VALUES (tg_tag); END $f$`);
-  await house.database.query('CREATE EVENT TRIGGER note_ddl ON ddl_command_end EXECUTE FUNCTION public.note_ddl()');
+  house = await openCanary();
 });
 afterAll(() => house?.close());
 beforeEach(async () => {
@@ -63,24 +16,16 @@ beforeEach(async () => {
   await house.database.query('DELETE FROM public.ddl');
 });
 
-/** Nothing ran that was not meant to. */
-async function expectNoHarm(): Promise<void> {
-  const [counts] = await house.database.query<Record<string, string>>(`
-    SELECT (SELECT count(*) FROM data.canary) AS canary, (SELECT count(*) FROM public.ddl) AS ddl,
-      (SELECT count(*) FROM data.orders) AS orders, (SELECT count(*) FROM data.customers) AS customers, (SELECT count(*) FROM data.watchlist) AS watchlist`);
-  expect(counts).toEqual({ canary: '0', ddl: '0', orders: '5', customers: '6', watchlist: '2' });
-}
-
 test('the canary sings: the reader itself could be made to write', async () => {
   await expect(house.database.reader.query({ name: 'canary', text: "INSERT INTO data.canary VALUES ('x')", values: [] })).rejects.toThrow(/read-only/);
   await house.database.query("INSERT INTO data.canary VALUES ('x')");
-  await expect(expectNoHarm()).rejects.toThrow();
+  await expect(expectNoHarm(house)).rejects.toThrow();
   await house.database.query('DELETE FROM data.canary');
   await house.database.query('CREATE TABLE public.sings ()');
-  await expect(expectNoHarm()).rejects.toThrow();
+  await expect(expectNoHarm(house)).rejects.toThrow();
   await house.database.query('DROP TABLE public.sings');
   await house.database.query('DELETE FROM public.ddl');
-  await expectNoHarm();
+  await expectNoHarm(house);
 });
 
 describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Sequelize, CVE-2026-44635, CVE-2026-39356)', () => {
@@ -117,7 +62,7 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
       }
       expect(texts.size).toBeLessThanOrEqual(1);
     }
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 
   test('lists, JSON values and keys', async () => {
@@ -142,7 +87,7 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
       for (const statement of house.statements) texts.add(statement.text);
     }
     expect(texts.size).toBe(1);
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 
   test('objects and lists where scalars are expected, and scalars where objects are', async () => {
@@ -165,7 +110,7 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
         else expect(data['customers']?.totalCount).toBe(0);
       }
     }
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 
   test('numbers, dates and ids as text', async () => {
@@ -185,7 +130,7 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
       expect(errors).toHaveLength(1);
     }
     expect(house.statements).toEqual([]);
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 
   test('cursors, with our fingerprint and without', async () => {
@@ -207,7 +152,7 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
         }
       }
     }
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 
   test('aliases, names of variables, of fragments and of the operation', async () => {
@@ -249,7 +194,7 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
       const { errors } = await house.ask(agent, { query: 'query A { customers { totalCount } } query B { me }', operationName });
       expect(errors?.[0]?.extensions['code']).toBe('BAD_USER_INPUT');
     }
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 
   test('claims, subjects, roles and purposes of a token', async () => {
@@ -262,155 +207,6 @@ describe('through what a client says (CVE-2022-33171 TypeORM, CVE-2026-30951 Seq
         expect(await house.connection(who, 'customers', '{ customers { totalCount nodes { id } } }')).toEqual({ totalCount: 0, nodes: [] });
       }
     }
-    await expectNoHarm();
-  });
-});
-
-describe('through what a manifest says', () => {
-  const yaml = (text: string) => JSON.stringify(text);
-  const refused = async (text: string) => {
-    await expect(house.apply(text), text).rejects.toSatisfy((error: unknown) => isHeadgateError(error));
-  };
-
-  test('names of datasets, fields, relations, grants and tags', async () => {
-    for (const value of CORPUS) {
-      await refused(`kind: Dataset\nname: ${yaml(value)}\nfields: [{ name: id, type: integer }]`);
-      await refused(`kind: Dataset\nname: fine\ntypeName: ${yaml(value)}\nfields: [{ name: id, type: integer }]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: ${yaml(value)}, type: integer }]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: id, type: ${yaml(value)} }]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: id, type: integer, tags: [${yaml(value)}] }]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: id, type: integer }]\nkey: [${yaml(value)}]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: id, type: integer }]\nindexes: [[${yaml(value)}]]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: id, type: integer }]\nrelations: [{ name: ${yaml(value)}, to: orders, on: { id: id } }]`);
-      await refused(`kind: Dataset\nname: fine\nfields: [{ name: id, type: integer }]\nrelations: [{ name: r, to: ${yaml(value)}, on: { id: id } }]`);
-      await refused(`kind: Grant\nname: ${yaml(value)}\nto: { roles: [x] }\non: { datasets: [orders] }\nfields: { id: allow }`);
-      await refused(`kind: Grant\nname: fine\nto: { roles: [x] }\non: { datasets: [${yaml(value)}] }\nfields: { id: allow }`);
-      await refused(`kind: Grant\nname: fine\nto: { roles: [x] }\non: { datasets: [orders] }\nfields: { ${yaml(value)}: allow }`);
-      await refused(`kind: Grant\nname: fine\nto: { roles: [x] }\non: { datasets: [orders] }\npurposes: [${yaml(value)}]\nfields: { id: allow }`);
-    }
-    await expectNoHarm();
-  });
-
-  test('row filters', async () => {
-    const filters = [
-      ...CORPUS.filter((text) => text.trim() !== '-- ' && text !== "claim('country')" && text !== "''"),
-      "id = 1); INSERT INTO data.canary VALUES ('d'); --",
-      'true; DROP TABLE data.orders',
-      'id IN (SELECT id FROM data.watchlist)',
-      'EXISTS (SELECT 1 FROM data.watchlist)',
-      "status = current_setting('server_version')",
-      "set_config('role', 'postgres', false) IS NOT NULL",
-      "pg_read_file('/etc/passwd') <> ''",
-      'pg_sleep(1) IS NULL',
-      'status = (SELECT reason FROM data.watchlist LIMIT 1)',
-      "dblink('', 'x') IS NULL",
-      "lo_import('/etc/passwd') > 0",
-      'status = current_user',
-      "nextval('x') > 0",
-      "query_to_xml('SELECT 1', true, true, '') IS NOT NULL",
-      'status = $1',
-      "'watchlist'::regclass IS NOT NULL",
-      'orders.id = 1 OR pg_catalog.pg_terminate_backend(1)',
-      'customers.id = 1',
-      '_rid IS NOT NULL',
-      'ctid IS NOT NULL',
-      'tableoid = 1',
-    ];
-    for (const rows of filters)
-      await refused(`kind: Grant\nname: fine\nto: { roles: [x] }\non: { datasets: [orders] }\nrows: ${yaml(rows)}\nfields: { '*': allow }`);
-    await expectNoHarm();
-  });
-
-  test('texts in row filters stay texts, and so do names of claims', async () => {
-    for (const [i, value] of CORPUS.entries()) {
-      const quoted = `'${value.replaceAll("'", "''")}'`;
-      await house.apply(
-        `kind: Grant\nname: quoted\nto: { roles: [quoted] }\non: { datasets: [orders] }\nrows: ${yaml(`status = ${quoted} OR status = claim(${value === '' ? "'x'" : quoted}) OR id = 101`)}\nfields: { '*': allow }`,
-      );
-      const { data, errors } = await house.query(principal({ roles: ['quoted'], claims: { [value]: 'lost' } }), '{ orders { nodes { id } } }');
-      expect(errors, `${i}: ${value}`).toBeUndefined();
-      expect(data['orders']?.nodes).toEqual([{ id: '101' }, { id: '104' }]);
-    }
-    await expectNoHarm();
-  });
-
-  test('descriptions and deprecations are texts of the schema, whatever is in them', async () => {
-    await house.database.query('DELETE FROM public.ddl');
-    const odd = [
-      ...CORPUS,
-      '"""',
-      '""" } type Query { hacked: String } """',
-      '\\"""',
-      '# comment',
-      '<script>alert(1)</script>',
-      '${HEADGATE_SECRET_X} [$]{HOME}',
-    ].join('\n');
-    await house.apply(
-      `kind: Dataset\nname: described\ntypeName: Described\ndescription: ${yaml(odd)}\nfields: [{ name: id, type: integer, description: ${yaml(odd)}, deprecated: ${yaml(odd)} }]\nkey: [id]\n---\nkind: Purpose\nname: odd\ndescription: ${yaml(odd)}`,
-    );
-    const { data } = await house.query(
-      analyst,
-      '{ t: __type(name: "Described") { description fields(includeDeprecated: true) { name description deprecationReason } } hacked: __type(name: "hacked") { name } }',
-    );
-    expect(data).toEqual({ t: { description: odd, fields: [{ name: 'id', description: odd, deprecationReason: odd }] }, hacked: null });
-    expect(await house.connection(agent, 'customers', '{ customers { totalCount } }')).toEqual({ totalCount: 2 });
-    const [made] = await house.database.query<{ commands: string }>('SELECT string_agg(DISTINCT command, $1 ORDER BY command) AS commands FROM public.ddl', [
-      ' ',
-    ]);
-    expect(made?.commands).toBe('ALTER TABLE CREATE TABLE GRANT');
-    await house.database.query('DELETE FROM public.ddl');
-    await expectNoHarm();
-  });
-});
-
-describe("a manifest that names a secret of the server's environment", () => {
-  test('no other variable than those meant for it, and no text of the schema gives the value of one', async () => {
-    for (const name of ['HOME', 'PATH', 'DATABASE_URL', 'HEADGATE_MASTER_KEY', 'headgate_secret_x', 'HEADGATE_SECRET_X}${HOME', '']) {
-      await expect(house.apply(`kind: Purpose\nname: reveals\ndescription: ${JSON.stringify(`\${${name}}`)}`), name).rejects.toSatisfy(isHeadgateError);
-    }
-    process.env['HEADGATE_SECRET_CANARY'] = 'the secret itself';
-    try {
-      await house.apply('kind: Dataset\nname: revealing\ntypeName: Revealing\ndescription: "${HEADGATE_SECRET_CANARY}"\nfields: [{ name: id, type: integer }]');
-      const { text } = await house.query(analyst, '{ __type(name: "Revealing") { description } }');
-      expect(text).toContain('${HEADGATE_SECRET_CANARY}');
-      const stored = await house.database.query('SELECT d::text FROM headgate.dataset AS d');
-      expect(JSON.stringify(stored)).not.toContain('the secret itself');
-    } finally {
-      delete process.env['HEADGATE_SECRET_CANARY'];
-    }
-  });
-});
-
-describe('mask expressions as code (CVE-2024-2338 PostgreSQL Anonymizer)', () => {
-  test('a mask is one of ours with checked settings, and nothing that is run', async () => {
-    for (const mask of [
-      '{ mask: sql, expression: "pg_sleep(1)" }',
-      "{ mask: 'hash); DROP TABLE data.orders; --' }",
-      '{ mask: hash, scope: "x\'; DROP TABLE data.orders; --" }',
-      '{ mask: hash, scope: "../key" }',
-      '{ mask: partial, first: "1); DROP TABLE data.orders; --" }',
-      '{ mask: partial, first: 1e9 }',
-      '{ mask: round, step: "1\'; DROP TABLE data.orders; --" }',
-      '{ mask: truncate, to: "day\'); --" }',
-      '{ mask: redact, with: "x" }',
-      '"pg_sleep(1)"',
-    ]) {
-      await expect(
-        house.apply(`kind: Grant\nname: fine\nto: { roles: [x] }\non: { datasets: [customers] }\nfields: { email: ${mask} }`),
-        mask,
-      ).rejects.toSatisfy(isHeadgateError);
-    }
-    await expectNoHarm();
-  });
-
-  test('the text that stands for what is hidden is a text', async () => {
-    for (const filler of CORPUS.filter((text) => text.length <= 10)) {
-      await house.apply(
-        `kind: Grant\nname: filled\nto: { roles: [filled] }\non: { datasets: [customers] }\nfields: { id: allow, name: { mask: partial, first: 1, with: ${JSON.stringify(filler)} } }`,
-      );
-      const { nodes } = await house.connection(principal({ roles: ['filled'] }), 'customers', '{ customers(first: 1) { nodes { name } } }');
-      expect(nodes).toEqual([{ name: `A${filler.repeat(3)}` }]);
-    }
-    await expectNoHarm();
+    await expectNoHarm(house);
   });
 });

@@ -16,6 +16,9 @@ export interface ReadAnswer {
 /** Both ways in which a filter may use it: a pattern can be good for one and too complex for the other. */
 const CHECK_PATTERN = `SELECT '' ~ $1::text, '' ${FOLDED} ~* $1::text`;
 
+/** Characters of a statement that connections keep prepared; each keeps hundreds. */
+const LONGEST_PREPARED = 32_768;
+
 /** Runs compiled reads as prepared statements on the pool whose role can only read data. */
 export class Reader {
   readonly #pool: Pick<ReaderPool, 'query'>;
@@ -36,7 +39,7 @@ export class Reader {
     try {
       for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: CHECK_PATTERN, values: [pattern] });
       const rows = await this.#pool.query<[string | null, ...(string | number | null)[]]>({
-        name: compiled.name,
+        ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
         text: compiled.text,
         values: compiled.parameters.map(({ value }) => {
           if (value instanceof Slotted) return values[value.slot];

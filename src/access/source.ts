@@ -99,6 +99,8 @@ export class Source {
     let otherwise = nothing(field);
     for (const { when, effect: kind } of seen.cases) {
       if (when === 'always') otherwise = effect(kind);
+      // A denial closes the rows of which it is not known that they are not its own, such as with a claim that is missing.
+      else if (kind.kind === 'deny') branches.push(sql`WHEN ${this.#anyOf(when, table)} IS NOT FALSE THEN ${effect(kind)}`);
       else branches.push(sql`WHEN ${this.#anyOf(when, table)} THEN ${effect(kind)}`);
     }
     return sql`CASE ${join(branches, ' ')} ELSE ${otherwise} END`;

@@ -149,15 +149,14 @@ export class AuditLog {
   async #insert(rows: readonly EntryRow[]): Promise<void> {
     const query = { name: 'audit-insert', text: INSERT_ENTRIES, values: [JSON.stringify(rows)], query_timeout: this.#timeoutMs };
     // The statement has its own limit; this one covers the wait for a connection.
-    const late = new AbortController();
-    const limit = sleep(this.#timeoutMs, undefined, { signal: late.signal }).then(() => {
-      throw new Error('no connection to the database was free in time');
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no connection to the database was free in time')), this.#timeoutMs);
     });
     try {
-      await Promise.race([this.#database.pool.query(query), limit]);
+      await Promise.race([this.#database.pool.query(query), late]);
     } finally {
-      late.abort();
-      limit.catch(() => undefined);
+      clearTimeout(timer);
     }
   }
 }

@@ -19,6 +19,8 @@ export class Authorizer {
   readonly policy: Policy;
   readonly #decisions = new LruMap<string, DatasetDecision>(KEPT);
   readonly #secrets = new LruMap<string, readonly string[]>(KEPT);
+  /** A principal is the same object for as long as its credential is trusted without another look. */
+  readonly #keys = new WeakMap<Principal, string>();
   readonly #namesSubjects: boolean;
 
   constructor(policy: Policy) {
@@ -35,7 +37,12 @@ export class Authorizer {
     return this.#secrets.getOrMake(this.#keyOf(principal), () => knownSecrets(this.policy, principal));
   }
 
-  #keyOf({ anonymous, roles, purpose, purposes, subject }: Principal): string {
-    return JSON.stringify([anonymous, roles.toSorted(), purpose, purposes.toSorted(), this.#namesSubjects ? subject : undefined]);
+  #keyOf(principal: Principal): string {
+    const known = this.#keys.get(principal);
+    if (known !== undefined) return known;
+    const { anonymous, roles, purpose, purposes, subject } = principal;
+    const key = JSON.stringify([anonymous, roles.toSorted(), purpose, purposes.toSorted(), this.#namesSubjects ? subject : undefined]);
+    this.#keys.set(principal, key);
+    return key;
   }
 }

@@ -26,15 +26,18 @@ export interface Explanation {
   readonly fields: readonly FieldExplanation[];
 }
 
-/** What `decide` decides, with its reasons. It is asked of the same function, so it can't say something else. */
-export function explain(policy: Policy, principal: Principal, dataset: Dataset): Explanation {
+/**
+ * What `decide` decides, with its reasons. It is asked of the same function, so it can't say something else.
+ * @param knows whether the one who asks may know of a field: a row filter that names another is not spelled out
+ */
+export function explain(policy: Policy, principal: Principal, dataset: Dataset, knows: (field: string) => boolean = () => true): Explanation {
   const decision = decide(policy, principal, dataset);
   const grants = grantsFor(policy, principal, dataset, 'read').filter((grant) => isForPurpose(grant, principal.purpose));
   const showing = grants.filter((grant) => grant.shows);
   return {
     dataset: dataset.name,
     rows: typeof decision.rows === 'string' ? decision.rows : 'some',
-    rowFilters: typeof decision.rows === 'string' ? [] : [...new Set(showing.flatMap((grant) => grant.spec.rows ?? []))],
+    rowFilters: typeof decision.rows === 'string' ? [] : [...new Set(showing.flatMap((grant) => rowsText(grant, knows) ?? []))],
     grants: grants.map((grant) => grant.name),
     fields: dataset.fields.map((field) => {
       const seen = decision.fields.get(field.name);
@@ -42,7 +45,7 @@ export function explain(policy: Policy, principal: Principal, dataset: Dataset):
         field: field.name,
         graphqlName: field.graphqlName,
         access: seen?.access ?? 'forbidden',
-        effects: effectTexts(grants, field.name),
+        effects: effectTexts(grants, field.name, knows),
         ...(seen?.access === 'forbidden' && { code: seen.code }),
         grants: seen?.grants ?? [],
       };
@@ -50,10 +53,15 @@ export function explain(policy: Policy, principal: Principal, dataset: Dataset):
   };
 }
 
-function effectTexts(grants: readonly DatasetGrant[], field: string): readonly string[] {
+function rowsText(grant: DatasetGrant, knows: (field: string) => boolean): string | undefined {
+  if (grant.rows === undefined) return grant.spec.rows;
+  return grant.rows.columns.every(knows) ? grant.spec.rows : 'a condition on fields that you may not know of';
+}
+
+function effectTexts(grants: readonly DatasetGrant[], field: string, knows: (field: string) => boolean): readonly string[] {
   const effects = grants.flatMap((grant) => {
     const effect = grant.effects.get(field);
-    return effect ? [{ effect, rows: grant.spec.rows }] : [];
+    return effect ? [{ effect, rows: rowsText(grant, knows) }] : [];
   });
   // A denial is tried first; the rest from open to closed.
   const place = (effect: Effect): number => (effect.kind === 'deny' ? -1 : closedness(effect));

@@ -55,7 +55,7 @@ function checkPurposes(spec: GrantSpec, catalog: Catalog, fail: Fail): void {
 
 function datasetsOf(spec: GrantSpec, catalog: Catalog, context: ApplyContext, fail: Fail): Dataset[] {
   spec.on.datasets?.forEach((name, i) => {
-    if (name !== '*' && !catalog.datasets.has(name)) fail(['on', 'datasets', i], `There is no dataset "${name}". Known: ${list(catalog.datasets.keys())}.`);
+    if (name !== '*' && !catalog.datasets.has(name)) fail(['on', 'datasets', i], `There is no dataset "${name}". Known: ${list(listedNames(catalog))}.`);
   });
   const covered = [...catalog.datasets.values()].filter((dataset) => covers(spec, dataset));
   if (covered.length === 0) context.warn(`Grant ${spec.name} reaches no dataset now.`);
@@ -127,6 +127,11 @@ async function checkIsCondition(rows: Expression, dataset: Dataset, context: App
     await context.tx.query('ROLLBACK TO SAVEPOINT row_filter');
     fail(['rows'], `The row filter is not a condition over ${dataset.name}: ${messageOf(error)}.`);
   }
+}
+
+/** A steward need not know of the secret ones, and can name one all the same. */
+function listedNames(catalog: Catalog): string[] {
+  return [...catalog.datasets.values()].filter((dataset) => dataset.visibility === 'listed').map((dataset) => dataset.name);
 }
 
 function list(names: Iterable<string>): string {

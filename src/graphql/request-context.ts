@@ -3,7 +3,7 @@ import type { Limits } from '../config/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
 import type { RequestContext, World } from './context.js';
-import { createLoaders } from './control/loaders.js';
+import { createLoaders, type Loaders } from './control/loaders.js';
 import type { ControlServices } from './control/services.js';
 import { DatasetReads } from './dataplane/dataset-reads.js';
 import type { View } from './dataplane/view.js';
@@ -29,12 +29,16 @@ export interface RequestFacts {
 export function createContext({ services, reader, maskKeys, limits }: RequestSetting, { principal, world, view, operationHash }: RequestFacts): RequestContext {
   const { authorizer } = world;
   const { catalog, plane } = view.schemas;
+  let loaders: Loaders | undefined;
   return {
     principal,
     world,
     visible: catalog,
     services,
-    loaders: createLoaders(services.database.dataSource, services.runs, services.reports),
+    // Most requests read data and load nothing of the control plane.
+    get loaders() {
+      return (loaders ??= createLoaders(services.database.dataSource, services.runs, services.reports));
+    },
     reads: new DatasetReads({ principal, plane, plans: view.plans, authorizer, reader, maskKeys, audit: services.audit, limits, operationHash }),
   };
 }

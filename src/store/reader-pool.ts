@@ -9,9 +9,9 @@ export interface ReaderOptions {
   readonly maxStatements?: number;
 }
 
-/** A statement with its parameters; `name` is the hash of its text, so one name never stands for two texts. */
+/** A statement with its parameters; `name` is the hash of its text, so one name never stands for two texts. Without it nothing is kept. */
 export interface PreparedQuery {
-  readonly name: string;
+  readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
 }
@@ -74,8 +74,8 @@ export class ReaderPool {
 
   async #run<Row extends unknown[]>({ name, text, values }: PreparedQuery): Promise<Row[]> {
     return this.#withClient(async (client) => {
-      await this.#statementsOf(client).use(name);
-      const { rows } = await client.query<Row>({ name, text, values: [...values], rowMode: 'array' });
+      if (name !== undefined) await this.#statementsOf(client).use(name);
+      const { rows } = await client.query<Row>({ ...(name !== undefined && { name }), text, values: [...values], rowMode: 'array' });
       return rows;
     });
   }

@@ -25,13 +25,14 @@ const PEOPLE: readonly Person[] = Array.from({ length: 24 }, (_, i) => ({
   salary: i % 5 === 0 ? null : i * 1000,
 }));
 
-const FILTERS: Readonly<Record<string, (person: Person) => boolean>> = {
-  "country = 'DE'": (person) => person.country === 'DE',
-  "country = claim('country')": (person) => person.country === 'FR',
+/** Null is SQL's unknown: such a row is not shown, and a denial holds for it. */
+const FILTERS: Readonly<Record<string, (person: Person) => boolean | null>> = {
+  "country = 'DE'": (person) => (person.country === null ? null : person.country === 'DE'),
+  "country = claim('country')": (person) => (person.country === null ? null : person.country === 'FR'),
   'tier > 0': (person) => person.tier > 0,
   'tier <= 1': (person) => person.tier <= 1,
   'country IS NULL OR tier = 2': (person) => person.country === null || person.tier === 2,
-  "country = claim('nothing')": () => false,
+  "country = claim('nothing')": () => null,
 };
 
 let house: House;
@@ -101,10 +102,11 @@ function reference(specs: readonly GrantSpec[]) {
     const effects = specs.map((spec) => ({ spec, effect: effectOf(spec, field) })).filter(({ effect }) => effect !== undefined);
     return effects.every(({ effect }) => effect?.kind === 'deny') || effects.some(({ spec, effect }) => effect?.kind === 'deny' && spec.rows === undefined);
   });
+  const denies = (spec: GrantSpec, person: Person) => spec.rows === undefined || FILTERS[spec.rows]?.(person) !== false;
   const cell = (person: Person, field: 'email' | 'salary') => {
     if (forbidden.includes(field)) return null;
+    if (specs.some((spec) => effectOf(spec, field)?.kind === 'deny' && denies(spec, person))) return null;
     const effects = specs.filter((spec) => holds(spec, person)).flatMap((spec) => effectOf(spec, field) ?? []);
-    if (effects.some((effect) => effect.kind === 'deny')) return null;
     const [open] = effects.toSorted((a, b) => OPENNESS.indexOf(a.kind) - OPENNESS.indexOf(b.kind));
     return open === undefined ? null : masked(open.kind, person[field], field);
   };

@@ -6,6 +6,11 @@ import type { RequestContext } from '../context.js';
 /** Roles that may look at how things run: runs, reports, counts. None of it is a value of data. */
 export const OVERSEERS: readonly ControlRole[] = ['admin', 'steward', 'engineer', 'auditor'];
 
+/** SQL and definitions name fields, secret ones too: they are for those who know all names anyway. */
+export function knowsAllNames(principal: Principal): boolean {
+  return hasRole(principal, 'admin', 'engineer');
+}
+
 /** Which role may apply or delete which kind of manifest, beside admins. */
 const KEEPERS: Readonly<Record<string, readonly ControlRole[]>> = {
   Purpose: ['steward'],

@@ -18,6 +18,9 @@ interface PreparedRead {
   readonly dataset: string;
 }
 
+/** Characters of the shape of a request whose plan is kept; an ordinary one has some hundred. */
+const LONGEST_KEPT = 16_384;
+
 export class PlanCache extends LruMap<string, PreparedRead> {
   constructor(bound = 2_000) {
     super(bound);
@@ -79,7 +82,8 @@ export class DatasetReads {
     try {
       const plan = govern(selection, rootKey, (dataset) => decisions.get(dataset.name) ?? authorizer.decide(principal, dataset));
       const read: PreparedRead = { plan, compiled: compile(plan, this.#options.maskKeys), dataset: root.dataset.name };
-      this.#options.plans.set(id, read);
+      // A plan of its kind comes once: kept, a few thousand of them would fill the memory.
+      if (id.length <= LONGEST_KEPT) this.#options.plans.set(id, read);
       this.#prepared.set(rootKey, { read, shape, began });
     } catch (error) {
       if (isHeadgateError(error) && isRefusal(error)) await this.#recordRefusal(error, root.dataset.name, began);
@@ -99,9 +103,9 @@ export class DatasetReads {
       this.#gather(read.plan);
       return answer.json === null ? null : new RawJson(answer.json);
     } catch (error) {
-      if (isHeadgateError(error) && error.code !== 'UNAVAILABLE') {
-        await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code: error.code } });
-      }
+      const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
+      // What can't be reached can't be written to either; nothing was told, so nothing is missing on the record.
+      if (code !== 'UNAVAILABLE') await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code } });
       throw error;
     }
   }

@@ -22,10 +22,11 @@ export class AccessResolver {
     @Arg('as', () => PrincipalInput, { nullable: true }) as?: PrincipalInput,
   ): AccessDecision {
     const asker = as ? toPrincipal(as) : context.principal;
-    const { fields, ...explanation } = explain(context.world.authorizer.policy, asker, wholeDataset(context, dataset));
     const visible = visibleDataset(context, dataset);
+    const knows = (name: string) => visible.fields.some((field) => field.name === name);
+    const { fields, ...explanation } = explain(context.world.authorizer.policy, asker, wholeDataset(context, dataset), knows);
     // A field that the one who asks may not know of stays unknown in the explanation too.
-    const known = fields.filter(({ field }) => visible.fields.some((candidate) => candidate.name === field));
+    const known = fields.filter(({ field }) => knows(field));
     return {
       ...explanation,
       fields: known.map((field) => ({ ...field, access: field.access.toUpperCase() as 'PLAIN' | 'MASKED' | 'FORBIDDEN', code: field.code })),

@@ -1,7 +1,9 @@
 import { Arg, Ctx, FieldResolver, Query, Resolver, Root } from 'type-graphql';
+import { hasRole } from '../../../identity/index.js';
 import type { RequestContext } from '../../context.js';
+import { knowsAllNames, OVERSEERS } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
-import { Pipeline } from '../types/pipeline.type.js';
+import { Pipeline, PipelineStep } from '../types/pipeline.type.js';
 import { Run, toRun } from '../types/run.type.js';
 
 @Resolver(() => Pipeline)
@@ -27,9 +29,14 @@ export class PipelineResolver {
     return dataset ? toDataset(dataset) : null;
   }
 
-  @FieldResolver(() => [Run], { description: 'The ten newest.' })
-  async runs(@Root() { outputName }: Pipeline, @Ctx() { loaders }: RequestContext): Promise<Run[]> {
-    return (await loaders.latestRuns.load(outputName)).map(toRun);
+  @FieldResolver(() => [PipelineStep])
+  steps(@Root() { steps }: Pipeline, @Ctx() { principal }: RequestContext): PipelineStep[] {
+    return steps.map(({ name, kind, definition }) => ({ name, kind, definition: knowsAllNames(principal) ? definition : null }));
+  }
+
+  @FieldResolver(() => [Run], { nullable: true, description: 'The ten newest; null for who may not oversee.' })
+  async runs(@Root() { outputName }: Pipeline, @Ctx() { loaders, principal }: RequestContext): Promise<Run[] | null> {
+    return hasRole(principal, ...OVERSEERS) ? (await loaders.latestRuns.load(outputName)).map(toRun) : null;
   }
 }
 

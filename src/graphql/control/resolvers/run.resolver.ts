@@ -3,7 +3,7 @@ import { runCursor, RunEntity, type RunKind, type RunStatus } from '../../../lif
 import { hasRole } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
-import { OVERSEERS, visibleDataset } from '../rights.js';
+import { knowsAllNames, OVERSEERS, visibleDataset } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
 import { RunKindEnum, RunStatusEnum } from '../types/enums.js';
 import { IngestInput } from '../types/ingest.type.js';
@@ -70,8 +70,9 @@ export class RunResolver {
   }
 
   @FieldResolver(() => [RunStep])
-  async steps(@Root() { id }: Run, @Ctx() { loaders }: RequestContext): Promise<RunStep[]> {
-    return (await loaders.steps.load(id)).map(toRunStep);
+  async steps(@Root() { id }: Run, @Ctx() { loaders, principal }: RequestContext): Promise<RunStep[]> {
+    const steps = (await loaders.steps.load(id)).map(toRunStep);
+    return knowsAllNames(principal) ? steps : steps.map((step) => ({ ...step, statement: null }));
   }
 
   @FieldResolver(() => Dataset, { nullable: true })
@@ -81,7 +82,8 @@ export class RunResolver {
   }
 
   @FieldResolver(() => String, { nullable: true })
-  pipeline(@Root() { pipelineName }: Run): string | null {
-    return pipelineName;
+  pipeline(@Root() { pipelineName, datasetName }: Run, @Ctx() { principal, visible }: RequestContext): string | null {
+    const isKnown = knowsAllNames(principal) || (datasetName !== null && visible.datasets.has(datasetName));
+    return isKnown ? pipelineName : null;
   }
 }

@@ -5,14 +5,14 @@ import { JsonScalar } from '../../scalars.js';
 export class PipelineStep {
   @Field(() => String) name!: string;
   @Field(() => String, { description: 'transform, aggregate, sql or publish.' }) kind!: string;
-  @Field(() => JsonScalar, { description: 'The step as it stands in the manifest.' }) definition!: unknown;
+  @Field(() => JsonScalar, { nullable: true, description: 'The step as it stands in the manifest; null for who may not know all names.' }) definition!: unknown;
 }
 
 @ObjectType({ description: 'Steps over datasets, whose result is a dataset.' })
 export class Pipeline {
   @Field(() => String) name!: string;
   @Field(() => String, { nullable: true }) description?: string | undefined;
-  @Field(() => [PipelineStep]) steps!: readonly PipelineStep[];
+  steps!: readonly PipelineStep[];
   /** Names; the resolver gives the datasets. */
   inputNames!: readonly string[];
   outputName!: string;

@@ -18,7 +18,10 @@ export function applyCommand(program: Command): void {
     .argument('<paths...>', 'YAML files, folders of them, or - for standard input')
     .option('--dry-run', 'print what would change, and change nothing')
     .option('--prune', 'remove what is in force and in none of the files')
-    .addHelpText('after', '\nExamples:\n  headgate apply catalog/\n  headgate apply orders.yaml --dry-run\n  headgate apply catalog/ --prune')
+    .addHelpText(
+      'after',
+      '\nExits with 1 when a manifest is refused; nothing is changed then, and the error names file, line and path.\n\nExamples:\n  headgate apply catalog/\n  headgate apply orders.yaml --dry-run\n  headgate apply catalog/ --prune',
+    )
     .action(async (paths: string[], _options: unknown, command: Command) => {
       const options: ApplyOptions = command.optsWithGlobals();
       const files = await readManifests(paths);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { HeadgateError, messageOf } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { print } from './output.js';
 
@@ -20,9 +21,22 @@ export function exportCommand(program: Command): void {
       const { manifests } = await withServer(options, (client) => client.json<Exported>('/manifests'));
       const { out } = options;
       if (out === undefined) return print({ manifests }, options.json, () => manifests.map(({ text }) => `---\n${text.trimEnd()}`));
-      await mkdir(out, { recursive: true });
       const files = manifests.map(({ kind, name, text }) => ({ file: join(out, `${kind.toLowerCase()}.${name}.yaml`), text }));
-      for (const { file, text } of files) await writeFile(file, text);
+      await writeAll(out, files);
       print({ files: files.map(({ file }) => file) }, options.json, () => [...files.map(({ file }) => file), `${files.length} manifests written.`]);
     });
+}
+
+async function writeAll(folder: string, files: readonly { readonly file: string; readonly text: string }[]): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    for (const { file, text } of files) await writeFile(file, text);
+  } catch (cause) {
+    throw new HeadgateError(
+      'BAD_USER_INPUT',
+      `--out: "${folder}" can't be written to: ${messageOf(cause)}. Name a folder that you may write.`,
+      { path: 'out' },
+      { cause },
+    );
+  }
 }

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
-import { FORMATS, formatOf, LOAD_MODES } from '../ingestion/index.js';
+import { FORMATS, formatOf, inFile, LOAD_MODES } from '../ingestion/index.js';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { print } from './output.js';
@@ -34,31 +34,42 @@ export function ingestCommand(program: Command): void {
     )
     .action(async (dataset: string, file: string, _options: unknown, command: Command) => {
       const options: IngestOptions = command.optsWithGlobals();
-      const source = await openFile(file);
-      const format = formatOf({ format: options.format, ...(file !== '-' && { fileName: basename(file) }) });
-      const run = await withServer(options, async (client) => {
-        const progress = startProgress(`ingest ${dataset}`, source.size);
-        try {
-          const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }) });
-          return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, {
-            method: 'POST',
-            headers: {
-              'content-type': 'application/octet-stream',
-              ...(source.size !== undefined && { 'content-length': source.size }),
-              ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
-            },
-            body: counted(
-              source.stream,
-              (done) => progress.update(done),
-              () => progress.phase('checking and storing'),
-            ),
-          });
-        } finally {
-          progress.end();
-        }
-      }).finally(() => source.stream.destroy());
+      const run = await load(dataset, file, options);
       print(run, options.json, () => runLines(run));
     });
+}
+
+async function load(dataset: string, file: string, options: IngestOptions): Promise<RunAnswer> {
+  const source = await openFile(file);
+  const name = file === '-' ? undefined : file;
+  try {
+    const format = formatOf({ format: options.format, ...(name !== undefined && { fileName: basename(name) }) });
+    const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }) });
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(name?.endsWith('.gz') && { 'content-encoding': 'gzip' }),
+      ...(source.size !== undefined && { 'content-length': source.size }),
+      ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
+    };
+    return await withServer(options, async (client) => {
+      const progress = startProgress(`ingest ${dataset}`, source.size);
+      const body = counted(
+        source.stream,
+        (done) => progress.update(done),
+        () => progress.phase('checking and storing'),
+      );
+      try {
+        return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, { method: 'POST', headers, body });
+      } finally {
+        progress.end();
+      }
+    });
+  } catch (error) {
+    // The server was sent bytes without a name.
+    throw inFile(error, name);
+  } finally {
+    source.stream.destroy();
+  }
 }
 
 async function openFile(file: string): Promise<{ readonly stream: Readable; readonly size?: number }> {

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { ManifestFile } from '../catalog/index.js';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 
@@ -13,7 +13,7 @@ const DECODER = new TextDecoder('utf-8', { fatal: true });
 export async function readManifests(paths: readonly string[]): Promise<ManifestFile[]> {
   const files: ManifestFile[] = [];
   for (const path of paths) {
-    if (path === '-') files.push({ file: '(standard input)', text: await text(process.stdin) });
+    if (path === '-') files.push({ file: '(standard input)', text: decode(await buffer(process.stdin), 'standard input') });
     else for (const file of await manifestsAt(path)) files.push({ file, text: await readText(file) });
   }
   return files;
@@ -35,9 +35,13 @@ async function readText(file: string): Promise<string> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw new HeadgateError('BAD_USER_INPUT', `"${file}" can't be read: ${messageOf(cause)}.`, { file }, { cause });
   });
+  return decode(bytes, file);
+}
+
+function decode(bytes: Buffer, file: string): string {
   try {
     return DECODER.decode(bytes);
   } catch {
-    throw new HeadgateError('BAD_USER_INPUT', `"${file}" is not text in UTF-8.`, { file });
+    throw new HeadgateError('BAD_USER_INPUT', `"${file}" is not text in UTF-8. Convert it first: iconv -f ISO-8859-1 -t UTF-8.`, { file });
   }
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { HeadgateError } from '../kernel/index.js';
 import { applyCommand } from './apply.js';
 import { auditCommand } from './audit.js';
 import { doctorCommand } from './doctor.js';
@@ -13,7 +14,7 @@ import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
 import { tokenCommand } from './token.js';
 
-function build(): Command {
+function build(json: boolean): Command {
   const program = new Command('headgate')
     .description('A governed data-access gateway: bring data in, read it through GraphQL with every field authorised, masked and on the record.')
     .version(version())
@@ -22,9 +23,11 @@ function build(): Command {
     .option('--json', 'output for machines')
     .showHelpAfterError('(headgate --help tells what there is)')
     .exitOverride()
+    // For machines an error is JSON, this kind too: `run` prints it.
+    .configureOutput(json ? { writeErr: () => undefined } : {})
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 the data or a check was rejected.\n\nExamples:\n  headgate serve --demo\n  headgate apply catalog/ && headgate ingest orders orders.csv',
+      '\nExit codes: 0 done; 1 failed, a manifest that was refused too; 2 wrong usage; 3 the data or a check was rejected.\nWith --json an error is one line of JSON on standard error: { error: { code, message, details } }.\n\nExamples:\n  headgate serve --demo\n  headgate apply catalog/ && headgate ingest orders orders.csv',
     );
   for (const add of [
     serveCommand,
@@ -46,15 +49,29 @@ function build(): Command {
 
 /** Runs the command line and resolves with the exit code. `args` are those after the program's name. */
 export async function run(args: readonly string[]): Promise<number> {
-  const program = build();
+  const json = args.slice(0, args.includes('--') ? args.indexOf('--') : args.length).includes('--json');
+  const program = build(json);
   try {
     await program.parseAsync([...args], { from: 'user' });
     return EXIT.done;
   } catch (error) {
+    if (!(error instanceof CommanderError)) return printError(error, json);
     // Commander has said what is wrong, or printed the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    return printError(error, program.opts<{ json?: boolean }>().json ?? args.includes('--json'));
+    if (error.exitCode === 0) return EXIT.done;
+    if (json) printError(usageError(error), json);
+    return EXIT.usage;
   }
+}
+
+function usageError({ code, message }: CommanderError): HeadgateError {
+  const what =
+    code === 'commander.help'
+      ? 'A command is missing.'
+      : `${message
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ')
+          .replace(/\.$/, '')}.`;
+  return new HeadgateError('BAD_USER_INPUT', `${what} headgate --help tells what there is.`);
 }
 
 function allOf(command: Command): Command[] {

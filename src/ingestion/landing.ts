@@ -25,7 +25,7 @@ export interface Landed {
   /** Rows of the file. */
   readonly read: number;
   /** Writes the text of each refused row, as it came, to `raw_row`. @throws TooManyBadRows where this way only bears few. */
-  keepRaw(): Promise<void>;
+  readonly keepRaw: () => Promise<void>;
 }
 
 /** The quick way to land has met more bad rows than it handles well; nothing is wrong, the general way takes over. */

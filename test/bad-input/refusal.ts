@@ -38,6 +38,22 @@ export async function expectProblem(response: Response, status: number, { code, 
   return problem;
 }
 
+function expectSame(after: unknown, before: unknown): void {
+  expect(after).toEqual(before);
+}
+
+/** Applies manifests that are good, before a test begins. */
+export async function applied(served: Served, manifest: string): Promise<void> {
+  const admin = await served.token('ada', ['admin']);
+  const { errors } = await served.ask(admin, 'mutation ($manifest: String!) { applyManifest(manifest: $manifest) { version } }', { manifest });
+  expect(errors).toBeUndefined();
+}
+
+/** Loads a file that is good. */
+export async function loaded(served: Served, dataset: string, csv: string, headers: Record<string, string> = {}): Promise<void> {
+  expect((await served.upload(await served.token('ada', ['admin']), dataset, csv, headers)).status).toBe(200);
+}
+
 /** What a request that is over must not have left behind. */
 const NOTHING = { transactions: 0, locks: 0, tables: 0, runs: 0, contents: 0, spool: [] };
 
@@ -68,8 +84,8 @@ export class Witness {
     let left: unknown;
     const nothingLeft = async () => JSON.stringify((left = await this.#leftBehind())) === JSON.stringify(NOTHING);
     await until('nothing is left behind', nothingLeft, 5_000).catch(() => undefined);
-    expect(left).toEqual(NOTHING);
-    expect(await this.#state()).toEqual(before);
+    expectSame(left, NOTHING);
+    expectSame(await this.#state(), before);
     return result;
   }
 

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { KeyRing } from '../../src/store/index.js';
 import { Served } from '../support/served.js';
-import { expectPlain, expectProblem, Witness } from './refusal.js';
+import { applied, expectPlain, expectProblem, Witness } from './refusal.js';
 
 let served: Served;
 let witness: Witness;
@@ -13,11 +13,7 @@ let witness: Witness;
 beforeAll(async () => {
   served = await Served.start();
   witness = await Witness.of(served);
-  const admin = await served.token('ada', ['admin']);
-  const { errors } = await served.ask(admin, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', {
-    m: 'kind: Dataset\nname: orders\nfields: [{ name: id, type: bigint }]\n',
-  });
-  expect(errors).toBeUndefined();
+  await applied(served, 'kind: Dataset\nname: orders\nfields: [{ name: id, type: bigint }]\n');
 });
 
 afterAll(async () => {

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { HeadgateError } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
 import { StatementCache } from './statement-cache.js';
 
@@ -8,6 +9,8 @@ export interface ReaderOptions {
   /** How many prepared statements one connection keeps; the least recently used goes first. */
   readonly maxStatements?: number;
 }
+
+const READER_ROLE = 'headgate_reader';
 
 /** A statement with its parameters; `name` is the hash of its text, so one name never stands for two texts. Without it nothing is kept. */
 export interface PreparedQuery {
@@ -30,14 +33,16 @@ export class ReaderPool {
     this.#pool = new pg.Pool({
       ...sessionConfig(
         connection,
-        `-c role=headgate_reader -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`,
+        `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`,
       ),
       max: size,
       connectionTimeoutMillis: 10_000,
       idleTimeoutMillis: 60_000,
-    });
-    // An idle connection that is cut leaves the pool by itself; without a listener it would end the process.
+      verify: checkRole,
+    } as pg.PoolConfig);
+    // A connection that is cut leaves the pool by itself, idle or in use; without a listener it would end the process.
     this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /**
@@ -99,6 +104,19 @@ export class ReaderPool {
     this.#statements.set(client, found);
     return found;
   }
+}
+
+/**
+ * Once for each new connection: a pooler in between may drop the settings of a session's start, and with them the role.
+ * Reads would then run with all rights of the owner, so they don't run.
+ */
+function checkRole(client: pg.PoolClient, done: (error?: Error) => void): void {
+  client.query<{ role: string }>('SELECT current_user AS role', (error: Error | null, result) => {
+    if (error) return done(error);
+    if (result.rows[0]?.role === READER_ROLE) return done();
+    const message = `Reads need sessions with the role ${READER_ROLE}, and this one has another: a pooler between Headgate and PostgreSQL must pass on the startup parameter "options".`;
+    return done(new HeadgateError('UNAVAILABLE', message));
+  });
 }
 
 /** Connection exceptions (class 08), the server's own ends of a session (57P01 to 57P03), and the socket's. */

@@ -27,10 +27,15 @@ interface Waiting {
 /** Attempts at one batch before its requests are refused: a backend that was killed costs one, a server that is down all. */
 const ATTEMPTS = 3;
 const LONGEST_PAUSE_MS = 5_000;
+/**
+ * Statements under way at a time. With one, an act that comes while it waits for the disk waits for it and then for its
+ * own; PostgreSQL flushes for several at once, so a second one waits for its own only.
+ */
+const WRITES_AT_ONCE = 3;
 
 /**
- * Writes acts to the record by group commit: one statement is under way at a time, and takes with it all acts that came
- * while the one before was; so a thousand concurrent reads cost a few commits, and one read alone waits for no timer.
+ * Writes acts to the record by group commit: a few statements are under way at a time, and the next takes with it all acts
+ * that came meanwhile; so a thousand concurrent reads cost a few commits, and one read alone waits for no timer.
  */
 export class AuditLog {
   readonly #database: Database;
@@ -40,7 +45,8 @@ export class AuditLog {
   readonly #maxWaiting: number;
   readonly #timeoutMs: number;
   #waiting: Waiting[] = [];
-  #flushing: Promise<void> | undefined;
+  readonly #writes = new Set<Promise<void>>();
+  #isDue = false;
   #closed = false;
   readonly #closing = new AbortController();
 
@@ -64,7 +70,7 @@ export class AuditLog {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const durable = this.#mode === 'strict';
     this.#waiting.push({ row, done: resolve, failed: durable ? reject : () => resolve() });
-    this.#flushing ??= this.#flush();
+    this.#writeSoon();
     if (durable) await promise;
   }
 
@@ -78,19 +84,33 @@ export class AuditLog {
   async close(): Promise<void> {
     this.#closed = true;
     const timer = setTimeout(() => this.#closing.abort(), this.#timeoutMs);
-    await this.#flushing;
+    while (this.#writes.size > 0 || this.#waiting.length > 0) {
+      this.#writeMore();
+      await Promise.race(this.#writes);
+    }
     clearTimeout(timer);
   }
 
-  async #flush(): Promise<void> {
-    // Acts of the same turn of the event loop belong into the same statement.
-    await Promise.resolve();
-    while (this.#waiting.length > 0) {
+  /** Acts of the same turn of the event loop belong into the same statement. */
+  #writeSoon(): void {
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.#writeMore();
+    });
+  }
+
+  #writeMore(): void {
+    while (this.#waiting.length > 0 && this.#writes.size < WRITES_AT_ONCE) {
       const batch = this.#waiting.slice(0, this.#maxBatch);
       this.#waiting = this.#waiting.slice(batch.length);
-      await (this.#mode === 'strict' ? this.#writeOrRefuse(batch) : this.#writeInTheEnd(batch));
+      const write = (this.#mode === 'strict' ? this.#writeOrRefuse(batch) : this.#writeInTheEnd(batch)).finally(() => {
+        this.#writes.delete(write);
+        this.#writeMore();
+      });
+      this.#writes.add(write);
     }
-    this.#flushing = undefined;
   }
 
   async #writeOrRefuse(batch: readonly Waiting[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { ROW_ID, type Dataset, type Field } from '../catalog/index.js';
+import { columnType, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
 import type { DatasetDecision } from '../governance/index.js';
 import { fingerprint } from '../kernel/index.js';
 import { join, param, raw, sql, type Sql } from '../sql/index.js';
@@ -16,20 +16,6 @@ export interface SortKey {
   readonly nullable: boolean;
 }
 
-const SORT_TYPES: Readonly<Record<Field['type'], string>> = {
-  text: 'text',
-  integer: 'integer',
-  bigint: 'bigint',
-  decimal: 'numeric',
-  float: 'double precision',
-  boolean: 'boolean',
-  date: 'date',
-  timestamp: 'timestamptz',
-  time: 'time',
-  uuid: 'uuid',
-  json: 'jsonb',
-};
-
 /**
  * The asked-for order made total: ended by the contract's key where all of it is seen plain, else by the random row
  * id, so that the order of rows tells nothing that the principal can't see.
@@ -42,7 +28,13 @@ export function totalOrder(terms: readonly OrderTerm[], source: Source, dataset:
   const rest = key.filter((field) => !asked.has(field.name));
   return [
     ...keys,
-    ...rest.map((field) => ({ value: source.column(field), type: SORT_TYPES[field.type], descending: false, nullsFirst: false, nullable: false })),
+    ...rest.map((field) => ({
+      value: source.column(field),
+      type: columnType({ type: field.type, list: false }),
+      descending: false,
+      nullsFirst: false,
+      nullable: false,
+    })),
   ];
 }
 
@@ -55,7 +47,7 @@ export function keyFields(dataset: Dataset, decision: DatasetDecision): readonly
 
 function sortKey(term: OrderTerm, source: Source, context: SourceContext): SortKey {
   const { field, descending, nullsFirst } = term;
-  const shape = { type: SORT_TYPES[field.type], descending, nullsFirst };
+  const shape = { type: columnType({ type: field.type, list: false }), descending, nullsFirst };
   const [hop] = term.through;
   if (hop === undefined) {
     const isStored = source.isPlain(field);

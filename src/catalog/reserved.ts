@@ -28,7 +28,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   AccessDecision AccessEffect ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
   AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge
   CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput CreatedApiKey Dataset DatasetChange DatasetConnection
-  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field FieldAccess FieldProfile FieldRule
+  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field FieldAccess FieldDecision FieldProfile FieldRule
   FieldType FileFormat Freshness Grant GrantConnection GrantEdge IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
   LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
   ManifestProblem ManifestResult Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput Purpose QualityCheck

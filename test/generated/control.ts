@@ -428,14 +428,14 @@ export type Pipeline = {
   readonly inputs: ReadonlyArray<Dataset>;
   readonly name: Scalars['String']['output'];
   readonly output?: Maybe<Dataset>;
-  /** The ten newest. */
-  readonly runs: ReadonlyArray<Run>;
+  /** The ten newest; null for who may not oversee. */
+  readonly runs?: Maybe<ReadonlyArray<Run>>;
   readonly steps: ReadonlyArray<PipelineStep>;
 };
 
 export type PipelineStep = {
-  /** The step as it stands in the manifest. */
-  readonly definition: Scalars['JSON']['output'];
+  /** The step as it stands in the manifest; null for who may not know all names. */
+  readonly definition?: Maybe<Scalars['JSON']['output']>;
   /** transform, aggregate, sql or publish. */
   readonly kind: Scalars['String']['output'];
   readonly name: Scalars['String']['output'];

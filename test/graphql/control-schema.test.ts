@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isObjectType, printSchema } from 'graphql';
 import { expect, test } from 'vitest';
 import { bareControlSchema, buildControlSchema } from '../../src/graphql/index.js';
@@ -15,4 +16,12 @@ test('every root field of the control plane has a rule of its own', () => {
 
 test('guarding it does not change what it looks like', () => {
   expect(printSchema(buildControlSchema())).toBe(printSchema(bareControlSchema()));
+});
+
+test('no dataset can take a name of the control plane', () => {
+  const reserved = new Set(readFileSync(new URL('../../schema/reserved.txt', import.meta.url), 'utf8').split(/\s+/));
+  const schema = bareControlSchema();
+  const roots = [schema.getQueryType(), schema.getMutationType()].flatMap((type) => Object.keys(type?.getFields() ?? {}));
+  const types = Object.keys(schema.getTypeMap()).filter((name) => !name.startsWith('__'));
+  expect([...roots, ...types].filter((name) => !reserved.has(name))).toEqual([]);
 });

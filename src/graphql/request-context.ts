@@ -1,4 +1,5 @@
 import type { Reader } from '../access/index.js';
+import type { Catalog } from '../catalog/index.js';
 import type { Limits } from '../config/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
@@ -29,16 +30,34 @@ export interface RequestFacts {
 export function createContext({ services, reader, maskKeys, limits }: RequestSetting, { principal, world, view, operationHash }: RequestFacts): RequestContext {
   const { authorizer } = world;
   const { catalog, plane } = view.schemas;
-  let loaders: Loaders | undefined;
-  return {
-    principal,
-    world,
-    visible: catalog,
-    services,
-    // Most requests read data and load nothing of the control plane.
-    get loaders() {
-      return (loaders ??= createLoaders(services.database.dataSource, services.runs, services.reports));
-    },
-    reads: new DatasetReads({ principal, plane, plans: view.plans, authorizer, reader, maskKeys, audit: services.audit, limits, operationHash }),
-  };
+  const reads = new DatasetReads({ principal, plane, plans: view.plans, authorizer, reader, maskKeys, audit: services.audit, limits, operationHash });
+  return new Context({ principal, world, visible: catalog, services, reads });
+}
+
+type Given = Omit<RequestContext, 'loaders'>;
+
+/**
+ * Most requests read data and load nothing of the control plane, so loaders are made when they are first asked for. The
+ * server copies the context, property by property: a getter of the class survives that, one of an object would run.
+ */
+class Context implements RequestContext {
+  readonly principal: Principal;
+  readonly world: World;
+  readonly visible: Catalog;
+  readonly services: ControlServices;
+  readonly reads: DatasetReads;
+  private readonly made: { loaders?: Loaders } = {};
+
+  constructor({ principal, world, visible, services, reads }: Given) {
+    this.principal = principal;
+    this.world = world;
+    this.visible = visible;
+    this.services = services;
+    this.reads = reads;
+  }
+
+  get loaders(): Loaders {
+    const { database, runs, reports } = this.services;
+    return (this.made.loaders ??= createLoaders(database.dataSource, runs, reports));
+  }
 }

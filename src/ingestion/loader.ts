@@ -58,6 +58,9 @@ export class Loader {
       const counter = new ByteCounter((bytesRead) => onProgress?.({ phase: 'receive', bytesRead, ...(size !== undefined && { bytesTotal: size }) }));
       stream.on('error', (error) => counter.destroy(error));
       counter.on('close', () => stream.destroy());
+      // Whoever reads it hears of its failure; one that comes before it is read, while the spool's file is being opened,
+      // would without a listener end the process.
+      counter.on('error', () => undefined);
       const source = stream.pipe(counter);
       const gzip = packed || (fileName?.endsWith('.gz') ?? false);
       const maxBytes = this.#config.limits.maxUploadBytes;

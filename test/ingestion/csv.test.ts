@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { HeadgateError, newId } from '../../src/kernel/index.js';
 import { dataset, install, setup, type LoadSetup } from './setup.js';
 
 let it: LoadSetup;
@@ -157,4 +159,20 @@ test('a load waits for no reader, and no reader for a load', async () => {
   await reading.query('COMMIT');
   reading.release();
   expect(await loading).toMatchObject({ loaded: 30_000 });
+});
+
+test('a sender that goes away at any moment ends its load, and not the process', async () => {
+  const people = dataset('leaving', FIELDS);
+  await install(it.database, people);
+  // Each turn of the event loop later is another place in the load: before the spool is open, while it is read, behind it.
+  for (let turns = 0; turns < 12; turns++) {
+    const gone = new AbortController();
+    const stream = Readable.from([Buffer.from('id,name,price,born,seen,ok\n'), Buffer.from('1,a,,,,\n')]);
+    const load = it.loader.load({ runId: newId(), dataset: people, source: { stream }, format: 'csv', mode: 'append', signal: gone.signal });
+    const outcome = load.catch((error: unknown) => error);
+    for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+    gone.abort(new HeadgateError('UNAVAILABLE', 'gone'));
+    expect(await outcome).toMatchObject({ message: 'gone' });
+  }
+  expect(await it.rows(people)).toEqual([]);
 });

@@ -4,7 +4,7 @@ import type { Transaction } from '../store/index.js';
 import { rowResult, scoresOf, statusOf, type CheckResult } from './check-result.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality-report.entity.js';
 import { uniqueRules, type UniqueRule } from './row-rules.js';
-import { columnsOf, countRepeated, rowRulesOf, scanRows, type Scan } from './scan.js';
+import { columnsOf, countRepeated, keptUnique, rowRulesOf, scanRows, type Scan } from './scan.js';
 
 export interface QualityResult {
   readonly report: QualityReportEntity;
@@ -13,14 +13,17 @@ export interface QualityResult {
 
 /**
  * Checks the rows that `tx` sees against the contract and stores the report in `tx`: one pass for everything that can be
- * counted row by row, and one for each key or unique rule.
+ * counted row by row, and one for each unique rule that no unique index answers.
  */
 export async function checkQuality(tx: Transaction, dataset: Dataset, { runId }: { readonly runId?: string } = {}): Promise<QualityResult> {
   const rules = rowRulesOf(dataset);
   const scan = await scanRows(tx, dataset, rules);
   const results: CheckResult[] = [...rowChecks(scan), ...rowCountChecks(dataset, scan.rows)];
+  const kept = await keptUnique(tx, dataset);
   for (const rule of repeatRules(dataset)) {
-    const failing = await countRepeated(tx, dataset, rule);
+    // What the table itself keeps unique need not be counted: over a million rows that takes longer than all other checks.
+    const isKept = kept.some((columns) => columns.every((column) => rule.fields.includes(column)));
+    const failing = isKept ? 0 : await countRepeated(tx, dataset, rule);
     const expected = `no two rows with the same ${rule.fields.join(', ')}`;
     results.push(rowResult({ name: rule.name, dimension: 'consistency', severity: rule.severity, fields: rule.fields, expected }, failing, scan.rows));
   }

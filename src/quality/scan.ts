@@ -51,6 +51,18 @@ export async function countRepeated(tx: Transaction, dataset: Dataset, rule: Pic
   return Number(row?.failing ?? 0);
 }
 
+/** The lists of columns in which the table can not have the same values twice, nulls aside. */
+export async function keptUnique(tx: Transaction, dataset: Dataset): Promise<readonly (readonly string[])[]> {
+  const rows = await tx.query<{ columns: string[] }>(
+    `SELECT (SELECT array_agg(attname::text) FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = ANY(i.indkey::int2[])) AS columns
+     FROM pg_catalog.pg_index i
+     WHERE i.indrelid = to_regclass(format('data.%I', $1::text)) AND i.indisunique AND i.indisvalid AND i.indimmediate
+       AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts`,
+    [dataset.name],
+  );
+  return rows.map(({ columns }) => columns);
+}
+
 /** The types of the table's columns as the server has them. */
 export async function columnsOf(tx: Transaction, dataset: Dataset): Promise<ReadonlyMap<string, string>> {
   const rows = await tx.query<{ name: string; type: string }>(

@@ -80,6 +80,24 @@ test('every rule of a contract is counted, and put into its dimension', async ()
   });
 });
 
+test('an index answers for the rows that it keeps apart, and for no others', async () => {
+  const unique = [{ kind: 'unique', severity: 'error' }] as const;
+  const it = await made(
+    dataset('kept', [field('id', 'bigint'), field('code', 'text', { rules: unique }), field('slug', 'text', { rules: unique })], { key: ['id'] }),
+    "(1, 'a', 'x'), (2, 'a', 'x'), (3, 'b', 'y')",
+  );
+  await world.database.query('ALTER TABLE data.kept ADD PRIMARY KEY (id)');
+  // An index of a part of the rows, or over more columns than the rule, says nothing of all of them.
+  await world.database.query('CREATE UNIQUE INDEX ON data.kept (code) WHERE id > 1');
+  await world.database.query('CREATE UNIQUE INDEX ON data.kept (slug, id)');
+  const repeats = brief(await check(it)).filter(([name]) => name === 'key' || String(name).endsWith('.unique'));
+  expect(repeats).toEqual([
+    ['key', 'consistency', 'PASSED', '0'],
+    ['code.unique', 'consistency', 'FAILED', '2'],
+    ['slug.unique', 'consistency', 'FAILED', '2'],
+  ]);
+});
+
 test('no value of the data is in a report', async () => {
   const it = await made(
     dataset('private', [

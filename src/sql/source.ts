@@ -1,12 +1,21 @@
 import { HeadgateError } from '../kernel/index.js';
 import { hasSqlDetails, loadModule, parseSync, type Node, type SelectStmt } from 'libpg-query';
+import { setFlagsFromString } from 'node:v8';
 import { RESERVED, body } from './tree.js';
 
 /** Deeper trees are refused before anything walks them with recursion; hand-written SQL stays far below. */
 const DEEPEST = 200;
 
-/** Loads PostgreSQL's parser (WebAssembly). Await it once when the process starts; all else in this room is synchronous. */
+/**
+ * Loads PostgreSQL's parser (WebAssembly). Await it once when the process starts; all else in this room is synchronous.
+ *
+ * V8 may run it as it is compiled first, and not compile it again: the optimising compiler takes more than 500 MB for the
+ * parser's one huge function, for a while, and what it gains is 20 microseconds an expression. A small container has
+ * no room for that.
+ */
 export async function prepareParser(): Promise<void> {
+  setFlagsFromString('--no-wasm-dynamic-tiering');
+  setFlagsFromString('--no-wasm-tier-up');
   await loadModule();
 }
 

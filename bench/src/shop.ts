@@ -57,6 +57,8 @@ export class Shop {
     const tokens = new Map<string, string>();
     for (const country of COUNTRIES) tokens.set(country, await tokenOf(`analyst-${country}`, 'analyst', { country }));
     const database = new pg.Pool({ connectionString: databaseUrl, max: 2 });
+    // PostgreSQL may stop before the last socket is closed; that is no failure.
+    database.on('error', () => undefined);
     const { rows } = await database.query<{ version: string }>('SELECT current_setting($1) AS version', ['server_version']);
     const environment = {
       DATABASE_URL: databaseUrl,

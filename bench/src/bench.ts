@@ -7,8 +7,8 @@ import { textOf, type Report } from './report.ts';
 import { SERVERS } from './server-process.ts';
 import { Shop } from './shop.ts';
 
-const { json, parts, ...options } = readOptions(process.env, process.argv.slice(2));
-const all = { json, parts, ...options };
+const options = readOptions(process.env, process.argv.slice(2));
+const { json, parts, ...sizes } = options;
 // Standard output is for the report alone.
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
@@ -26,13 +26,13 @@ try {
     say('the shop is filled');
     const others = SERVERS.filter((name) => name !== 'headgate');
     const servers = [headgate, ...(await Promise.all(others.map((name) => shop.serve(name))))];
-    reads = await measureReads(servers, shop, all, say);
+    reads = await measureReads(servers, shop, options, say);
     for (const server of servers) if (server !== headgate) await shop.dismiss(server);
   }
-  const loads = parts.has('loads') ? await measureLoads(shop, headgate, all, say) : undefined;
+  const loads = parts.has('loads') ? await measureLoads(shop, headgate, options, say) : undefined;
   const report: Report = {
     machine: await describeMachine(shop.postgresVersion),
-    options,
+    options: sizes,
     ...(reads && { reads }),
     ...(loads && { loads }),
     marks: [...(reads ? readMarks(reads) : []), ...(loads ? loadMarks(loads) : [])],

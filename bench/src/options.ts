@@ -32,7 +32,7 @@ export function readOptions(env: NodeJS.ProcessEnv, argv: readonly string[]): Op
     connections: whole(env, 'BENCH_CONNECTIONS', 16),
     rounds: whole(env, 'BENCH_ROUNDS', 5),
     seconds: whole(env, 'BENCH_SECONDS', 3),
-    warmUpSeconds: whole(env, 'BENCH_WARM_UP_SECONDS', 3),
+    warmUpSeconds: whole(env, 'BENCH_WARM_UP_SECONDS', 8),
     loadRows: whole(env, 'BENCH_LOAD_ROWS', 1_000_000),
     loadRounds: whole(env, 'BENCH_LOAD_ROUNDS', 5),
     json: argv.includes('--json'),

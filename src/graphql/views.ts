@@ -2,7 +2,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Limits } from '../config/index.js';
 import { visibleCatalog } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { LruMap, type Log } from '../kernel/index.js';
+import { HeadgateError, LruMap, type Log } from '../kernel/index.js';
 import type { World } from './context.js';
 import { datasetResolver } from './dataplane/dataset-resolver.js';
 import { buildSchemas, type ViewSchemas } from './dataplane/schemas.js';
@@ -22,6 +22,7 @@ export class Views {
   readonly #resolve = datasetResolver();
   readonly #views = new LruMap<string, Promise<View>>(KEPT_VIEWS, (_key, view) => this.#retire(view));
   #world: World | undefined;
+  #stopped = false;
 
   constructor(control: GraphQLSchema, limits: Limits, log: Log) {
     this.#control = control;
@@ -29,8 +30,10 @@ export class Views {
     this.#log = log;
   }
 
-  /** The view that a principal has of the world. */
+  /** The view that a principal has of the world. @throws HeadgateError UNAVAILABLE once they have stopped. */
   async viewFor(world: World, principal: Principal): Promise<View> {
+    // Whoever asked may be gone, and its request be under way still: it must not wait for a view that never comes.
+    if (this.#stopped) throw new HeadgateError('UNAVAILABLE', 'The server is stopping. Try again in a moment.');
     if (world !== this.#world) this.#startOver(world);
     const known = world.authorizer.knownSecrets(principal);
     const key = known.join(' ');
@@ -46,6 +49,7 @@ export class Views {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.allSettled([...this.#views.values()].map(async (view) => (await view).retire()));
   }
 

@@ -191,8 +191,17 @@ const QUALITY = [
 ];
 
 const AUDIT = [
-  `CREATE TABLE headgate.audit_entry (
+  // Acts as they are written, one row for all that were committed together: an answer waits for it, so it costs one row and
+  // one index. The sealer moves what is in it to audit_entry. Not compressed: that costs more time than the bytes do.
+  `CREATE TABLE headgate.audit_pending (
     id uuid PRIMARY KEY,
+    size integer NOT NULL,
+    entries json NOT NULL
+  ) WITH (toast_tuple_target = 8160, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000)`,
+  'ALTER TABLE headgate.audit_pending ALTER COLUMN entries SET STORAGE EXTERNAL',
+  // Entries with their place in the chain; they never change.
+  `CREATE TABLE headgate.audit_entry (
+    id uuid NOT NULL,
     at timestamptz(3) NOT NULL,
     principal text NOT NULL,
     roles text[] NOT NULL DEFAULT '{}',
@@ -206,14 +215,21 @@ const AUDIT = [
     operation_hash text,
     duration_ms double precision,
     details jsonb NOT NULL DEFAULT '{}',
-    seq bigint UNIQUE,
+    seq bigint PRIMARY KEY,
     prev_hash text,
     hash text
   )`,
-  'CREATE INDEX audit_entry_unsealed ON headgate.audit_entry (at, id) WHERE seq IS NULL',
-  'CREATE INDEX audit_entry_recent ON headgate.audit_entry (at DESC, id DESC)',
+  'CREATE UNIQUE INDEX audit_entry_recent ON headgate.audit_entry (at DESC, id DESC)',
   'CREATE INDEX audit_entry_of_principal ON headgate.audit_entry (principal, at DESC)',
   'CREATE INDEX audit_entry_of_dataset ON headgate.audit_entry (dataset, at DESC)',
+  // The whole record: what is sealed, and what is not yet.
+  `CREATE VIEW headgate.audit_record AS
+    SELECT id, at, principal, roles, purpose, action, dataset, fields, masked, decision, row_count, operation_hash, duration_ms, details, seq, prev_hash, hash
+    FROM headgate.audit_entry
+    UNION ALL
+    SELECT fact.*, NULL::bigint, NULL::text, NULL::text
+    FROM headgate.audit_pending, json_to_recordset(entries) AS fact(id uuid, at timestamptz(3), principal text, roles text[], purpose text, action text,
+      dataset text, fields text[], masked text[], decision text, row_count bigint, operation_hash text, duration_ms double precision, details jsonb)`,
   `CREATE TABLE headgate.audit_checkpoint (
     seq bigint PRIMARY KEY,
     hash text NOT NULL,

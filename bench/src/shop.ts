@@ -109,7 +109,7 @@ export class Shop {
   async sealed(): Promise<void> {
     const end = Date.now() + SEAL_LIMIT_MS;
     for (;;) {
-      const { rows } = await this.database.query<{ open: boolean }>('SELECT EXISTS (SELECT FROM headgate.audit_entry WHERE seq IS NULL) AS open');
+      const { rows } = await this.database.query<{ open: boolean }>('SELECT EXISTS (SELECT FROM headgate.audit_pending) AS open');
       if (rows[0]?.open === false) return;
       if (Date.now() > end) throw new Error(`The audit was not sealed within ${SEAL_LIMIT_MS / 1000} s.`);
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,9 +1,8 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Decision } from './fact.js';
 
-/** One act on the record. `seq`, `prevHash` and `hash` are null until it is sealed; bigints are decimal strings. */
-@Entity({ name: 'audit_entry', schema: 'headgate' })
-@Index(['at', 'id'])
+/** One act on the record, of the view of all that are sealed and all that are not yet. `seq`, `prevHash` and `hash` are null until it is sealed; bigints are decimal strings. */
+@Entity({ name: 'audit_record', schema: 'headgate' })
 export class AuditEntryEntity {
   @PrimaryColumn('uuid') id!: string;
   @Column('timestamptz') at!: Date;
@@ -19,7 +18,7 @@ export class AuditEntryEntity {
   @Column('text', { name: 'operation_hash', nullable: true }) operationHash!: string | null;
   @Column('double precision', { name: 'duration_ms', nullable: true }) durationMs!: number | null;
   @Column('jsonb') details!: Record<string, unknown>;
-  @Column('bigint', { nullable: true, unique: true }) seq!: string | null;
+  @Column('bigint', { nullable: true }) seq!: string | null;
   @Column('text', { name: 'prev_hash', nullable: true }) prevHash!: string | null;
   @Column('text', { nullable: true }) hash!: string | null;
 }

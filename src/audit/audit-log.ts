@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
 import type { Database, Transaction } from '../store/index.js';
-import { entryRow, INSERT_ENTRIES, type EntryRow } from './entry-row.js';
+import { entryRow, INSERT_PENDING, pendingValues, type EntryRow } from './entry-row.js';
 import type { AuditFact } from './fact.js';
 
 export interface AuditLogOptions {
@@ -14,7 +13,7 @@ export interface AuditLogOptions {
   readonly maxBatch?: number;
   /** Entries that may wait to be written; above it `record` rejects. */
   readonly maxWaiting?: number;
-  /** How long one write may take, and how long `close` tries, in milliseconds. */
+  /** How long one write may take with all its attempts, and how long `close` tries, in milliseconds. */
   readonly timeoutMs?: number;
 }
 
@@ -26,12 +25,19 @@ interface Waiting {
 
 /** Attempts at one batch before its requests are refused: a backend that was killed costs one, a server that is down all. */
 const ATTEMPTS = 3;
+const BETWEEN_ATTEMPTS_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 /**
  * Statements under way at a time. With one, an act that comes while it waits for the disk waits for it and then for its
  * own; PostgreSQL flushes for several at once, so a second one waits for its own only.
  */
 const WRITES_AT_ONCE = 3;
+/**
+ * A disk can be so fast that each act would get a commit of its own, which costs more of the processors than the read
+ * that it stands for. Above this many acts a millisecond, statements begin a millisecond apart, and take more with them.
+ */
+const BUSY_PER_MS = 2;
+const APART_MS = 1;
 
 /**
  * Writes acts to the record by group commit: a few statements are under way at a time, and the next takes with it all acts
@@ -47,6 +53,9 @@ export class AuditLog {
   #waiting: Waiting[] = [];
   readonly #writes = new Set<Promise<void>>();
   #isDue = false;
+  /** When the last statement began, and how many acts a millisecond came before it. */
+  #lastBegan = 0;
+  #perMs = 0;
   #closed = false;
   readonly #closing = new AbortController();
 
@@ -77,7 +86,7 @@ export class AuditLog {
   /** Writes the entries in the caller's transaction: they are durable when it commits, and gone when it rolls back. */
   async recordIn(tx: Transaction, ...facts: readonly AuditFact[]): Promise<void> {
     if (facts.length === 0) return;
-    await tx.query(INSERT_ENTRIES, [JSON.stringify(facts.map((fact) => entryRow(fact)))]);
+    await tx.query(INSERT_PENDING, pendingValues(facts.map((fact) => entryRow(fact))));
   }
 
   /** Takes no more acts and writes those that wait; what can't be written in time is told to the log, by number. */
@@ -91,23 +100,28 @@ export class AuditLog {
     clearTimeout(timer);
   }
 
-  /** Acts of the same turn of the event loop belong into the same statement. */
+  /** Acts of the same turn of the event loop belong into the same statement; of the same millisecond, when there are many. */
   #writeSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    setImmediate(() => {
+    const due = (): void => {
       this.#isDue = false;
       this.#writeMore();
-    });
+    };
+    if (this.#perMs >= BUSY_PER_MS && performance.now() - this.#lastBegan < APART_MS) setTimeout(due, APART_MS);
+    else setImmediate(due);
   }
 
   #writeMore(): void {
     while (this.#waiting.length > 0 && this.#writes.size < WRITES_AT_ONCE) {
       const batch = this.#waiting.slice(0, this.#maxBatch);
       this.#waiting = this.#waiting.slice(batch.length);
+      const now = performance.now();
+      this.#perMs = batch.length / Math.max(now - this.#lastBegan, Number.EPSILON);
+      this.#lastBegan = now;
       const write = (this.#mode === 'strict' ? this.#writeOrRefuse(batch) : this.#writeInTheEnd(batch)).finally(() => {
         this.#writes.delete(write);
-        this.#writeMore();
+        if (this.#waiting.length > 0) this.#writeSoon();
       });
       this.#writes.add(write);
     }
@@ -141,37 +155,28 @@ export class AuditLog {
     }
   }
 
-  /** Rejects when nothing of the batch could be written; an entry that PostgreSQL itself refuses fails alone. */
+  /** Rejects when the batch could not be written. */
   async #write(batch: readonly Waiting[], attempts: number): Promise<void> {
-    try {
-      await this.#insert(batch.map(({ row }) => row));
-    } catch (error) {
-      if (isDataError(error)) {
-        const [first] = batch;
-        if (batch.length === 1 && first) {
-          this.#log.error({ reason: messageOf(error) }, 'an audit entry was refused by the database');
-          first.failed(unavailable('The act could not be put on the record, so it was not carried out', error));
-          return;
-        }
-        const half = Math.ceil(batch.length / 2);
-        await this.#write(batch.slice(0, half), attempts);
-        await this.#write(batch.slice(half), attempts);
-        return;
+    const values = pendingValues(batch.map(({ row }) => row));
+    const end = Date.now() + this.#timeoutMs;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#insert(values, end - Date.now());
+        break;
+      } catch (error) {
+        if (attempt >= attempts || Date.now() + BETWEEN_ATTEMPTS_MS >= end) throw error;
+        await sleep(BETWEEN_ATTEMPTS_MS);
       }
-      if (attempts <= 1) throw error;
-      await sleep(50);
-      await this.#write(batch, attempts - 1);
-      return;
     }
     for (const { done } of batch) done();
   }
 
-  async #insert(rows: readonly EntryRow[]): Promise<void> {
-    const query = { name: 'audit-insert', text: INSERT_ENTRIES, values: [JSON.stringify(rows)], query_timeout: this.#timeoutMs };
+  async #insert(values: readonly unknown[], timeoutMs: number): Promise<void> {
+    const query = { name: 'audit-insert', text: INSERT_PENDING, values: [...values], query_timeout: timeoutMs };
     // The statement has its own limit; this one covers the wait for a connection.
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no connection to the database was free in time')), this.#timeoutMs);
+      timer = setTimeout(() => reject(new Error('no connection to the database was free in time')), timeoutMs);
     });
     try {
       await Promise.race([this.#database.pool.query(query), late]);
@@ -179,11 +184,6 @@ export class AuditLog {
       clearTimeout(timer);
     }
   }
-}
-
-/** Classes 22 and 23 of SQLSTATE: the data, not the database, is at fault, and trying again would not help. */
-function isDataError(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '');
 }
 
 function unavailable(what: string, cause?: unknown): HeadgateError {

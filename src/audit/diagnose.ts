@@ -84,7 +84,7 @@ async function entryAt(tx: Transaction, seq: bigint): Promise<EntryText | undefi
 }
 
 async function entries(tx: Transaction, condition: 'seq = $1' | 'hash = $1' | 'prev_hash = $1', value: string | null): Promise<EntryText[]> {
-  const text = `SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry WHERE ${condition} AND seq IS NOT NULL ORDER BY audit_entry.seq LIMIT 100`;
+  const text = `SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry WHERE ${condition} ORDER BY audit_entry.seq LIMIT 100`;
   return (await tx.client.query<EntryText & unknown[]>({ text, values: [value], ...AS_TEXT })).rows;
 }
 

@@ -26,7 +26,7 @@ export async function lastCheckpoint(query: Query): Promise<Checkpoint | undefin
  * after what was signed, so that the hole stays in it for `verifyAudit` to find, and no place is given twice.
  */
 export async function readHead(query: Query, key: VerifyingKey, last: Checkpoint | undefined, genesis: string, log: Log): Promise<Head> {
-  const [row] = await query<HeadRow>('SELECT seq::text, hash FROM headgate.audit_entry WHERE seq IS NOT NULL ORDER BY audit_entry.seq DESC LIMIT 1');
+  const [row] = await query<HeadRow>('SELECT seq::text, hash FROM headgate.audit_entry ORDER BY audit_entry.seq DESC LIMIT 1');
   const head = row ? { seq: BigInt(row.seq), hash: row.hash } : { seq: 0n, hash: genesis };
   if (!last || signatureProblem(key, last) || BigInt(last.seq) <= head.seq) return head;
   log.error({ head: String(head.seq), checkpoint: last.seq }, 'audit entries that were signed are missing: run "headgate audit verify"');

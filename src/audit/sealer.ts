@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
 import type { Database, SigningKey } from '../store/index.js';
-import { AS_TEXT, canonicalEntry, chainHash, ENTRY_COLUMNS, GENESIS, type EntryText } from './chain.js';
+import { GENESIS } from './chain.js';
 import { appendCheckpoint } from './checkpoint-file.js';
 import { signCheckpoint, type Checkpoint } from './checkpoint.js';
+import { PendingEntries } from './pending.js';
 import { SealLock } from './seal-lock.js';
 import { lastCheckpoint, readHead, type Head } from './sealed-head.js';
 
@@ -18,12 +19,14 @@ export interface SealerOptions {
   readonly lockRetryMs?: number;
   readonly checkpointEveryMs?: number;
   readonly checkpointEveryEntries?: number;
+  /** Entries that one transaction seals, about. */
   readonly batch?: number;
 }
 
 /** What the sealing process knows while it holds the lock. */
 interface Lead {
   readonly lock: SealLock;
+  readonly pending: PendingEntries;
   head: Head;
   last: Checkpoint | undefined;
   /** When the last checkpoint was made, or the lock was taken; milliseconds. */
@@ -32,11 +35,6 @@ interface Lead {
 
 /** How long `sealNow` waits for another process to seal. */
 const PATIENCE_MS = 5_000;
-
-const SEAL = `
-  UPDATE headgate.audit_entry AS entry SET seq = seal.seq, prev_hash = seal.prev_hash, hash = seal.hash
-  FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS seal (id, seq, prev_hash, hash)
-  WHERE entry.id = seal.id AND entry.seq IS NULL`;
 
 /**
  * Gives committed entries their place in the one hash chain of the installation. Every process may run one: whoever
@@ -75,7 +73,7 @@ export class Sealer {
         // Each time, because the holder may be going: another process that stops, or a session of ours that was cut.
         if (await this.#exclusive(() => this.#sealTurn())) return;
         const { database } = this.#options;
-        const left = await database.query('SELECT FROM headgate.audit_entry WHERE seq IS NULL AND at <= $1 LIMIT 1', [now]);
+        const left = await database.query('SELECT FROM headgate.audit_record WHERE seq IS NULL AND at <= $1 LIMIT 1', [now]);
         if (left.length === 0) return;
       }
     } catch (cause) {
@@ -148,7 +146,7 @@ export class Sealer {
       const query = async <Row extends object>(text: string): Promise<Row[]> => (await lock.client.query<Row>(text)).rows;
       const last = await lastCheckpoint(query);
       const head = await readHead(query, key, last, GENESIS, log);
-      this.#lead = { lock, head, last, checkedAt: last ? Date.parse(last.at) : Date.now() };
+      this.#lead = { lock, pending: new PendingEntries(lock.client, log), head, last, checkedAt: last ? Date.parse(last.at) : Date.now() };
       return this.#lead;
     } catch (error) {
       lock.drop();
@@ -163,34 +161,13 @@ export class Sealer {
 
   async #sealAll(lead: Lead): Promise<void> {
     const { batch, checkpointEveryEntries } = this.#options;
-    let sealed: number;
-    do {
-      sealed = await this.#sealBatch(lead, batch);
+    for (let more = true; more;) {
+      const sealed = await lead.pending.seal(lead.head, batch);
+      if (!sealed) break;
+      ({ head: lead.head, more } = sealed);
       if (lead.head.seq - BigInt(lead.last?.seq ?? 0) >= BigInt(checkpointEveryEntries)) await this.#checkpoint(lead);
-    } while (sealed === batch);
-  }
-
-  /** In order of time, and of id within one millisecond: nearer to the order of commits nothing is known. */
-  async #sealBatch(lead: Lead, batch: number): Promise<number> {
-    const { client } = lead.lock;
-    await client.query('BEGIN');
-    const { rows } = await client.query<EntryText & unknown[]>({
-      name: 'audit-unsealed',
-      text: `SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry WHERE seq IS NULL ORDER BY at, id LIMIT $1 FOR UPDATE`,
-      values: [batch],
-      ...AS_TEXT,
-    });
-    if (rows.length > 0) {
-      const links = [...linksOf(lead.head, rows)];
-      const columns = [links.map((link) => link.id), links.map((link) => String(link.seq)), links.map((link) => link.prevHash), links.map((link) => link.hash)];
-      const { rowCount } = await client.query({ name: 'audit-seal', text: SEAL, values: columns });
-      if (rowCount !== rows.length) throw new Error(`of ${rows.length} audit entries ${rowCount} were sealed: something else writes to the table`);
-      await client.query('COMMIT');
-      lead.head = links.at(-1) ?? lead.head;
-    } else {
-      await client.query('COMMIT');
     }
-    return rows.length;
+    await lead.pending.sweep();
   }
 
   async #checkpoint(lead: Lead): Promise<void> {
@@ -212,15 +189,5 @@ export class Sealer {
       checkpoint.keyId,
     ]);
     lead.last = checkpoint;
-  }
-}
-
-function* linksOf(head: Head, entries: readonly EntryText[]): Generator<Head & { readonly id: string; readonly prevHash: string }> {
-  let { seq, hash: prevHash } = head;
-  for (const entry of entries) {
-    seq += 1n;
-    const hash = chainHash(prevHash, canonicalEntry(entry, String(seq)));
-    yield { id: entry[0], seq, prevHash, hash };
-    prevHash = hash;
   }
 }

@@ -78,7 +78,7 @@ function registerGauges(register: Registry, database: Database): void {
     registers,
     async collect() {
       const [row] = await database.query<{ age: number }>(
-        'SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::float8 AS age FROM headgate.audit_entry WHERE seq IS NULL',
+        'SELECT coalesce(extract(epoch FROM now() - min(at)), 0)::float8 AS age FROM headgate.audit_record WHERE seq IS NULL',
       );
       this.set(Math.max(row?.age ?? 0, 0));
     },

@@ -25,7 +25,7 @@ test('pages, newest first, hold each entry once, also those of one millisecond',
     if (last) after = auditCursor(last);
     more = hasNextPage;
   }
-  const all = await world.database.query<{ id: string }>('SELECT id FROM headgate.audit_entry ORDER BY at DESC, id DESC');
+  const all = await world.database.query<{ id: string }>('SELECT id FROM headgate.audit_record ORDER BY at DESC, id DESC');
   expect(seen).toEqual(all.map((row) => row.id));
 });
 

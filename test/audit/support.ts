@@ -47,7 +47,7 @@ export class AuditWorld {
 
   async clear(): Promise<void> {
     await this.stopSealers();
-    await this.database.query('TRUNCATE headgate.audit_entry, headgate.audit_checkpoint');
+    await this.database.query('TRUNCATE headgate.audit_pending, headgate.audit_entry, headgate.audit_checkpoint');
   }
 
   async close(): Promise<void> {

@@ -18,7 +18,7 @@ beforeEach(async () => {
   await world.clear();
   file = world.newFile();
   const sealer = world.sealer({ batch: 5, checkpointEveryEntries: 5, checkpointsFile: file });
-  await Promise.all(Array.from({ length: 10 }, (_, i) => world.audit.record(aRead(i))));
+  for (let i = 0; i < 10; i++) await world.audit.record(aRead(i));
   await sealer.sealNow();
   await sealer.stop();
 });

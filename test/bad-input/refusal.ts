@@ -96,7 +96,7 @@ export class Witness {
 
   /** The newest entry of the record. */
   async lastEntry(): Promise<{ action: string; decision: string; code: string | null }> {
-    return this.#one("SELECT action, decision, details->>'code' AS code FROM headgate.audit_entry ORDER BY at DESC, id DESC LIMIT 1");
+    return this.#one("SELECT action, decision, details->>'code' AS code FROM headgate.audit_record ORDER BY at DESC, id DESC LIMIT 1");
   }
 
   async runs(): Promise<number> {

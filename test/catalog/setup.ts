@@ -38,7 +38,7 @@ export async function createWorld(): Promise<World> {
     audit,
     entries: () =>
       database.query(
-        "SELECT principal, action, dataset, decision, details->>'kind' AS kind, details->>'change' AS change FROM headgate.audit_entry ORDER BY at, id",
+        "SELECT principal, action, dataset, decision, details->>'kind' AS kind, details->>'change' AS change FROM headgate.audit_record ORDER BY at, id",
       ),
     apply: (text, { kinds = KINDS, ...options } = {}) =>
       applyManifests({ database, kinds, audit, actor: { subject: 'ada', roles: ['engineer'] }, files: [{ file: 'm.yaml', text }], ...options }),

@@ -96,6 +96,6 @@ test('a worker that is killed while it computes and while it publishes: both run
     ['publish', 'SUCCEEDED', 2],
   ]);
   expect(await world.database.query('SELECT n FROM data.quick UNION ALL SELECT n FROM data.slow')).toEqual([{ n: '9' }, { n: '0' }]);
-  expect(await world.database.query("SELECT count(*)::int AS n FROM headgate.audit_entry WHERE action = 'pipeline.run'")).toEqual([{ n: 2 }]);
+  expect(await world.database.query("SELECT count(*)::int AS n FROM headgate.audit_record WHERE action = 'pipeline.run'")).toEqual([{ n: 2 }]);
   expect(await world.database.query("SELECT relname FROM pg_class WHERE relnamespace = 'work'::regnamespace")).toEqual([]);
 });

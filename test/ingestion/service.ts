@@ -34,7 +34,7 @@ export async function openService(connection: Connection, home: string, worker =
     declare: (document: DatasetDocument) => database.transaction((tx) => saveDataset(tx, document, { appliedBy: 'test' })),
     entries: () =>
       database.query<{ principal: string; decision: string; rows: number | null; details: Record<string, unknown> }>(
-        "SELECT principal, decision, row_count::int AS rows, details FROM headgate.audit_entry WHERE action = 'ingest' ORDER BY at, id",
+        "SELECT principal, decision, row_count::int AS rows, details FROM headgate.audit_record WHERE action = 'ingest' ORDER BY at, id",
       ),
     close: async () => {
       await keeper.stop();

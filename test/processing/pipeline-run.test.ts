@@ -67,7 +67,7 @@ test('a pipeline makes a dataset from real data, and says what it did', async ()
 test('what was read, by whom, is in the audit with the fields', async () => {
   const run = await world.run('delays');
   const entries = await world.database.query(
-    "SELECT principal, roles, action, dataset, fields, decision FROM headgate.audit_entry WHERE details->>'run' = $1 ORDER BY action, dataset",
+    "SELECT principal, roles, action, dataset, fields, decision FROM headgate.audit_record WHERE details->>'run' = $1 ORDER BY action, dataset",
     [run.id],
   );
   expect(entries).toEqual([
@@ -181,7 +181,7 @@ steps:
   check(await world.database.query('SELECT origin FROM data.broken')).toEqual([{ origin: 'KEPT' }]);
   check(await world.database.query("SELECT relname FROM pg_class WHERE relnamespace = 'work'::regnamespace")).toEqual([]);
   const [entry] = await world.database.query(
-    "SELECT action, decision, details->>'code' AS code FROM headgate.audit_entry WHERE details->>'run' = $1 AND action = 'pipeline.run'",
+    "SELECT action, decision, details->>'code' AS code FROM headgate.audit_record WHERE details->>'run' = $1 AND action = 'pipeline.run'",
     [run.id],
   );
   check(entry).toEqual({ action: 'pipeline.run', decision: 'FAILED', code: 'DATA_REJECTED' });

@@ -201,6 +201,6 @@ test('reports are listed from the newest, page by page, and read in batches', as
 test('a report and its audit entry are kept together', async () => {
   const it = await made(dataset('recorded', [field('a', 'text')]));
   const { report } = await check(it);
-  const entries = await world.database.query("SELECT principal, action, decision, details FROM headgate.audit_entry WHERE dataset = 'recorded'");
+  const entries = await world.database.query("SELECT principal, action, decision, details FROM headgate.audit_record WHERE dataset = 'recorded'");
   expect(entries).toEqual([{ principal: 'ann', action: 'quality.check', decision: 'ALLOWED', details: { report: report.id } }]);
 });

@@ -6,13 +6,14 @@ import {
 } from '@apollo/server/plugin/disabled';
 import type { GatewayGraphQLRequestContext, GatewayInterface } from '@apollo/server-gateway-interface';
 import { ApolloArmor } from '@escape.tech/graphql-armor';
-import { GraphQLError, printSchema, type ValidationContext } from 'graphql';
+import { GraphQLError, printSchema, type GraphQLFormattedError, type ValidationContext } from 'graphql';
 import type { Limits } from '../../config/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { errorFormatter } from '../errors.js';
 import { PlanCache } from './dataset-reads.js';
 import { executeOperation } from './executor.js';
+import { KnownOperations, type KnownOperation } from './known-operations.js';
 import { stringifyResponse } from './raw-json.js';
 import type { ViewSchemas } from './schemas.js';
 
@@ -29,13 +30,18 @@ export interface ViewOptions {
 export class View {
   readonly schemas: ViewSchemas;
   readonly plans = new PlanCache();
+  /** What the server validated. */
+  readonly known: KnownOperations;
+  readonly #formatError: FormatError;
   readonly server: ApolloServer<RequestContext>;
   #running = 0;
   #retired = false;
 
-  private constructor(schemas: ViewSchemas, server: ApolloServer<RequestContext>) {
+  private constructor(schemas: ViewSchemas, known: KnownOperations, server: ApolloServer<RequestContext>, formatError: FormatError) {
     this.schemas = schemas;
+    this.known = known;
     this.server = server;
+    this.#formatError = formatError;
   }
 
   static async start({ schemas, limits, log }: ViewOptions): Promise<View> {
@@ -50,8 +56,11 @@ export class View {
       blockFieldSuggestion: { enabled: true },
     });
     const protection = armor.protect();
+    const known = new KnownOperations(schemas.plane);
+    const formatError = errorFormatter(log);
     const plugins = [
       ...protection.plugins,
+      noteFor(known),
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginInlineTraceDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -66,12 +75,23 @@ export class View {
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
       allowBatchedHttpRequests: false,
-      formatError: errorFormatter(log),
+      formatError,
       stringifyResult: stringifyResponse,
       logger: { debug: (m) => log.debug(m), info: (m) => log.debug(m), warn: (m) => log.warn(m), error: (m) => log.error(m) },
     });
     await server.start();
-    return new View(schemas, server);
+    return new View(schemas, known, server, formatError);
+  }
+
+  /**
+   * The response to an operation that the server has validated before, as the server would write it, without what the
+   * server does for all others. Undefined when the server must answer: the variables do not fit.
+   */
+  async answerKnown({ document, operation }: KnownOperation, operationName: string | undefined, variables: Readonly<Record<string, unknown>>, context: RequestContext): Promise<string | undefined> {
+    const result = await executeOperation(this.schemas, { document, operation, operationName: operationName ?? null, variables, context });
+    if (result.data === undefined || result.data === null) return undefined;
+    if (!result.errors) return stringifyResponse(result);
+    return stringifyResponse({ ...result, errors: result.errors.map((error) => this.#formatError(formatted(error), error)) });
   }
 
   /** Its server may have stopped: ask for the view again. */
@@ -95,6 +115,24 @@ export class View {
     this.#retired = true;
     if (this.#running === 0) await this.server.stop();
   }
+}
+
+type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
+
+/** An error as the server hands it to the formatter. */
+function formatted(error: GraphQLError): GraphQLFormattedError {
+  return { ...error.toJSON(), extensions: { code: 'INTERNAL_SERVER_ERROR', ...error.extensions } };
+}
+
+/** Called between validation and execution. */
+function noteFor(known: KnownOperations): ApolloServerPlugin<RequestContext> {
+  return {
+    requestDidStart: async () => ({
+      didResolveOperation: async ({ source, request, document, operation }) => {
+        if (operation) known.note(source, request.operationName ?? undefined, document, operation);
+      },
+    }),
+  };
 }
 
 /** Reported to the validation that found it, so that it is answered like any other fault of the document. */

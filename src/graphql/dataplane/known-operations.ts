@@ -1,0 +1,56 @@
+import { Kind, type DocumentNode, type FragmentDefinitionNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
+import { LruMap, sha256 } from '../../kernel/index.js';
+import type { DataPlane } from './types.js';
+
+/** An operation that was parsed and validated against this view, and asks for nothing but datasets. */
+export interface KnownOperation {
+  readonly document: DocumentNode;
+  readonly operation: OperationDefinitionNode;
+  readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
+  /** SHA-256 of the text, hex. */
+  readonly hash: string;
+}
+
+const KEPT = 2_000;
+/** Characters of a text that is kept; longer ones come once. */
+const LONGEST_KEPT = 16_384;
+
+/**
+ * What this view has seen and found good. A view is of one version of the catalog and of those who may know the same
+ * names, and whether a document is valid depends on nothing else: so it need not be asked again. What a principal may
+ * see is decided at every run, as ever.
+ */
+export class KnownOperations {
+  readonly #plane: DataPlane;
+  readonly #operations = new LruMap<string, KnownOperation>(KEPT);
+
+  constructor(plane: DataPlane) {
+    this.#plane = plane;
+  }
+
+  get(text: string, operationName: string | undefined): KnownOperation | undefined {
+    return this.#operations.get(keyOf(text, operationName));
+  }
+
+  /** Call it for what passed validation. */
+  note(text: string, operationName: string | undefined, document: DocumentNode, operation: OperationDefinitionNode): void {
+    if (text.length > LONGEST_KEPT || operation.operation !== 'query') return;
+    const fragments = Object.create(null) as Record<string, FragmentDefinitionNode>;
+    for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
+    if (!this.#isOfDatasets(operation.selectionSet, fragments)) return;
+    this.#operations.set(keyOf(text, operationName), { document, operation, fragments, hash: sha256(text) });
+  }
+
+  #isOfDatasets(set: SelectionSetNode, fragments: Readonly<Record<string, FragmentDefinitionNode>>): boolean {
+    return set.selections.every((selection) => {
+      if (selection.kind === Kind.FIELD) return this.#plane.roots.has(selection.name.value);
+      const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : fragments[selection.name.value]?.selectionSet;
+      return inner !== undefined && this.#isOfDatasets(inner, fragments);
+    });
+  }
+}
+
+/** No document that is valid holds a NUL. */
+function keyOf(text: string, operationName: string | undefined): string {
+  return operationName === undefined ? text : `${operationName}\0${text}`;
+}

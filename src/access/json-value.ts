@@ -33,7 +33,8 @@ function scalar(field: Field, value: Sql): Sql {
       return sql`CASE WHEN ${value} > '-Infinity' AND ${value} < 'Infinity' THEN ${value} END`;
     case 'date':
     case 'timestamp':
-      return sql`CASE WHEN isfinite(${value}) THEN ${value} END`;
+      // Written once, since a mask can stand in its place, and would be computed as often as it is written.
+      return sql`NULLIF(NULLIF(${value}, 'infinity'), '-infinity')`;
     default:
       return value;
   }

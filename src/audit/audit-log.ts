@@ -31,13 +31,7 @@ const LONGEST_PAUSE_MS = 5_000;
  * Statements under way at a time. With one, an act that comes while it waits for the disk waits for it and then for its
  * own; PostgreSQL flushes for several at once, so a second one waits for its own only.
  */
-const WRITES_AT_ONCE = 3;
-/**
- * A disk can be so fast that each act would get a commit of its own, which costs more of the processors than the read
- * that it stands for. Above this many acts a millisecond, statements begin a millisecond apart, and take more with them.
- */
-const BUSY_PER_MS = 2;
-const APART_MS = 1;
+const WRITES_AT_ONCE = 2;
 
 /**
  * Writes acts to the record by group commit: a few statements are under way at a time, and the next takes with it all acts
@@ -53,9 +47,6 @@ export class AuditLog {
   #waiting: Waiting[] = [];
   readonly #writes = new Set<Promise<void>>();
   #isDue = false;
-  /** When the last statement began, and how many acts a millisecond came before it. */
-  #lastBegan = 0;
-  #perMs = 0;
   #closed = false;
   readonly #closing = new AbortController();
 
@@ -100,25 +91,20 @@ export class AuditLog {
     clearTimeout(timer);
   }
 
-  /** Acts of the same turn of the event loop belong into the same statement; of the same millisecond, when there are many. */
+  /** Acts of the same turn of the event loop belong into the same statement. */
   #writeSoon(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    const due = (): void => {
+    setImmediate(() => {
       this.#isDue = false;
       this.#writeMore();
-    };
-    if (this.#perMs >= BUSY_PER_MS && performance.now() - this.#lastBegan < APART_MS) setTimeout(due, APART_MS);
-    else setImmediate(due);
+    });
   }
 
   #writeMore(): void {
     while (this.#waiting.length > 0 && this.#writes.size < WRITES_AT_ONCE) {
       const batch = this.#waiting.slice(0, this.#maxBatch);
       this.#waiting = this.#waiting.slice(batch.length);
-      const now = performance.now();
-      this.#perMs = batch.length / Math.max(now - this.#lastBegan, Number.EPSILON);
-      this.#lastBegan = now;
       const write = (this.#mode === 'strict' ? this.#writeOrRefuse(batch) : this.#writeInTheEnd(batch)).finally(() => {
         this.#writes.delete(write);
         if (this.#waiting.length > 0) this.#writeSoon();

@@ -74,7 +74,7 @@ async function answerKnown(options: GraphqlRouteOptions, asked: Omit<Asked, 'ope
   const plain = plainRequest(request);
   const known = plain && asked.view.known.get(plain.query, plain.operationName);
   if (!known) return undefined;
-  return await asked.view.answerKnown(known, plain.operationName, plain.variables, options.contextOf({ ...asked, operationHash: known.hash }));
+  return await asked.view.answerKnown(known, plain.variables, options.contextOf({ ...asked, operationHash: known.hash }));
 }
 
 interface PlainRequest {

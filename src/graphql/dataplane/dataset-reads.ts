@@ -1,21 +1,27 @@
 import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
-import { compile, govern, price, refusalMessage, type CompiledRead, type GovernedPlan, type Reader } from '../../access/index.js';
+import { compile, govern, price, refusalMessage, type CompiledRead, type GovernedPlan, type ReadSelection, type Reader } from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
-import type { Authorizer, MaskKeys } from '../../governance/index.js';
+import type { Authorizer, DatasetDecision, MaskKeys } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError, LruMap } from '../../kernel/index.js';
 import { refusalError } from '../errors.js';
 import { RawJson } from './raw-json.js';
-import type { RequestShape } from './request-shape.js';
 import { select } from './select.js';
+import type { Template } from './template.js';
 import type { DataPlane } from './types.js';
 
 /** A governed and compiled plan: it serves every request of its shape under equal decisions. */
-interface PreparedRead {
+export interface PreparedRead {
   readonly plan: GovernedPlan;
   readonly compiled: CompiledRead;
   readonly dataset: string;
+}
+
+/** What one request adds to a plan. */
+interface RequestValues {
+  readonly values: readonly unknown[];
+  readonly patterns: readonly string[];
 }
 
 /** Characters of the shape of a request whose plan is kept; an ordinary one has some hundred. */
@@ -46,7 +52,8 @@ export interface DatasetReadsOptions {
  */
 export class DatasetReads {
   readonly #options: DatasetReadsOptions;
-  readonly #prepared = new Map<string, { read: PreparedRead; shape: RequestShape; began: number }>();
+  readonly #prepared = new Map<string, { read: PreparedRead; request: RequestValues; began: number }>();
+  readonly #templates = new Map<string, { template: Template; values: readonly unknown[] }>();
   readonly #masked = new Set<string>();
   readonly errors: GraphQLError[] = [];
   #price = 0;
@@ -60,33 +67,51 @@ export class DatasetReads {
     return [...this.#masked].toSorted();
   }
 
+  /** Says of a root field that will be prepared what it selects: it was found out for an earlier request. */
+  expect(rootKey: string, template: Template, values: readonly unknown[]): void {
+    this.#templates.set(rootKey, { template, values });
+  }
+
   /**
    * @throws HeadgateError FORBIDDEN, PURPOSE_REQUIRED or UNAUTHENTICATED when the read as a whole is refused (recorded
    *   before it is told), QUERY_TOO_COMPLEX with the price, BAD_USER_INPUT.
    */
   async prepare(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo): Promise<void> {
     const began = performance.now();
-    const { plane, limits, principal, authorizer } = this.#options;
+    const { plane, limits, principal, authorizer, plans } = this.#options;
     const rootKey = String(info.path.key);
+    const expected = this.#templates.get(rootKey);
+    if (expected) {
+      const { template, values } = expected;
+      this.#charge(template.price);
+      const decisions = template.datasets.map((dataset) => authorizer.decide(principal, dataset));
+      const id = decisions.length === 1 ? (decisions[0]?.fingerprint ?? '') : decisions.map((decision) => decision.fingerprint).join();
+      const read = template.plans.get(id) ?? (await this.#plan(template.selection, decisions, rootKey, began));
+      template.plans.set(id, read);
+      this.#prepared.set(rootKey, { read, request: { values, patterns: [] }, began });
+      return;
+    }
     const root = plane.roots.get(info.fieldName);
     if (!root) throw new HeadgateError('NOT_FOUND', `There is no dataset behind ${info.fieldName}.`);
     const { selection, shape } = select(root, info.fieldNodes, args, plane, { fragments: info.fragments, variables: info.variableValues }, limits);
     this.#charge(price(selection));
-    const decisions = new Map([...shape.datasets].map((dataset) => [dataset.name, authorizer.decide(principal, dataset)]));
-    const id = [rootKey, shape.text, ...[...decisions.values()].map((decision) => decision.fingerprint)].join('\n');
-    const cached = this.#options.plans.get(id);
-    if (cached) {
-      this.#prepared.set(rootKey, { read: cached, shape, began });
-      return;
-    }
+    const decisions = [...shape.datasets].map((dataset) => authorizer.decide(principal, dataset));
+    const id = [rootKey, shape.text, ...decisions.map((decision) => decision.fingerprint)].join('\n');
+    const read = plans.get(id) ?? (await this.#plan(selection, decisions, rootKey, began));
+    // A plan of its kind comes once: kept, a few thousand of them would fill the memory.
+    if (id.length <= LONGEST_KEPT) plans.set(id, read);
+    this.#prepared.set(rootKey, { read, request: shape, began });
+  }
+
+  async #plan(selection: ReadSelection, decisions: readonly DatasetDecision[], rootKey: string, began: number): Promise<PreparedRead> {
+    const { principal, authorizer, maskKeys } = this.#options;
+    const dataset = selection.kind === 'connection' ? selection.connection.dataset.name : selection.row.dataset.name;
+    const decided = new Map(decisions.map((decision) => [decision.dataset.name, decision]));
     try {
-      const plan = govern(selection, rootKey, (dataset) => decisions.get(dataset.name) ?? authorizer.decide(principal, dataset));
-      const read: PreparedRead = { plan, compiled: compile(plan, this.#options.maskKeys), dataset: root.dataset.name };
-      // A plan of its kind comes once: kept, a few thousand of them would fill the memory.
-      if (id.length <= LONGEST_KEPT) this.#options.plans.set(id, read);
-      this.#prepared.set(rootKey, { read, shape, began });
+      const plan = govern(selection, rootKey, (other) => decided.get(other.name) ?? authorizer.decide(principal, other));
+      return { plan, compiled: compile(plan, maskKeys), dataset };
     } catch (error) {
-      if (isHeadgateError(error) && isRefusal(error)) await this.#recordRefusal(error, root.dataset.name, began);
+      if (isHeadgateError(error) && isRefusal(error)) await this.#recordRefusal(error, dataset, began);
       throw error;
     }
   }
@@ -94,10 +119,10 @@ export class DatasetReads {
   async run(info: GraphQLResolveInfo): Promise<RawJson | null> {
     const prepared = this.#prepared.get(String(info.path.key));
     if (!prepared) throw new Error(`${info.fieldName} was not prepared`);
-    const { read, shape, began } = prepared;
+    const { read, request, began } = prepared;
     const { reader, principal } = this.#options;
     try {
-      const answer = await reader.read(read.compiled, shape.values, principal, shape.patterns);
+      const answer = await reader.read(read.compiled, request.values, principal, request.patterns);
       // Strict: the answer waits until its entries are durable.
       await this.#record(read, answer.rows, began);
       this.#gather(read.plan);

@@ -1,7 +1,9 @@
 import {
   execute,
+  getVariableValues,
   GraphQLError,
   Kind,
+  locatedError,
   type DocumentNode,
   type ExecutionResult,
   type FieldNode,
@@ -10,6 +12,7 @@ import {
 } from 'graphql';
 import type { RequestContext } from '../context.js';
 import { collectFields } from './collect.js';
+import type { KnownOperation, KnownRoot } from './known-operations.js';
 import type { ViewSchemas } from './schemas.js';
 
 export interface Operation {
@@ -35,16 +38,60 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
   const split = splitIntrospection(document, operation, variables);
   const parts = split ? [await run(schemas.execution, split.rest), await run(schemas.api, split.introspection)] : [await run(schemas.execution, document)];
   const results = parts.filter((part): part is ExecutionResult => part !== undefined);
-  const { masked } = context.reads;
   const data = results.some((result) => result.data === null || result.data === undefined)
     ? results[0]?.data
     : // Without a prototype, as graphql-js makes it: `__proto__` is an alias like any other.
       Object.assign(Object.create(null), ...results.map((result) => result.data));
   const answer = split && data ? inOrder(data as Record<string, unknown>, split.keys) : data;
-  const errors = inOrderOfRoots([...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], Object.keys(answer ?? {}));
+  return answerOf(answer, [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], context);
+}
+
+/**
+ * Runs an operation whose root fields have templates: each goes to its guarded resolver, as graphql-js would do, but
+ * without a walk through the document and its arguments. Undefined when the variables are not all there and good.
+ */
+export async function executeKnown(
+  schemas: ViewSchemas,
+  { operation, roots }: KnownOperation & { readonly roots: readonly KnownRoot[] },
+  variables: Readonly<Record<string, unknown>>,
+  context: RequestContext,
+): Promise<ExecutionResult | undefined> {
+  const schema = schemas.execution;
+  const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
+  const query = schema.getQueryType();
+  if (!coerced || !query) return undefined;
+  for (const { key, template } of roots) {
+    const values = template.values(coerced);
+    if (!values) return undefined;
+    context.reads.expect(key, template, values);
+  }
+  const fields = query.getFields();
+  const errors: GraphQLError[] = [];
+  const read = async ({ key, node }: KnownRoot): Promise<unknown> => {
+    const path = { prev: undefined, key, typename: query.name };
+    const field = fields[node.name.value];
+    try {
+      if (!field?.resolve) throw new Error(`${node.name.value} has no resolver`);
+      const info = { fieldName: field.name, fieldNodes: [node], returnType: field.type, parentType: query, path, schema, fragments: {}, rootValue: undefined, operation };
+      const value: unknown = await field.resolve(undefined, {}, context, { ...info, variableValues: coerced });
+      if (value instanceof Error) throw value;
+      return value;
+    } catch (error) {
+      errors.push(locatedError(error, [node], [key]));
+      return null;
+    }
+  };
+  const values = await Promise.all(roots.map(read));
+  const data = Object.create(null) as Record<string, unknown>;
+  roots.forEach(({ key }, i) => (data[key] = values[i]));
+  return answerOf(data, [...errors, ...context.reads.errors], context);
+}
+
+/** Refused fields join the errors, masked ones the extensions. */
+function answerOf(data: ExecutionResult['data'], errors: readonly GraphQLError[], { reads: { masked } }: RequestContext): ExecutionResult {
   return {
-    ...(answer !== undefined && { data: answer }),
-    ...(errors.length > 0 && { errors }),
+    ...(data !== undefined && { data }),
+    ...(errors.length > 0 && { errors: inOrderOfRoots(errors, Object.keys(data ?? {})) }),
     ...(masked.length > 0 && { extensions: { governance: { masked } } }),
   };
 }

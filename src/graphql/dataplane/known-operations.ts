@@ -1,14 +1,24 @@
-import { Kind, type DocumentNode, type FragmentDefinitionNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
+import { Kind, type DocumentNode, type FieldNode, type FragmentDefinitionNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
+import type { Limits } from '../../config/index.js';
 import { LruMap, sha256 } from '../../kernel/index.js';
-import type { DataPlane } from './types.js';
+import type { ViewSchemas } from './schemas.js';
+import { Template } from './template.js';
 
 /** An operation that was parsed and validated against this view, and asks for nothing but datasets. */
 export interface KnownOperation {
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
+  /** The root fields, where each has a template; then the operation need not be walked again. */
+  readonly roots: readonly KnownRoot[] | undefined;
   /** SHA-256 of the text, hex. */
   readonly hash: string;
+}
+
+export interface KnownRoot {
+  /** In the response. */
+  readonly key: string;
+  readonly node: FieldNode;
+  readonly template: Template;
 }
 
 const KEPT = 2_000;
@@ -21,11 +31,13 @@ const LONGEST_KEPT = 16_384;
  * see is decided at every run, as ever.
  */
 export class KnownOperations {
-  readonly #plane: DataPlane;
+  readonly #schemas: ViewSchemas;
+  readonly #limits: Limits;
   readonly #operations = new LruMap<string, KnownOperation>(KEPT);
 
-  constructor(plane: DataPlane) {
-    this.#plane = plane;
+  constructor(schemas: ViewSchemas, limits: Limits) {
+    this.#schemas = schemas;
+    this.#limits = limits;
   }
 
   get(text: string, operationName: string | undefined): KnownOperation | undefined {
@@ -38,15 +50,31 @@ export class KnownOperations {
     const fragments = Object.create(null) as Record<string, FragmentDefinitionNode>;
     for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition;
     if (!this.#isOfDatasets(operation.selectionSet, fragments)) return;
-    this.#operations.set(keyOf(text, operationName), { document, operation, fragments, hash: sha256(text) });
+    this.#operations.set(keyOf(text, operationName), { document, operation, roots: this.#rootsOf(operation), hash: sha256(text) });
   }
 
   #isOfDatasets(set: SelectionSetNode, fragments: Readonly<Record<string, FragmentDefinitionNode>>): boolean {
     return set.selections.every((selection) => {
-      if (selection.kind === Kind.FIELD) return this.#plane.roots.has(selection.name.value);
+      if (selection.kind === Kind.FIELD) return this.#schemas.plane.roots.has(selection.name.value);
       const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : fragments[selection.name.value]?.selectionSet;
       return inner !== undefined && this.#isOfDatasets(inner, fragments);
     });
+  }
+
+  /** Undefined when a root field stands twice, depends on a directive or a fragment, or has no template. */
+  #rootsOf({ selectionSet }: OperationDefinitionNode): readonly KnownRoot[] | undefined {
+    const { plane, execution } = this.#schemas;
+    const definitions = execution.getQueryType()?.getFields() ?? {};
+    const roots = new Map<string, KnownRoot>();
+    for (const node of selectionSet.selections) {
+      if (node.kind !== Kind.FIELD || node.directives?.length) return undefined;
+      const key = node.alias?.value ?? node.name.value;
+      const [root, definition] = [plane.roots.get(node.name.value), definitions[node.name.value]];
+      const template = root && definition && Template.of(root, definition, node, { plane, limits: this.#limits });
+      if (!template || roots.has(key)) return undefined;
+      roots.set(key, { key, node, template });
+    }
+    return [...roots.values()];
   }
 }
 

@@ -31,7 +31,7 @@ export class RequestShape {
 }
 
 /** PostgreSQL's text holds every character but NUL. */
-function refuseNul(value: unknown): void {
+export function refuseNul(value: unknown): void {
   const texts = Array.isArray(value) ? value : [value];
   if (texts.some((text) => typeof text === 'string' && text.includes('\0'))) {
     throw new HeadgateError('BAD_USER_INPUT', 'A text with a NUL character matches nothing that can be stored; leave it out.');

@@ -12,7 +12,7 @@ import { HeadgateError, type Log } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { errorFormatter } from '../errors.js';
 import { PlanCache } from './dataset-reads.js';
-import { executeOperation } from './executor.js';
+import { executeKnown, executeOperation } from './executor.js';
 import { KnownOperations, type KnownOperation } from './known-operations.js';
 import { stringifyResponse } from './raw-json.js';
 import type { ViewSchemas } from './schemas.js';
@@ -56,7 +56,7 @@ export class View {
       blockFieldSuggestion: { enabled: true },
     });
     const protection = armor.protect();
-    const known = new KnownOperations(schemas.plane);
+    const known = new KnownOperations(schemas, limits);
     const formatError = errorFormatter(log);
     const plugins = [
       ...protection.plugins,
@@ -87,8 +87,12 @@ export class View {
    * The response to an operation that the server has validated before, as the server would write it, without what the
    * server does for all others. Undefined when the server must answer: the variables do not fit.
    */
-  async answerKnown({ document, operation }: KnownOperation, operationName: string | undefined, variables: Readonly<Record<string, unknown>>, context: RequestContext): Promise<string | undefined> {
-    const result = await executeOperation(this.schemas, { document, operation, operationName: operationName ?? null, variables, context });
+  async answerKnown(known: KnownOperation, variables: Readonly<Record<string, unknown>>, context: RequestContext): Promise<string | undefined> {
+    const { document, operation, roots } = known;
+    const result =
+      (roots && (await executeKnown(this.schemas, { ...known, roots }, variables, context))) ??
+      (await executeOperation(this.schemas, { document, operation, operationName: operation.name?.value ?? null, variables, context }));
+    // Variables that do not fit: the server says so in its words, and nothing was read.
     if (result.data === undefined || result.data === null) return undefined;
     if (!result.errors) return stringifyResponse(result);
     return stringifyResponse({ ...result, errors: result.errors.map((error) => this.#formatError(formatted(error), error)) });

@@ -104,8 +104,8 @@ class WhereParser {
     if (field.list || LIST_OPERATORS.has(operator)) return [slot(this.#list(field, value, path), `${type}[]`)];
     if (operator === 'hasKey') return [slot(value, 'text')];
     if (field.type === 'json') return [slot(JSON.stringify(value), 'jsonb')];
-    if (operator === 'like' || operator === 'likeInsensitive') refuseOpenEscape(String(value), path);
-    if (operator === 'matches' || operator === 'matchesInsensitive') this.#shape.patterns.push(String(value));
+    if (operator === 'like' || operator === 'likeInsensitive') refuseOpenEscape(asText(value, path), path);
+    if (operator === 'matches' || operator === 'matchesInsensitive') this.#shape.patterns.push(asText(value, path));
     return [slot(value, type)];
   }
 
@@ -126,6 +126,11 @@ function asInput(value: unknown, path: string): Input {
 function asList(value: unknown, path: string): unknown[] {
   if (value === null) throw nullGiven(path);
   return Array.isArray(value) ? value : [value];
+}
+
+function asText(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw new HeadgateError('BAD_USER_INPUT', `${path}: expected a text.`, { path });
+  return value;
 }
 
 function nullGiven(path: string): HeadgateError {

@@ -1,0 +1,79 @@
+import { getArgumentValues, visit, type FieldNode, type GraphQLField } from 'graphql';
+import { price, type ReadSelection } from '../../access/index.js';
+import type { Dataset } from '../../catalog/index.js';
+import type { Limits } from '../../config/index.js';
+import { LruMap } from '../../kernel/index.js';
+import type { PreparedRead } from './dataset-reads.js';
+import { refuseNul } from './request-shape.js';
+import { select } from './select.js';
+import type { DataPlane, DatasetRoot } from './types.js';
+
+/** Plans of one operation: one for each set of decisions under which it was run. */
+const KEPT_PLANS = 50;
+
+/** The variable whose value a slot takes, or its constant. */
+type TemplateSlot = { readonly variable: string } | { readonly constant: unknown };
+
+/**
+ * What a root field of an operation selects, whatever the values of its variables: they stand for values of the
+ * statement and for nothing else, so that neither its shape nor its price depends on them.
+ */
+export class Template {
+  readonly selection: ReadSelection;
+  readonly datasets: readonly Dataset[];
+  readonly price: number;
+  /** By the fingerprints of the decisions on `datasets`. */
+  readonly plans = new LruMap<string, PreparedRead>(KEPT_PLANS);
+  readonly #slots: readonly TemplateSlot[];
+
+  private constructor(selection: ReadSelection, datasets: readonly Dataset[], slots: readonly TemplateSlot[]) {
+    this.selection = selection;
+    this.datasets = datasets;
+    this.price = price(selection);
+    this.#slots = slots;
+  }
+
+  /**
+   * Selects with a symbol in the place of each variable. Wherever a value has another meaning than itself (a page's size,
+   * a direction, a whole condition, `isNull`, @skip) there is then an error, or no slot for it. Undefined in these cases,
+   * and for fields with fragments, where a variable that stands once can be used twice.
+   */
+  static of(root: DatasetRoot, definition: GraphQLField<unknown, unknown>, node: FieldNode, { plane, limits }: { plane: DataPlane; limits: Limits }): Template | undefined {
+    let uses = 0;
+    let fragments = 0;
+    const variables: Record<string, symbol> = {};
+    visit(node, {
+      Variable: ({ name }) => {
+        uses += 1;
+        variables[name.value] ??= Symbol(name.value);
+      },
+      FragmentSpread: () => void (fragments += 1),
+    });
+    if (fragments > 0) return undefined;
+    try {
+      const args = getArgumentValues(definition, node, variables);
+      const { selection, shape } = select(root, [node], args, plane, { fragments: {}, variables }, limits);
+      const slots = shape.values.map((value): TemplateSlot => (typeof value === 'symbol' ? { variable: value.description ?? '' } : { constant: value }));
+      if (slots.filter((slot) => 'variable' in slot).length !== uses || shape.patterns.length > 0) return undefined;
+      return new Template(selection, [...shape.datasets], slots);
+    } catch {
+      // Whatever is wrong with it is told when it is run with its values.
+      return undefined;
+    }
+  }
+
+  /**
+   * The values of the statement, by slot. Undefined when a variable has none, which can mean more than the value null.
+   * @throws HeadgateError BAD_USER_INPUT
+   */
+  values(variables: Readonly<Record<string, unknown>>): unknown[] | undefined {
+    const values: unknown[] = [];
+    for (const slot of this.#slots) {
+      const value = 'variable' in slot ? variables[slot.variable] : slot.constant;
+      if (value === undefined || value === null) return undefined;
+      refuseNul(value);
+      values.push(value);
+    }
+    return values;
+  }
+}

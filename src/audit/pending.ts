@@ -13,7 +13,8 @@ const LOOK = 1_000;
 /** Rows that were taken away and are swept up at once: scans would pass them again and again. */
 const SWEEP = 5_000;
 
-const COLUMNS = 'id, at, principal, roles, purpose, action, dataset, fields, masked, decision, row_count, operation_hash, duration_ms, details, seq, prev_hash, hash';
+const COLUMNS =
+  'id, at, principal, roles, purpose, action, dataset, fields, masked, decision, row_count, operation_hash, duration_ms, details, seq, prev_hash, hash';
 const COPY = `COPY headgate.audit_entry (${COLUMNS}) FROM STDIN`;
 
 /**
@@ -119,7 +120,10 @@ export class PendingEntries {
       return await this.#move(head, [id], (row) => known.has(row.id));
     } catch (error) {
       if (!isAboutData(error)) throw error;
-      this.#log.error({ pending: id, reason: messageOf(error) }, 'audit entries that Headgate did not write are in headgate.audit_pending: they are not sealed');
+      this.#log.error(
+        { pending: id, reason: messageOf(error) },
+        'audit entries that Headgate did not write are in headgate.audit_pending: they are not sealed',
+      );
       this.#damaged.push(id);
       return head;
     }

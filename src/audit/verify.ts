@@ -95,9 +95,7 @@ async function walk(tx: Transaction, witnesses: readonly CheckpointWitness[], on
 
 /** All sealed entries by `seq`, a batch at a time; the next one is on its way while the caller works on this one. */
 async function* sealedEntries(client: pg.PoolClient): AsyncGenerator<EntryText[]> {
-  await client.query(
-    `DECLARE audit_chain NO SCROLL CURSOR FOR SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry ORDER BY audit_entry.seq`,
-  );
+  await client.query(`DECLARE audit_chain NO SCROLL CURSOR FOR SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry ORDER BY audit_entry.seq`);
   const fetch = (): Promise<EntryText[]> => {
     const batch = client.query<EntryText & unknown[]>({ text: `FETCH ${BATCH} FROM audit_chain`, ...AS_TEXT }).then(({ rows }) => rows);
     // It may fail while nobody waits for it yet; whoever does will see it.

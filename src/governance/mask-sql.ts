@@ -30,6 +30,8 @@ const EMAIL = '^[^@[:space:]]+@[^\\x01-\\x2c\\x2f\\x3a-\\x40\\x5b-\\x60\\x7b-\\x
 
 /** The first moment that dates and timestamps can hold: what is truncated to one before it becomes it. */
 const FIRST_DAY = '4714-11-24';
+/** Dates go on for millions of years after the last timestamp. */
+const TIMESTAMPS_END = '294000-01-01';
 /** From here on a value can be truncated without leaving the range of its type. */
 const TRUNCATABLE = { year: '4713-01-01', month: '4714-12-01' };
 
@@ -94,5 +96,9 @@ function truncate(to: 'year' | 'month' | 'day' | 'hour', field: Field, column: S
     ? sql`${column} - (EXTRACT(${raw(to === 'year' ? 'doy' : 'day')} FROM ${column})::int4 - 1)`
     : sql`pg_catalog.timezone('UTC', pg_catalog.date_trunc(${literal(to)}, pg_catalog.timezone('UTC', ${column})))`;
   if (to === 'day' || to === 'hour') return start;
-  return sql`CASE WHEN NOT pg_catalog.isfinite(${column}) THEN ${column} WHEN ${column} >= ${bound(TRUNCATABLE[to])}::${type} THEN ${start} WHEN ${column} IS NOT NULL THEN ${bound(FIRST_DAY)}::${type} END`;
+  // EXTRACT counts in decimals: where a timestamp can hold the date, date_trunc takes a third of its time.
+  const soon = isDate
+    ? sql`WHEN ${column} >= ${bound(TRUNCATABLE[to])}::date AND ${column} < ${literal(TIMESTAMPS_END)}::date THEN pg_catalog.date_trunc(${literal(to)}, ${column}::timestamp)::date `
+    : raw('');
+  return sql`CASE ${soon}WHEN NOT pg_catalog.isfinite(${column}) THEN ${column} WHEN ${column} >= ${bound(TRUNCATABLE[to])}::${type} THEN ${start} WHEN ${column} IS NOT NULL THEN ${bound(FIRST_DAY)}::${type} END`;
 }

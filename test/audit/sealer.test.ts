@@ -170,7 +170,10 @@ test.each([
   await world.audit.record(aRead(1));
   await world.database.query('INSERT INTO headgate.audit_pending VALUES (gen_random_uuid(), 1, $1)', [entries]);
   await world.audit.record(aRead(2));
-  await world.sealer({ batch: 2 }).sealNow().catch(() => undefined);
+  await world
+    .sealer({ batch: 2 })
+    .sealNow()
+    .catch(() => undefined);
   expect(await sealed()).toBe(2);
   expect(await verify()).toMatchObject({ valid: true, entries: 2 });
 });
@@ -187,7 +190,9 @@ test('an entry is in one place at every moment, while many are written and seale
   void writing.then(() => (done = true));
   while (!done) {
     const before = written;
-    const [row] = await world.database.query<{ n: number; ids: number }>('SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM headgate.audit_record');
+    const [row] = await world.database.query<{ n: number; ids: number }>(
+      'SELECT count(*)::int AS n, count(DISTINCT id)::int AS ids FROM headgate.audit_record',
+    );
     expect(row?.n).toBe(row?.ids);
     expect(row?.n).toBeGreaterThanOrEqual(before);
   }

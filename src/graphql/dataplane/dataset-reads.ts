@@ -1,22 +1,16 @@
 import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
-import { compile, govern, price, refusalMessage, type CompiledRead, type GovernedPlan, type ReadSelection, type Reader } from '../../access/index.js';
+import { compile, govern, price, refusalMessage, type GovernedPlan, type ReadSelection, type Reader } from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
 import type { Authorizer, DatasetDecision, MaskKeys } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
-import { HeadgateError, isHeadgateError, LruMap } from '../../kernel/index.js';
+import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import { refusalError } from '../errors.js';
 import { RawJson } from './raw-json.js';
+import type { PlanCache, PreparedRead } from './prepared-read.js';
 import { select } from './select.js';
 import type { Template } from './template.js';
 import type { DataPlane } from './types.js';
-
-/** A governed and compiled plan: it serves every request of its shape under equal decisions. */
-export interface PreparedRead {
-  readonly plan: GovernedPlan;
-  readonly compiled: CompiledRead;
-  readonly dataset: string;
-}
 
 /** What one request adds to a plan. */
 interface RequestValues {
@@ -26,12 +20,6 @@ interface RequestValues {
 
 /** Characters of the shape of a request whose plan is kept; an ordinary one has some hundred. */
 const LONGEST_KEPT = 16_384;
-
-export class PlanCache extends LruMap<string, PreparedRead> {
-  constructor(bound = 2_000) {
-    super(bound);
-  }
-}
 
 export interface DatasetReadsOptions {
   readonly principal: Principal;

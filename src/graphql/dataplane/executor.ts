@@ -72,7 +72,17 @@ export async function executeKnown(
     const field = fields[node.name.value];
     try {
       if (!field?.resolve) throw new Error(`${node.name.value} has no resolver`);
-      const info = { fieldName: field.name, fieldNodes: [node], returnType: field.type, parentType: query, path, schema, fragments: {}, rootValue: undefined, operation };
+      const info = {
+        fieldName: field.name,
+        fieldNodes: [node],
+        returnType: field.type,
+        parentType: query,
+        path,
+        schema,
+        fragments: {},
+        rootValue: undefined,
+        operation,
+      };
       const value: unknown = await field.resolve(undefined, {}, context, { ...info, variableValues: coerced });
       if (value instanceof Error) throw value;
       return value;

@@ -3,7 +3,7 @@ import { price, type ReadSelection } from '../../access/index.js';
 import type { Dataset } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import { LruMap } from '../../kernel/index.js';
-import type { PreparedRead } from './dataset-reads.js';
+import type { PreparedRead } from './prepared-read.js';
 import { refuseNul } from './request-shape.js';
 import { select } from './select.js';
 import type { DataPlane, DatasetRoot } from './types.js';
@@ -38,7 +38,12 @@ export class Template {
    * a direction, a whole condition, `isNull`, @skip) there is then an error, or no slot for it. Undefined in these cases,
    * and for fields with fragments, where a variable that stands once can be used twice.
    */
-  static of(root: DatasetRoot, definition: GraphQLField<unknown, unknown>, node: FieldNode, { plane, limits }: { plane: DataPlane; limits: Limits }): Template | undefined {
+  static of(
+    root: DatasetRoot,
+    definition: GraphQLField<unknown, unknown>,
+    node: FieldNode,
+    { plane, limits }: { plane: DataPlane; limits: Limits },
+  ): Template | undefined {
     let uses = 0;
     let fragments = 0;
     const variables: Record<string, symbol> = {};

@@ -11,7 +11,7 @@ import type { Limits } from '../../config/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { errorFormatter } from '../errors.js';
-import { PlanCache } from './dataset-reads.js';
+import { PlanCache } from './prepared-read.js';
 import { executeKnown, executeOperation } from './executor.js';
 import { KnownOperations, type KnownOperation } from './known-operations.js';
 import { stringifyResponse } from './raw-json.js';

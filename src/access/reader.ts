@@ -38,7 +38,7 @@ export class Reader {
     for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
     try {
       for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: CHECK_PATTERN, values: [pattern] });
-      const rows = await this.#pool.query<[string | null, ...(string | number | null)[]]>({
+      const rows = await this.#pool.query<[string | null, ...(string | null)[]]>({
         ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
         text: compiled.text,
         values: compiled.parameters.map(({ value }) => {
@@ -47,14 +47,14 @@ export class Reader {
         }),
       });
       const [json = null, ...counts] = rows[0] ?? [];
-      return { json: json === null ? null : String(json), rows: addUp(compiled.counted, counts) };
+      return { json, rows: addUp(compiled.counted, counts) };
     } catch (error) {
       throw readError(error, compiled.mayFail);
     }
   }
 }
 
-function addUp(datasets: readonly string[], counts: readonly (string | number | null)[]): ReadonlyMap<string, number> {
+function addUp(datasets: readonly string[], counts: readonly (string | null)[]): ReadonlyMap<string, number> {
   const rows = new Map<string, number>();
   datasets.forEach((dataset, i) => rows.set(dataset, (rows.get(dataset) ?? 0) + Number(counts[i] ?? 0)));
   return rows;

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { HeadgateError } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
 import { StatementCache } from './statement-cache.js';
+import { runTextQuery } from './text-query.js';
 
 export interface ReaderOptions {
   readonly statementTimeoutMs: number;
@@ -46,10 +47,10 @@ export class ReaderPool {
   }
 
   /**
-   * Rows as arrays, in the order of the statement's columns. A read whose connection turns out to be cut is tried once
+   * Rows as arrays of texts and nulls, in the order of the statement's columns. A read whose connection turns out to be cut is tried once
    * more, on another one: it has changed nothing.
    */
-  async query<Row extends unknown[]>(query: PreparedQuery): Promise<Row[]> {
+  async query<Row extends (string | null)[]>(query: PreparedQuery): Promise<Row[]> {
     try {
       return await this.#run<Row>(query);
     } catch (error) {
@@ -77,11 +78,10 @@ export class ReaderPool {
     await this.#pool.end();
   }
 
-  async #run<Row extends unknown[]>({ name, text, values }: PreparedQuery): Promise<Row[]> {
+  async #run<Row extends (string | null)[]>({ name, text, values }: PreparedQuery): Promise<Row[]> {
     return this.#withClient(async (client) => {
       if (name !== undefined) await this.#statementsOf(client).use(name);
-      const { rows } = await client.query<Row>({ ...(name !== undefined && { name }), text, values: [...values], rowMode: 'array' });
-      return rows;
+      return await runTextQuery<Row>(client, text, values, name);
     });
   }
 

@@ -90,7 +90,7 @@ test('the tables have the types, the collation, the key and the indexes of the c
     'CREATE UNIQUE INDEX customers__key ON data.customers USING btree (id)',
     'CREATE UNIQUE INDEX orders__key ON data.orders USING btree (id)',
   ]);
-  expect(await world.database.reader.query({ name: 'r', text: 'SELECT count(*)::int FROM data.orders', values: [] })).toEqual([[0]]);
+  expect(await world.database.reader.query({ name: 'r', text: 'SELECT count(*)::int FROM data.orders', values: [] })).toEqual([['0']]);
 });
 
 test('the catalog is what the documents say', async () => {

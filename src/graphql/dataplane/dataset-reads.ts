@@ -71,7 +71,7 @@ export class DatasetReads {
     const expected = this.#templates.get(rootKey);
     if (expected) {
       const { template, values } = expected;
-      this.#charge(template.price);
+      if (!this.#charge(template.price)) throw await this.#tooComplex(template.selection, began);
       const decisions = template.datasets.map((dataset) => authorizer.decide(principal, dataset));
       const id = decisions.length === 1 ? (decisions[0]?.fingerprint ?? '') : decisions.map((decision) => decision.fingerprint).join();
       const read = template.plans.get(id) ?? (await this.#plan(template.selection, decisions, rootKey, began));
@@ -82,7 +82,7 @@ export class DatasetReads {
     const root = plane.roots.get(info.fieldName);
     if (!root) throw new HeadgateError('NOT_FOUND', `There is no dataset behind ${info.fieldName}.`);
     const { selection, shape } = select(root, info.fieldNodes, args, plane, { fragments: info.fragments, variables: info.variableValues }, limits);
-    this.#charge(price(selection));
+    if (!this.#charge(price(selection))) throw await this.#tooComplex(selection, began);
     const decisions = [...shape.datasets].map((dataset) => authorizer.decide(principal, dataset));
     const id = [rootKey, shape.text, ...decisions.map((decision) => decision.fingerprint)].join('\n');
     const read = plans.get(id) ?? (await this.#plan(selection, decisions, rootKey, began));
@@ -93,7 +93,7 @@ export class DatasetReads {
 
   async #plan(selection: ReadSelection, decisions: readonly DatasetDecision[], rootKey: string, began: number): Promise<PreparedRead> {
     const { principal, authorizer, maskKeys } = this.#options;
-    const dataset = selection.kind === 'connection' ? selection.connection.dataset.name : selection.row.dataset.name;
+    const dataset = datasetOf(selection);
     const decided = new Map(decisions.map((decision) => [decision.dataset.name, decision]));
     try {
       const plan = govern(selection, rootKey, (other) => decided.get(other.name) ?? authorizer.decide(principal, other));
@@ -123,15 +123,22 @@ export class DatasetReads {
     }
   }
 
-  #charge(amount: number): void {
+  /** False when the request asks for more than it may. */
+  #charge(amount: number): boolean {
     this.#price += amount;
+    return this.#price <= this.#options.limits.maxCost;
+  }
+
+  /** Puts the refusal on the record. */
+  async #tooComplex(selection: ReadSelection, began: number): Promise<HeadgateError> {
     const { maxCost } = this.#options.limits;
-    if (this.#price <= maxCost) return;
-    throw new HeadgateError(
+    const error = new HeadgateError(
       'QUERY_TOO_COMPLEX',
       `The query could return ${this.#price} values; ${maxCost} are allowed. Ask for smaller pages (first), fewer fields, or fewer levels.`,
       { price: this.#price, limit: maxCost },
     );
+    await this.#recordRefusal(error, datasetOf(selection), began);
+    return error;
   }
 
   #gather({ refusals, reads, decisions }: GovernedPlan): void {
@@ -184,6 +191,10 @@ export class DatasetReads {
     const { principal, operationHash } = this.#options;
     return { actor: principal, action: 'read', dataset, operationHash, durationMs: Math.round((performance.now() - began) * 1000) / 1000 };
   }
+}
+
+function datasetOf(selection: ReadSelection): string {
+  return selection.kind === 'connection' ? selection.connection.dataset.name : selection.row.dataset.name;
 }
 
 function isRefusal(error: HeadgateError): boolean {

@@ -31,9 +31,11 @@ export class RequestShape {
 }
 
 /** PostgreSQL's text holds every character but NUL. */
-export function refuseNul(value: unknown): void {
-  const texts = Array.isArray(value) ? value : [value];
-  if (texts.some((text) => typeof text === 'string' && text.includes('\0'))) {
-    throw new HeadgateError('BAD_USER_INPUT', 'A text with a NUL character matches nothing that can be stored; leave it out.');
-  }
+export function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0');
+  return Array.isArray(value) && value.some(holdsNul);
+}
+
+function refuseNul(value: unknown): void {
+  if (holdsNul(value)) throw new HeadgateError('BAD_USER_INPUT', 'A text with a NUL character matches nothing that can be stored; leave it out.');
 }

@@ -4,7 +4,7 @@ import type { Dataset } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import { LruMap } from '../../kernel/index.js';
 import type { PreparedRead } from './prepared-read.js';
-import { refuseNul } from './request-shape.js';
+import { holdsNul } from './request-shape.js';
 import { select } from './select.js';
 import type { DataPlane, DatasetRoot } from './types.js';
 
@@ -68,15 +68,14 @@ export class Template {
   }
 
   /**
-   * The values of the statement, by slot. Undefined when a variable has none, which can mean more than the value null.
-   * @throws HeadgateError BAD_USER_INPUT
+   * The values of the statement, by slot. Undefined when a variable has none, which can mean more than the value null, or
+   * one that will be refused.
    */
   values(variables: Readonly<Record<string, unknown>>): unknown[] | undefined {
     const values: unknown[] = [];
     for (const slot of this.#slots) {
       const value = 'variable' in slot ? variables[slot.variable] : slot.constant;
-      if (value === undefined || value === null) return undefined;
-      refuseNul(value);
+      if (value === undefined || value === null || holdsNul(value)) return undefined;
       values.push(value);
     }
     return values;

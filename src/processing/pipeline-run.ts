@@ -9,7 +9,7 @@ import { compilePipeline, type CompiledPipeline } from './compile.js';
 import { compute, workTable } from './compute.js';
 import { dataError, isDataError } from './data-error.js';
 import { PipelineEntity } from './pipeline.entity.js';
-import { publishOf, type PipelineSpec } from './pipeline-spec.js';
+import { declarationsOf, publishOf, type PipelineSpec } from './pipeline-spec.js';
 import { publishRows, type Published } from './publish.js';
 
 export interface PipelineRunOptions {
@@ -142,7 +142,7 @@ export class PipelineRun {
       decision: 'ALLOWED',
       rowCount: rows,
       durationMs: performance.now() - this.#started,
-      details: { ...details, dataVersion },
+      details: { ...details, ...declarationsOf(compiled.spec), dataVersion },
     });
   }
 }

@@ -6,7 +6,7 @@ import type { Database } from '../store/index.js';
 import { workTable } from './compute.js';
 import { actorOf, PipelineRun, workTableSql } from './pipeline-run.js';
 import { PipelineEntity } from './pipeline.entity.js';
-import type { StepSpec } from './pipeline-spec.js';
+import type { AnonymisesSpec, StepSpec } from './pipeline-spec.js';
 
 export interface PipelinesOptions {
   readonly database: Database;
@@ -22,7 +22,7 @@ export interface PipelinesOptions {
 export interface Pipeline {
   readonly name: string;
   readonly description?: string;
-  readonly steps: readonly { readonly name: string; readonly kind: string; readonly definition: unknown }[];
+  readonly steps: readonly { readonly name: string; readonly kind: string; readonly definition: unknown; readonly anonymises?: AnonymisesSpec }[];
   /** The datasets that it reads. */
   readonly inputs: readonly string[];
   /** The dataset that it makes. */
@@ -113,7 +113,7 @@ function toPipeline({ name, spec, inputs, output, updatedBy, updatedAt }: Pipeli
   return {
     name,
     ...(spec.description !== undefined && { description: spec.description }),
-    steps: spec.steps.map((step) => ({ name: step.name ?? 'publish', ...kindOf(step) })),
+    steps: spec.steps.map((step) => ({ name: step.name ?? 'publish', ...kindOf(step), ...(step.anonymises && { anonymises: step.anonymises }) })),
     inputs,
     output,
     updatedBy,

@@ -1,6 +1,6 @@
-import type { Actor, AuditLog } from '../audit/index.js';
+import type { AuditLog } from '../audit/index.js';
 import { HeadgateError, type Log } from '../kernel/index.js';
-import type { RunEntity, RunKeeper, Runs } from '../lifecycle/index.js';
+import type { RunActor, RunEntity, RunKeeper, Runs } from '../lifecycle/index.js';
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import { workTable } from './compute.js';
@@ -55,7 +55,7 @@ export class Pipelines {
    * Queues a run; a worker does it. The request is in the audit with it.
    * @throws HeadgateError NOT_FOUND
    */
-  async run(name: string, actor: Actor): Promise<RunEntity> {
+  async run(name: string, actor: RunActor): Promise<RunEntity> {
     const { database, runs, audit } = this.#options;
     return database.transaction(async (tx) => {
       const pipeline = await tx.manager.findOneBy(PipelineEntity, { name });
@@ -65,6 +65,7 @@ export class Pipelines {
         pipeline: name,
         dataset: pipeline.output,
         requestedBy: actor.subject,
+        requestedWith: actor.credential,
         input: { roles: [...actor.roles] },
       });
       await audit.recordIn(tx, { actor, action: 'pipeline.start', dataset: pipeline.output, decision: 'ALLOWED', details: { pipeline: name, run: run.id } });

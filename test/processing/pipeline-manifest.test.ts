@@ -164,6 +164,41 @@ ${pipeline('counted', '{ name: s, aggregate: { from: steered, measures: { n: cou
     expect((await tagsOf('by_country')).e).toEqual(['pii.birthdate', 'pii.email']);
   });
 
+  test('rows that were made of a tagged field do not stay when the pipeline is changed to make them of another', async () => {
+    await world.database.query("INSERT INTO data.passengers (id, email, country, _load) VALUES (1, 'anna@example.com', 'DE', 1)");
+    const made = (field: string, mode: string) =>
+      pipeline(
+        'washing',
+        `{ name: s, transform: { from: passengers, derive: { x: ${field} }, select: [id, x] } }`,
+        `{ publish: { to: washed, mode: ${mode}, key: [id] } }`,
+      );
+    const reader = pipeline('rinsing', '{ name: s, transform: { from: washed, select: [x] } }', '{ publish: { to: rinsed } }');
+    const rows = async (name: string) => world.database.query(`SELECT x FROM data.${name}`);
+    const anna = [{ x: 'anna@example.com' }];
+
+    await world.apply(`${made('email', 'replace')}---\n${reader}`);
+    await world.run('washing');
+    await world.run('rinsing');
+    const { warnings } = await world.apply(made('country', 'replace'));
+    expect(warnings).toEqual([expect.stringContaining('so washed is empty'), expect.stringContaining('so rinsed is empty')]);
+    expect([await rows('washed'), await rows('rinsed')]).toEqual([[], []]);
+    expect((await tagsOf('rinsed')).x).toEqual([]);
+    await world.run('washing');
+    expect(await rows('washed')).toEqual([{ x: 'DE' }]);
+
+    await world.apply(made('email', 'append'));
+    await world.database.query('DELETE FROM data.washed');
+    expect((await world.run('washing')).status).toBe('SUCCEEDED');
+    for (const mode of ['append', 'merge'])
+      await expect(world.apply(made('country', mode))).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('x is no longer tagged') });
+    expect(await rows('washed')).toEqual(anna);
+    expect((await tagsOf('washed')).x).toEqual(['pii.email']);
+    await world.database.query('DELETE FROM data.washed');
+    await world.apply(made('country', 'append'));
+    expect((await tagsOf('washed')).x).toEqual([]);
+    await world.database.query('DELETE FROM data.passengers');
+  });
+
   test.each([
     ['without a reason', '{ name: s, transform: { from: passengers, limit: 1 }, anonymises: { tags: [pii] } }', '{ publish: { to: bad } }', 'reason'],
     [

@@ -78,6 +78,7 @@ const LIFECYCLE = [
     pipeline text,
     input jsonb NOT NULL DEFAULT '{}',
     requested_by text NOT NULL,
+    requested_with text,
     idempotency_key text,
     resumable boolean NOT NULL DEFAULT true,
     attempt integer NOT NULL DEFAULT 0,

@@ -29,6 +29,8 @@ export class ApplyRun {
   readonly #removals: Removal[] = [];
   readonly #stillInForce: { kind: string; name: string }[] = [];
   readonly #warnings: string[] = [];
+  /** What is in the audit besides the names. */
+  readonly #declared = new Map<string, Readonly<Record<string, unknown>>>();
   readonly #context: ApplyContext;
   #catalog: { readonly mark: string; readonly value: Catalog } | undefined;
 
@@ -91,6 +93,7 @@ export class ApplyRun {
     await placed(document, () => kind.save(name, spec, before, this.#context, document.fail));
     const details = kind.describe ? kind.describe(before, spec) : before ? describeKeys(before, spec) : [];
     this.#changes.push({ kind: kind.kind, name, change: before ? 'update' : 'create', details });
+    this.#declared.set(idOf(kind.kind, name), kind.record?.(spec) ?? {});
   }
 
   async #agree(kind: ManifestKind, hook: 'settle' | 'conclude'): Promise<void> {
@@ -106,14 +109,13 @@ export class ApplyRun {
   /** What stays must not need what goes. */
   async #checkNeeds(): Promise<void> {
     if (this.#removals.length === 0) return;
-    const id = (kind: string, name: string) => `${kind} ${name}`;
-    const going = new Map(this.#removals.map((removal) => [id(removal.kind.kind, removal.name), removal]));
+    const going = new Map(this.#removals.map((removal) => [idOf(removal.kind.kind, removal.name), removal]));
     for (const kind of this.#options.kinds) {
       if (!kind.needs) continue;
       for (const [name, spec] of await kind.load(this.#tx)) {
-        if (going.has(id(kind.kind, name))) continue;
+        if (going.has(idOf(kind.kind, name))) continue;
         for (const need of kind.needs(spec)) {
-          const removal = going.get(id(need.kind, need.name));
+          const removal = going.get(idOf(need.kind, need.name));
           const document = removal && (removal.document ?? absentDocument(need.kind, need.name));
           document?.fail(['name'], `it can't be removed, because ${kind.kind} ${name} needs it; change or remove that as well`, 'CONFLICT');
         }
@@ -133,7 +135,7 @@ export class ApplyRun {
       action: 'apply',
       ...(kind === 'Dataset' && { dataset: name }),
       decision: 'ALLOWED',
-      details: { kind, name, change, catalogVersion: version },
+      details: { ...this.#declared.get(idOf(kind, name)), kind, name, change, catalogVersion: version },
     }));
     await audit.recordIn(this.#tx, ...facts);
   }
@@ -147,6 +149,10 @@ export class ApplyRun {
     if (this.#catalog?.mark !== mark) this.#catalog = { mark, value: await loadCatalog(this.#tx) };
     return this.#catalog.value;
   }
+}
+
+function idOf(kind: string, name: string): string {
+  return `${kind} ${name}`;
 }
 
 /** Gives the document's place to an error that has none. */

@@ -55,6 +55,14 @@ export async function changeTable(tx: Transaction, before: DatasetSpec, after: D
   });
 }
 
+/** Takes all rows away; the table stays, with the key of the contract. */
+export async function emptyTable(tx: Transaction, dataset: Dataset): Promise<void> {
+  await withLockTimeout(tx, dataset.name, async () => {
+    await run(tx, sql`DROP TABLE ${tableSql(dataset)}`);
+    await makeTable(tx, dataset);
+  });
+}
+
 /** False when the rows that are there break the new key or the new NOT NULL; nothing is changed then. */
 async function tryChange(tx: Transaction, dataset: Dataset, change: ReturnType<typeof contractChange>, before: DatasetSpec): Promise<boolean> {
   const table = tableSql(dataset);

@@ -10,6 +10,7 @@ export { purposeKind } from './purpose-kind.js';
 export { datasetKind } from './dataset-kind.js';
 export { DatasetContractEntity, DatasetEntity, type LifecycleStage } from './dataset.entity.js';
 export { PurposeEntity } from './purpose.entity.js';
+export { Tag } from './field-spec.js';
 export { type DatasetSpec } from './dataset-spec.js';
 export { removeDataset, saveDataset, type DatasetDocument, type SavedDataset, type SaveDatasetOptions } from './save-dataset.js';
 export { completeTable, createIndex, createTable, indexesOf, keyName, tableOf, type TableName } from './table.js';

@@ -56,6 +56,8 @@ export interface ManifestKind<Spec extends object = object> {
   madeElsewhere?(tx: Transaction): Promise<ReadonlyMap<string, string>>;
   /** The document, where the normalised form is not one itself. */
   toDocument?(spec: Spec): object;
+  /** What of a saved document is in the audit besides its name: declarations that somebody must answer for. */
+  record?(spec: Spec): Readonly<Record<string, unknown>>;
   /** What changes, a line each; `before` is undefined for a new one. Without it, the keys that differ are named. */
   describe?(before: Spec | undefined, after: Spec): readonly string[];
 }

@@ -25,7 +25,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter FloatFilter IDFilter IntFilter JSONFilter JSONPathFilter StringFilter
   TimeFilter UUIDFilter BigIntListFilter BooleanListFilter DateListFilter DateTimeListFilter DecimalListFilter FloatListFilter IntListFilter
   JSONListFilter StringListFilter TimeListFilter UUIDListFilter
-  AccessDecision AccessEffect ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
+  AccessDecision AccessEffect Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
   AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge
   CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput CreatedApiKey Dataset DatasetChange DatasetConnection
   DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field FieldAccess FieldDecision FieldProfile FieldRule

@@ -24,6 +24,8 @@ export interface SaveDatasetOptions {
   readonly appliedBy: string;
   /** The rows can be made again: where they forbid the new contract, the table is emptied instead of the change refused. */
   readonly rebuild?: boolean;
+  /** The rows that are there do not belong under the new contract: they are taken away when it is another one. */
+  readonly empty?: boolean;
   /** Where the document that asks for it is; without it errors name the dataset only. */
   readonly fail?: Fail;
 }
@@ -43,7 +45,7 @@ export interface SavedDataset {
 export async function saveDataset(
   tx: Transaction,
   document: DatasetDocument,
-  { producedBy, appliedBy, rebuild = false, fail = failFor(document.name) }: SaveDatasetOptions,
+  { producedBy, appliedBy, rebuild = false, empty = false, fail = failFor(document.name) }: SaveDatasetOptions,
 ): Promise<SavedDataset> {
   const checked = checkSchema(DatasetSpec, document);
   if ('problems' in checked) {
@@ -59,7 +61,7 @@ export async function saveDataset(
   if (before && before.producedBy === (producedBy ?? null) && isDeepStrictEqual(before.spec, spec)) {
     return { dataset: toDataset(spec, before), changed: false, details: [] };
   }
-  const dataset = await storeDataset(tx, spec, { appliedBy, rebuild, fail, ...(producedBy !== undefined && { producedBy }) });
+  const dataset = await storeDataset(tx, spec, { appliedBy, rebuild, empty, fail, ...(producedBy !== undefined && { producedBy }) });
   const catalog = await loadCatalog(tx);
   checkOne(catalog, spec.name, (name) => (name === spec.name ? fail : failFor(name)));
   await withLockTimeout(tx, `The table of ${spec.name}`, () => settleIndexes(tx, catalog));

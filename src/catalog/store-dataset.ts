@@ -1,6 +1,6 @@
 import { newId } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
-import { changeTable, dropTable, makeTable } from './change-table.js';
+import { changeTable, dropTable, emptyTable, makeTable } from './change-table.js';
 import { checkInDatabase } from './database-checks.js';
 import { DatasetEntity } from './dataset.entity.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
@@ -14,11 +14,17 @@ export interface StoreOptions {
   readonly producedBy?: string;
   /** The rows can be made again: where they forbid the new contract, the table is emptied instead of the change refused. */
   readonly rebuild?: boolean;
+  /** The rows that are there do not belong under the new contract. */
+  readonly empty?: boolean;
   readonly fail: Fail;
 }
 
 /** Stores a new contract version and brings the table to it. What other datasets have to do with it is checked after. */
-export async function storeDataset(tx: Transaction, spec: DatasetSpec, { appliedBy, producedBy, rebuild = false, fail }: StoreOptions): Promise<Dataset> {
+export async function storeDataset(
+  tx: Transaction,
+  spec: DatasetSpec,
+  { appliedBy, producedBy, rebuild = false, empty = false, fail }: StoreOptions,
+): Promise<Dataset> {
   const [before] = await loadDatasets(tx, spec.name);
   if (before && before.producedBy !== (producedBy ?? null)) {
     const who = before.producedBy === null ? 'declared by a document' : `made by the pipeline ${before.producedBy}`;
@@ -30,7 +36,8 @@ export async function storeDataset(tx: Transaction, spec: DatasetSpec, { applied
   if (before) {
     await tx.manager.update(DatasetEntity, { id }, { typeName: dataset.typeName, contractVersion, updatedAt: () => 'clock_timestamp()' });
     const emptied = await changeTable(tx, before.spec, spec, dataset, fail, rebuild);
-    if (emptied) await tx.manager.update(DatasetEntity, { id }, { rowCount: '0', dataVersion: () => 'data_version + 1' });
+    if (empty && !emptied) await emptyTable(tx, dataset);
+    if (emptied || empty) await tx.manager.update(DatasetEntity, { id }, { rowCount: '0', dataVersion: () => 'data_version + 1' });
   } else {
     await tx.manager.insert(DatasetEntity, { id, name: spec.name, typeName: dataset.typeName, contractVersion, producedBy: producedBy ?? null });
     await makeTable(tx, dataset);

@@ -3,7 +3,7 @@ export { decide, grantsFor } from './decide.js';
 export type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
 export { explain, type Explanation, type FieldExplanation } from './explain.js';
 export { AccessGrantEntity } from './grant.entity.js';
-export { GrantSpec, RIGHTS, type Effect, type Right } from './grant.js';
+export { GrantSpec, RIGHTS, tagMatches, type Effect, type Right } from './grant.js';
 export { grantKind } from './grant-kind.js';
 export { maskSql, type Mask } from './mask.js';
 export { maskKeys, type MaskKeys } from './mask-keys.js';

@@ -98,7 +98,12 @@ export class Authenticator {
     if (!isSubject(sub)) throw refusal('claims', 'The bearer token is not valid: its claim "sub" is not a subject that can be accepted.');
     if (jti !== undefined && !isPlain(jti)) throw refusal('claims', 'The bearer token is not valid: its claim "jti" is not an id that can be accepted.');
     if (jti !== undefined && (await this.#revoked.has(jti))) throw refusal('revoked', 'The bearer token was revoked. Get a new one.');
-    const principal = principalOf(sub, namesIn(claimAt(claims, this.#tokens.rolesClaim)), namesIn(claims['purposes']), claims);
+    const principal = principalOf(
+      { subject: sub, credential: `token:${claims.iss ?? ''}` },
+      namesIn(claimAt(claims, this.#tokens.rolesClaim)),
+      namesIn(claims['purposes']),
+      claims,
+    );
     return { principal, until: (exp ?? 0) * 1000 + this.#tokens.toleranceMs };
   }
 
@@ -106,14 +111,19 @@ export class Authenticator {
     const found = await this.#apiKeys.find(key);
     if (!found) throw refusal('unknown', 'The API key is not valid: there is no such key.');
     if (found.revokedAt) throw refusal('revoked', 'The API key was revoked. Get a new one.');
-    const { subject, roles, purposes, claims, expiresAt } = found;
-    const principal = principalOf(subject, namesIn(roles), namesIn(purposes), { ...claims, sub: subject, roles, purposes });
+    const { id, subject, roles, purposes, claims, expiresAt } = found;
+    const principal = principalOf({ subject, credential: `key:${id}` }, namesIn(roles), namesIn(purposes), { ...claims, sub: subject, roles, purposes });
     return { principal, until: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY };
   }
 }
 
-function principalOf(subject: string, roles: readonly string[], purposes: readonly string[], claims: Readonly<Record<string, unknown>>): Principal {
-  return Object.freeze({ subject, roles, purposes, claims: Object.freeze({ ...claims }), anonymous: false });
+function principalOf(
+  who: Pick<Principal, 'subject' | 'credential'>,
+  roles: readonly string[],
+  purposes: readonly string[],
+  claims: Readonly<Record<string, unknown>>,
+): Principal {
+  return Object.freeze({ ...who, roles, purposes, claims: Object.freeze({ ...claims }), anonymous: false });
 }
 
 function purposeRefused({ anonymous, purposes }: Principal, declared: string): HeadgateError {

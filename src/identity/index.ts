@@ -3,7 +3,7 @@ export { ApiKeys, type ApiKeyRequest } from './api-keys.js';
 export { Authenticator, type Credentials } from './authenticator.js';
 export { parseTtl } from './duration.js';
 export type { Grantee } from './grantee.js';
-export { ANONYMOUS, hasRole, type ControlRole, type Principal } from './principal.js';
+export { ANONYMOUS, hasRole, isSameOne, type ControlRole, type Principal } from './principal.js';
 export type { RefusalReason } from './refusal.js';
 export { RevokedTokenEntity } from './revoked-token.entity.js';
 export { RevokedTokens } from './revoked-tokens.js';

@@ -2,7 +2,7 @@ import type { Actor, AuditLog } from '../audit/index.js';
 import { loadCatalog, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
 import { HeadgateError, isHeadgateError, newId, sha256 } from '../kernel/index.js';
-import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
+import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { formatOf } from './format.js';
 import type { LoadRequest } from './load-request.js';
@@ -49,7 +49,7 @@ export class Ingestion {
    * Loads in this process and resolves when it is committed: the run has the counts.
    * @throws HeadgateError as Loader.load; CONFLICT when a load with the same idempotency key is under way. The run then says the same.
    */
-  async loadNow({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: Actor): Promise<RunEntity> {
+  async loadNow({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: RunActor): Promise<RunEntity> {
     const { database, runs, keeper, loader } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(wantedMode);
@@ -59,7 +59,14 @@ export class Ingestion {
     const { run, created } = await database.transaction((tx) =>
       runs.begin(
         tx,
-        { kind: 'INGESTION', dataset: name, input: { ...input }, requestedBy: actor.subject, ...(idempotencyKey !== undefined && { idempotencyKey }) },
+        {
+          kind: 'INGESTION',
+          dataset: name,
+          input: { ...input },
+          requestedBy: actor.subject,
+          requestedWith: actor.credential,
+          ...(idempotencyKey !== undefined && { idempotencyKey }),
+        },
         keeper.worker,
       ),
     );
@@ -85,7 +92,7 @@ export class Ingestion {
    * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for an input that makes no sense; CONFLICT when the idempotency
    *   key was used for another input.
    */
-  async submit({ dataset: name, content, source, ...rest }: IngestInput, actor: Actor): Promise<RunEntity> {
+  async submit({ dataset: name, content, source, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
     const { database, runs } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(rest.mode);
@@ -105,7 +112,7 @@ export class Ingestion {
     };
     const { idempotencyKey } = rest;
     return database.transaction(async (tx) => {
-      const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject };
+      const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject, requestedWith: actor.credential };
       const { run, created } = await runs.submit(tx, { ...request, ...(idempotencyKey !== undefined && { idempotencyKey }) });
       if (created && content !== undefined)
         await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, Buffer.from(content)]);

@@ -1,4 +1,10 @@
+import type { Actor } from '../audit/index.js';
 import type { RunKind } from './run.entity.js';
+
+/** Who asks for a run, and by which credential, so that nobody else of the same name is shown it. */
+export interface RunActor extends Actor {
+  readonly credential?: string;
+}
 
 /** What is asked for when a run is made. */
 export interface RunRequest {
@@ -8,6 +14,8 @@ export interface RunRequest {
   /** Mode, format, source ... Never content, never a secret. */
   readonly input?: Readonly<Record<string, unknown>>;
   readonly requestedBy: string;
+  /** The credential by which it was asked for. */
+  readonly requestedWith?: string | undefined;
   /** The same key for the same dataset gives the run that it gave before, unless that failed or was cancelled. */
   readonly idempotencyKey?: string;
   readonly bytesTotal?: number | bigint;

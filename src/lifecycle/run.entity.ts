@@ -15,6 +15,8 @@ export class RunEntity {
   /** What was asked: mode, format, source ... Never content, never a secret. */
   @Column('jsonb') input!: Record<string, unknown>;
   @Column('text', { name: 'requested_by' }) requestedBy!: string;
+  /** The credential by which it was asked for; null where there was none. */
+  @Column('text', { name: 'requested_with', nullable: true }) requestedWith!: string | null;
   @Column('text', { name: 'idempotency_key', nullable: true }) idempotencyKey!: string | null;
   /** False when the work can't be begun again elsewhere: an upload's stream ends with its process. */
   @Column('boolean') resumable!: boolean;

@@ -200,8 +200,8 @@ export class Runs {
     const now = new Date();
     const running = state.status === 'RUNNING';
     const [inserted] = await tx.query<{ id: string }>(
-      `INSERT INTO headgate.run (id, kind, status, dataset, pipeline, input, requested_by, idempotency_key, resumable, attempt, worker, heartbeat_at, created_at, started_at, bytes_total)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING RETURNING id`,
+      `INSERT INTO headgate.run (id, kind, status, dataset, pipeline, input, requested_by, idempotency_key, resumable, attempt, worker, heartbeat_at, created_at, started_at, bytes_total, requested_with)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING RETURNING id`,
       [
         newId(now.getTime()),
         request.kind,
@@ -218,6 +218,7 @@ export class Runs {
         now,
         running ? now : null,
         request.bytesTotal?.toString() ?? null,
+        request.requestedWith ?? null,
       ],
     );
     if (inserted) return { run: await tx.manager.findOneByOrFail(RunEntity, { id: inserted.id }), created: true };

@@ -3,14 +3,9 @@ import { isHeadgateError } from '../kernel/index.js';
 import { compileSelect, identifier, join, render, sql, type Select, type Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { columnTypes } from './column-types.js';
+import { distinctSources, inheritedFrom, withoutTags, type FieldSource } from './field-source.js';
 import type { PipelineSpec, StepSpec } from './pipeline-spec.js';
 import { aggregateNames, aggregateText, transformText, type Columns } from './step-text.js';
-
-/** A field of a dataset that a value is made of. */
-export interface FieldSource {
-  readonly dataset: string;
-  readonly field: string;
-}
 
 export interface CompiledStep {
   readonly name: string;
@@ -20,6 +15,8 @@ export interface CompiledStep {
   readonly columns: Columns;
   /** Per column the fields that it is made of, through all steps before. */
   readonly lineage: ReadonlyMap<string, readonly FieldSource[]>;
+  /** The fields that say which rows there are, how many, and in which order, through all steps before. */
+  readonly steering: readonly FieldSource[];
   /** The datasets that it reads itself. */
   readonly reads: readonly string[];
 }
@@ -88,7 +85,7 @@ async function compileStep(
     ...[...datasets.values()].map((dataset) => [dataset.name, new Map(dataset.fields.map((field) => [field.name, columnType(field)]))] as const),
     ...before.map(({ name, columns }) => [name, columns] as const),
   ]);
-  const text = textOf(step, before, relations, fail);
+  const text = textOf(step, before, relations, datasets, fail);
   let select: Select;
   try {
     select = compileSelect(text, { relations });
@@ -101,40 +98,71 @@ async function compileStep(
   if (wanted && wanted.join('\n') !== names.join('\n')) fail([kind, 'measures'], 'each measure must be one expression');
 
   const own = select.toSql((relation) => (before.some(({ name }) => name === relation) ? identifier(relation) : identifier('data', relation)));
-  const draft: CompiledStep = { name: step.name, kind, sql: own, columns: new Map(names.map((name) => [name, 'unknown'])), lineage: new Map(), reads: [] };
+  const draft: CompiledStep = {
+    name: step.name,
+    kind,
+    sql: own,
+    columns: new Map(names.map((name) => [name, 'unknown'])),
+    lineage: new Map(),
+    steering: [],
+    reads: [],
+  };
   const columns = await columnTypes(tx, statementOf([...before, draft], draft)).catch((error: unknown) => {
     // PostgreSQL's own words: at this time they are about the pipeline's text and its types, not about any row.
     return fail([kind], `PostgreSQL refuses it: ${(error as Error).message}.`);
   });
   const steps = new Map(before.map((compiled) => [compiled.name, compiled]));
-  const lineage = new Map(select.outputs.map(({ name, sources }) => [name, sourcesOf(sources, select, steps, datasets)] as const));
-  return { select, step: { ...draft, columns, lineage, reads: [...select.reads.keys()].filter((relation) => datasets.has(relation)).toSorted() } };
+  const carried = (sources: readonly FieldSource[]): FieldSource[] => distinctSources(step.anonymises ? withoutTags(sources, step.anonymises.tags) : sources);
+  const lineage = new Map(select.outputs.map(({ name, sources }) => [name, carried(sourcesOf(sources, select, steps, datasets))] as const));
+  const steering = carried([...sourcesOf(select.steering, select, steps, datasets), ...rowsOf(select, steps, datasets)]);
+  return { select, step: { ...draft, columns, lineage, steering, reads: [...select.reads.keys()].filter((relation) => datasets.has(relation)).toSorted() } };
 }
 
-function textOf(step: StepSpec, before: readonly CompiledStep[], relations: ReadonlyMap<string, Columns>, fail: PipelineFail): string {
+function textOf(
+  step: StepSpec,
+  before: readonly CompiledStep[],
+  relations: ReadonlyMap<string, Columns>,
+  datasets: ReadonlyMap<string, Dataset>,
+  fail: PipelineFail,
+): string {
   if (step.sql !== undefined) return step.sql;
   const kind = step.transform ? 'transform' : 'aggregate';
   const from = (step.transform ?? step.aggregate)?.from ?? before.at(-1)?.name ?? '';
   const columns =
     relations.get(from) ?? fail([kind, 'from'], `there is no dataset or earlier step "${from}"; these are: ${[...relations.keys()].slice(0, 30).join(', ')}`);
   const failIn: PipelineFail = (path, message) => fail([kind, ...path], message);
-  if (step.transform) return transformText(step.transform, from, columns, failIn);
+  if (step.transform) {
+    const lineage = before.find(({ name }) => name === from)?.lineage;
+    const closed = [...columns.keys()].filter((column) =>
+      (lineage?.get(column) ?? [{ dataset: from, field: column }]).some((source) => {
+        const { tags, secret } = inheritedFrom(source, datasets);
+        return secret || tags.length > 0;
+      }),
+    );
+    return transformText(step.transform, { from, columns, closed: new Set(closed) }, failIn);
+  }
   if (step.aggregate) return aggregateText(step.aggregate, from, columns, failIn);
   return fail([], 'a step is one of transform, aggregate, sql, publish');
 }
 
 /** The fields of datasets behind a column; when that can't be told, all fields of all that is read. */
 function sourcesOf(
-  sources: Select['outputs'][number]['sources'],
+  sources: Select['steering'],
   select: Select,
   steps: ReadonlyMap<string, CompiledStep>,
   datasets: ReadonlyMap<string, Dataset>,
 ): FieldSource[] {
   const named = sources === 'all' ? [...select.reads.keys()].flatMap((relation) => allColumns(relation, steps, datasets)) : sources;
-  const fields = named.flatMap(
-    ({ relation, column }): readonly FieldSource[] => steps.get(relation)?.lineage.get(column) ?? [{ dataset: relation, field: column }],
-  );
-  return [...new Map(fields.map((source) => [`${source.dataset}.${source.field}`, source])).values()];
+  return named.flatMap(({ relation, column }): readonly FieldSource[] => steps.get(relation)?.lineage.get(column) ?? [{ dataset: relation, field: column }]);
+}
+
+/** What says which rows there are in the steps that are read, and in the datasets that pipelines make. */
+function rowsOf({ reads }: Select, steps: ReadonlyMap<string, CompiledStep>, datasets: ReadonlyMap<string, Dataset>): FieldSource[] {
+  return [...reads.keys()].flatMap((relation): readonly FieldSource[] => {
+    const step = steps.get(relation);
+    if (step) return step.steering;
+    return datasets.get(relation)?.producedBy === undefined ? [] : [{ dataset: relation, field: undefined }];
+  });
 }
 
 function allColumns(

@@ -1,11 +1,13 @@
-import { didYouMean, type Dataset, type DatasetDocument, type Field } from '../catalog/index.js';
-import type { CompiledPipeline, FieldSource, PipelineFail } from './compile.js';
+import { didYouMean, type Dataset, type DatasetDocument } from '../catalog/index.js';
+import type { CompiledPipeline, PipelineFail } from './compile.js';
 import { fieldType } from './column-types.js';
+import { inheritedFrom } from './field-source.js';
 import { publishOf } from './pipeline-spec.js';
 
 /**
  * The contract of what a pipeline makes: columns as PostgreSQL typed them; per column the tags of all fields that it is made of,
- * and those that the pipeline adds; secret where a source is secret. A pipeline can't take a tag away.
+ * of those that say which rows there are, and those that the pipeline adds; secret where one of these fields is. A pipeline
+ * can't take a tag away unless a step declares that it anonymises.
  */
 export function outputContract(compiled: CompiledPipeline, datasets: ReadonlyMap<string, Dataset>, fail: PipelineFail): DatasetDocument {
   const publish = publishOf(compiled.spec);
@@ -35,10 +37,10 @@ export function outputContract(compiled: CompiledPipeline, datasets: ReadonlyMap
           [],
           `the column ${name} has the PostgreSQL type ${result.columns.get(name)}, which no field can have. Cast it in a step, as in CAST(${name} AS text)`,
         );
-      const sources = fieldsOf(result.lineage.get(name) ?? [], datasets);
+      const sources = [...(result.lineage.get(name) ?? []), ...result.steering].map((source) => inheritedFrom(source, datasets));
       const own = publish.fields?.[name];
       const tags = [...new Set([...sources.flatMap(({ tags: inherited }) => inherited), ...(own?.tags ?? [])])].toSorted();
-      const hidden = own?.visibility === 'secret' || sources.some(({ visibility }) => visibility === 'secret');
+      const hidden = own?.visibility === 'secret' || sources.some(({ secret: inherited }) => inherited);
       return {
         name,
         type,
@@ -58,10 +60,6 @@ function namedFields(publish: ReturnType<typeof publishOf>): (readonly [readonly
   ];
 }
 
-function fieldsOf(sources: readonly FieldSource[], datasets: ReadonlyMap<string, Dataset>): Field[] {
-  return sources.flatMap(({ dataset, field }) => datasets.get(dataset)?.fields.find(({ name }) => name === field) ?? []);
-}
-
 /**
  * The column that still says which person a row is about: one that is made of a subject and of nothing else, with its
  * type. (A maximum of subjects would pass too; rows that are about somebody rather count as such than not.)
@@ -70,7 +68,8 @@ function subjectOf({ result }: CompiledPipeline, datasets: ReadonlyMap<string, D
   for (const [name, type] of result.columns) {
     const [source, ...more] = result.lineage.get(name) ?? [];
     const dataset = source && datasets.get(source.dataset);
-    if (!dataset || more.length > 0 || dataset.subject !== source.field) continue;
+    const mixed = more.some((other) => other.dataset !== source?.dataset || other.field !== source.field);
+    if (!dataset || mixed || dataset.subject !== source.field) continue;
     const field = dataset.fields.find((candidate) => candidate.name === source.field);
     if (field && fieldType(type) === field.type && !field.list) return name;
   }

@@ -2,7 +2,7 @@ import { ArrayContains } from 'typeorm';
 import { removeDataset, type ManifestKind } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { PipelineEntity } from './pipeline.entity.js';
-import { PipelineShape, publishOf, wordsOf, type PipelineSpec } from './pipeline-spec.js';
+import { declarationsOf, PipelineShape, publishOf, wordsOf, type PipelineSpec } from './pipeline-spec.js';
 import { settlePipelines } from './settle.js';
 
 /** Pipelines as manifests: after `Dataset`, whose fields they read, and before `Grant`, which may name what they make. */
@@ -13,14 +13,19 @@ export const pipelineKind: ManifestKind<PipelineSpec> = {
     const pipelines = await tx.manager.find(PipelineEntity, { order: { name: 'ASC' } });
     return new Map(pipelines.map(({ name, spec }) => [name, PipelineShape.parse(spec)]));
   },
-  async save(name, spec, _before, { tx, appliedBy }, fail) {
+  async save(name, spec, _before, context, fail) {
+    const { tx, appliedBy } = context;
     const output = publishOf(spec).to;
     const other = await tx.manager.findOneBy(PipelineEntity, { output });
     if (other && other.name !== name) {
       fail(['steps', spec.steps.length - 1, 'publish', 'to'], `the dataset ${output} is made by the pipeline ${other.name}; choose another name`, 'CONFLICT');
     }
     await tx.manager.upsert(PipelineEntity, { name, spec, inputs: [], output, updatedBy: appliedBy, updatedAt: new Date() }, ['name']);
+    for (const { step, tags, reason } of declarationsOf(spec).anonymises ?? []) {
+      context.warn(`Pipeline ${name}: the step ${step} hands the tags ${tags.join(', ')} on to nothing, on its own word: ${reason}`);
+    }
   },
+  record: declarationsOf,
   settle: settlePipelines,
   async remove(name, { tx }) {
     const pipeline = await tx.manager.findOneBy(PipelineEntity, { name });

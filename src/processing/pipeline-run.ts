@@ -9,7 +9,7 @@ import { compilePipeline, type CompiledPipeline } from './compile.js';
 import { compute, workTable } from './compute.js';
 import { dataError, isDataError } from './data-error.js';
 import { PipelineEntity } from './pipeline.entity.js';
-import { publishOf, type PipelineSpec } from './pipeline-spec.js';
+import { declarationsOf, publishOf, type PipelineSpec } from './pipeline-spec.js';
 import { publishRows, type Published } from './publish.js';
 
 export interface PipelineRunOptions {
@@ -40,7 +40,7 @@ export class PipelineRun {
 
   async perform(): Promise<void> {
     const prepared = await this.#prepare();
-    const rows = (await this.#computedBefore()) ?? (await this.#compute(prepared));
+    const rows = (await this.#computedBefore(prepared)) ?? (await this.#compute(prepared));
     this.#context.progress({ rowsRead: rows });
     this.#context.signal.throwIfAborted();
     await this.#publish(prepared, rows);
@@ -63,13 +63,15 @@ export class PipelineRun {
   }
 
   /** What an attempt before this one has computed and a crash left to be published. */
-  async #computedBefore(): Promise<number | undefined> {
+  async #computedBefore({ compiled }: Prepared): Promise<number | undefined> {
     const { database, runs } = this.#options;
     if (this.#run.attempt === 1) return undefined;
     const [steps = []] = await runs.stepsOf([this.#run.id]);
     const computed = steps.filter(({ kind }) => kind !== 'publish');
     const expected = computed.at(-1)?.rowsOut;
-    if (expected === undefined || expected === null || !computed.every(({ status }) => status === 'SUCCEEDED')) return undefined;
+    // The pipeline may have been changed since: rows that it made as it was do not belong under its new contract.
+    const isSame = compiled.steps.length === computed.length && compiled.steps.every((step, i) => render(step.sql).text === computed[i]?.statement);
+    if (!isSame || expected === undefined || expected === null || !computed.every(({ status }) => status === 'SUCCEEDED')) return undefined;
     const [table] = await database.query<{ name: string | null }>('SELECT to_regclass($1)::text AS name', [`work.${workTable(this.#run.id)}`]);
     if (!table?.name) return undefined;
     const [found] = await database.query<{ n: string }>(`SELECT count(*)::text AS n FROM ${workTableSql(this.#run.id)}`);
@@ -142,7 +144,7 @@ export class PipelineRun {
       decision: 'ALLOWED',
       rowCount: rows,
       durationMs: performance.now() - this.#started,
-      details: { ...details, dataVersion },
+      details: { ...details, ...declarationsOf(compiled.spec), dataVersion },
     });
   }
 }

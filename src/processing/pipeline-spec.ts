@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SCALAR_TYPES } from '../catalog/index.js';
+import { SCALAR_TYPES, Tag } from '../catalog/index.js';
 import { isName } from '../sql/index.js';
 
 const Name = z.string().refine(isName, {
@@ -59,6 +59,12 @@ const Publish = z.strictObject({
     .optional(),
 });
 
+/** What a step declares to have made harmless, and why: nobody checks that it is true, and the audit has it. */
+const Anonymises = z.strictObject({
+  tags: z.array(Tag).min(1).max(50),
+  reason: z.string({ error: 'expected a text that says why nothing is told any more of what the tags stand for' }).trim().min(1).max(1_000),
+});
+
 const KINDS = ['transform', 'aggregate', 'sql', 'publish'] as const;
 
 const Step = z
@@ -68,6 +74,7 @@ const Step = z
     aggregate: Aggregate.optional(),
     sql: z.string().min(1).max(100_000).optional(),
     publish: Publish.optional(),
+    anonymises: Anonymises.optional(),
   })
   .superRefine((step, issues) => {
     const kinds = KINDS.filter((kind) => step[kind] !== undefined);
@@ -75,6 +82,8 @@ const Step = z
       issues.addIssue({ code: 'custom', message: `a step is one of ${KINDS.join(', ')}${kinds.length > 1 ? `; this one is ${kinds.join(' and ')}` : ''}` });
     else if (step.name === undefined && kinds[0] !== 'publish')
       issues.addIssue({ code: 'custom', path: ['name'], message: 'the step has no name; later steps know it by one' });
+    if (step.publish && step.anonymises)
+      issues.addIssue({ code: 'custom', path: ['anonymises'], message: 'a publish changes no row, so it can not anonymise; say it of the step before it' });
   });
 
 /** A `Pipeline` document. Its output is a document again, without the keys that are not there. */
@@ -108,6 +117,11 @@ export type AggregateSpec = z.infer<typeof Aggregate>;
 export type PublishSpec = z.infer<typeof Publish>;
 export type StepSpec = z.infer<typeof Step>;
 
+export type AnonymisesSpec = z.infer<typeof Anonymises>;
+export interface AnonymisingStep extends AnonymisesSpec {
+  readonly step: string;
+}
+
 export interface PipelineSpec {
   readonly name: string;
   readonly description?: string;
@@ -118,6 +132,12 @@ export function publishOf(spec: PipelineSpec): PublishSpec {
   const publish = spec.steps.at(-1)?.publish;
   if (!publish) throw new TypeError('A pipeline without a publish is no pipeline.');
   return publish;
+}
+
+/** What of the pipeline the audit has: the steps that declare to anonymise. */
+export function declarationsOf({ steps }: PipelineSpec): { readonly anonymises?: readonly AnonymisingStep[] } {
+  const anonymises = steps.flatMap(({ name = 'publish', anonymises: declared }) => (declared ? [{ step: name, ...declared }] : []));
+  return anonymises.length > 0 ? { anonymises } : {};
 }
 
 /** Every word that could be the name of a relation in what the pipeline reads: more than it reads, never less. */

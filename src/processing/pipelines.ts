@@ -1,12 +1,12 @@
-import type { Actor, AuditLog } from '../audit/index.js';
+import type { AuditLog } from '../audit/index.js';
 import { HeadgateError, type Log } from '../kernel/index.js';
-import type { RunEntity, RunKeeper, Runs } from '../lifecycle/index.js';
+import type { RunActor, RunEntity, RunKeeper, Runs } from '../lifecycle/index.js';
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import { workTable } from './compute.js';
 import { actorOf, PipelineRun, workTableSql } from './pipeline-run.js';
 import { PipelineEntity } from './pipeline.entity.js';
-import type { StepSpec } from './pipeline-spec.js';
+import type { AnonymisesSpec, StepSpec } from './pipeline-spec.js';
 
 export interface PipelinesOptions {
   readonly database: Database;
@@ -22,7 +22,7 @@ export interface PipelinesOptions {
 export interface Pipeline {
   readonly name: string;
   readonly description?: string;
-  readonly steps: readonly { readonly name: string; readonly kind: string; readonly definition: unknown }[];
+  readonly steps: readonly { readonly name: string; readonly kind: string; readonly definition: unknown; readonly anonymises?: AnonymisesSpec }[];
   /** The datasets that it reads. */
   readonly inputs: readonly string[];
   /** The dataset that it makes. */
@@ -55,7 +55,7 @@ export class Pipelines {
    * Queues a run; a worker does it. The request is in the audit with it.
    * @throws HeadgateError NOT_FOUND
    */
-  async run(name: string, actor: Actor): Promise<RunEntity> {
+  async run(name: string, actor: RunActor): Promise<RunEntity> {
     const { database, runs, audit } = this.#options;
     return database.transaction(async (tx) => {
       const pipeline = await tx.manager.findOneBy(PipelineEntity, { name });
@@ -65,6 +65,7 @@ export class Pipelines {
         pipeline: name,
         dataset: pipeline.output,
         requestedBy: actor.subject,
+        requestedWith: actor.credential,
         input: { roles: [...actor.roles] },
       });
       await audit.recordIn(tx, { actor, action: 'pipeline.start', dataset: pipeline.output, decision: 'ALLOWED', details: { pipeline: name, run: run.id } });
@@ -113,7 +114,7 @@ function toPipeline({ name, spec, inputs, output, updatedBy, updatedAt }: Pipeli
   return {
     name,
     ...(spec.description !== undefined && { description: spec.description }),
-    steps: spec.steps.map((step) => ({ name: step.name ?? 'publish', ...kindOf(step) })),
+    steps: spec.steps.map((step) => ({ name: step.name ?? 'publish', ...kindOf(step), ...(step.anonymises && { anonymises: step.anonymises }) })),
     inputs,
     output,
     updatedBy,

@@ -1,8 +1,9 @@
-import { removeDataset, saveDataset, type ApplyContext, type Dataset, type Fail } from '../catalog/index.js';
+import { removeDataset, saveDataset, type ApplyContext, type Dataset, type DatasetDocument, type Fail } from '../catalog/index.js';
 import { isHeadgateError, type HeadgateError } from '../kernel/index.js';
 import { compilePipeline, type CompiledPipeline } from './compile.js';
 import { outputContract } from './output-contract.js';
 import { PipelineEntity } from './pipeline.entity.js';
+import { identifier, render, sql } from '../sql/index.js';
 import { publishOf, wordsOf, type PipelineSpec } from './pipeline-spec.js';
 
 /**
@@ -10,9 +11,16 @@ import { publishOf, wordsOf, type PipelineSpec } from './pipeline-spec.js';
  * that they make to their contracts. So a tag that a field gets today is on everything that was made of it, today.
  * @throws HeadgateError, placed by `failOf`: BAD_USER_INPUT for a pipeline that can't run, CONFLICT for a circle of pipelines.
  */
-export async function settlePipelines(inForce: ReadonlyMap<string, PipelineSpec>, context: ApplyContext, failOf: (name: string) => Fail): Promise<void> {
+export async function settlePipelines(
+  inForce: ReadonlyMap<string, PipelineSpec>,
+  context: ApplyContext,
+  failOf: (name: string) => Fail,
+  saved: ReadonlySet<string>,
+): Promise<void> {
   await removeOrphans(inForce, context);
   const pending = new Map(inForce);
+  // What is made otherwise than before, by itself or by what it reads.
+  const remade = new Set<string>();
   while (pending.size > 0) {
     const before = pending.size;
     const problems = new Map<string, HeadgateError>();
@@ -20,7 +28,9 @@ export async function settlePipelines(inForce: ReadonlyMap<string, PipelineSpec>
       const readable = await readableDatasets(context, pending);
       const compiled = await tryCompile(context, spec, readable, failOf(name), problems);
       if (!compiled) continue;
-      await save(context, compiled, readable, failOf(name));
+      const isRemade = saved.has(name) || [...compiled.reads.keys()].some((dataset) => remade.has(dataset));
+      if (isRemade) remade.add(publishOf(spec).to);
+      await save(context, compiled, readable, failOf(name), isRemade);
       pending.delete(name);
     }
     if (pending.size === before) refuse(pending, problems, failOf);
@@ -83,18 +93,45 @@ function circleIn(pending: ReadonlyMap<string, PipelineSpec>, waitsFor: (spec: P
   return path.slice(path.indexOf(name)).toReversed();
 }
 
-async function save({ tx, appliedBy }: ApplyContext, compiled: CompiledPipeline, datasets: ReadonlyMap<string, Dataset>, fail: Fail): Promise<void> {
+async function save(context: ApplyContext, compiled: CompiledPipeline, datasets: ReadonlyMap<string, Dataset>, fail: Fail, isRemade: boolean): Promise<void> {
+  const { tx, appliedBy } = context;
   const { spec } = compiled;
   const publish = publishOf(spec);
   const at = spec.steps.length - 1;
   const document = outputContract(compiled, datasets, fail);
+  const canRebuild = (publish.mode ?? 'replace') === 'replace';
+  const opened = isRemade ? await openedField(context, document) : undefined;
+  if (opened !== undefined) {
+    const why = `${opened} is no longer tagged or secret as it was, and rows that the pipeline made as it was before are there`;
+    if (!canRebuild)
+      fail(['steps', at, 'publish', 'to'], `${why}: choose another name for what it makes, or remove the pipeline with its rows first`, 'CONFLICT');
+    context.warn(`Pipeline ${spec.name}: ${why}, so ${publish.to} is empty until its next run.`);
+  }
   await saveDataset(tx, document, {
     producedBy: spec.name,
     appliedBy,
-    rebuild: (publish.mode ?? 'replace') === 'replace',
+    rebuild: canRebuild,
+    empty: opened !== undefined,
     fail: (path, message, code) => fail(path[0] === 'name' ? ['steps', at, 'publish', 'to'] : ['steps', at, 'publish'], message, code),
   });
   await tx.manager.update(PipelineEntity, { name: spec.name }, { inputs: [...compiled.reads.keys()].toSorted() });
+}
+
+/**
+ * A field of a dataset with rows that loses a tag, or is secret no more. The rows were made of other fields perhaps: under
+ * the new contract, masks that are granted on the tag would not hold for them.
+ */
+async function openedField(context: ApplyContext, { name, fields }: DatasetDocument): Promise<string | undefined> {
+  const before = (await context.catalog()).datasets.get(name);
+  const opened = before?.fields.find((old) => {
+    const field = fields.find((candidate) => candidate.name === old.name);
+    const isOpen = old.tags.some((tag) => !field?.tags?.includes(tag)) || (old.visibility === 'secret' && field?.visibility !== 'secret');
+    return field !== undefined && isOpen;
+  });
+  if (!opened) return undefined;
+  const { text } = render(sql`SELECT EXISTS (SELECT FROM ${identifier('data', name)}) AS "isThere"`);
+  const [rows] = await context.tx.query<{ isThere: boolean }>(text);
+  return rows?.isThere ? opened.name : undefined;
 }
 
 /** Datasets whose pipeline now makes another one. */

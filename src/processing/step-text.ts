@@ -5,6 +5,13 @@ import type { AggregateSpec, TransformSpec } from './pipeline-spec.js';
 /** Names of columns with their PostgreSQL types, in order. */
 export type Columns = ReadonlyMap<string, string>;
 
+/** What a transform reads: a dataset or a step, and which of its columns are tagged or secret. */
+export interface TransformInput {
+  readonly from: string;
+  readonly columns: Columns;
+  readonly closed: ReadonlySet<string>;
+}
+
 /** Says where in the step something is wrong. */
 export type StepFail = (path: readonly (string | number)[], message: string) => never;
 
@@ -12,10 +19,18 @@ export type StepFail = (path: readonly (string | number)[], message: string) => 
  * The SELECT that a transform stands for. Its expressions see the columns that come in; `filter` sees those of `derive`
  * as well; then come cast, rename, select, deduplicate, sort, limit, in this order. Each expression was checked on its
  * own before it became a part of the text, and the text is checked as a whole again when it is compiled.
+ *
+ * Rows that `sort` does not tell apart are put in order by the columns after it, so that a run gives the same rows each
+ * time: by those that are neither tagged nor secret, or every column would inherit the tags of all.
  */
-export function transformText(spec: TransformSpec, from: string, columns: Columns, fail: StepFail): string {
+export function transformText(spec: TransformSpec, { from, columns, closed }: TransformInput, fail: StepFail): string {
   const derived = Object.entries(spec.derive ?? {});
-  for (const [name, text] of derived) checkExpression(text, columns, (message) => fail(['derive', name], message));
+  const closedNow = new Set(closed);
+  for (const [name, text] of derived) {
+    const named = checkExpression(text, columns, (message) => fail(['derive', name], message));
+    if (named.some((column) => closed.has(column))) closedNow.add(name);
+    else closedNow.delete(name);
+  }
   const widened = new Map([...columns, ...derived.map(([name]) => [name, columns.get(name) ?? 'unknown'] as const)]);
   if (spec.filter !== undefined) checkExpression(spec.filter, widened, (message) => fail(['filter'], message));
 
@@ -29,7 +44,7 @@ export function transformText(spec: TransformSpec, from: string, columns: Column
   }
   const outer = [...widened.keys()].map((name) => {
     const type = spec.cast?.[name];
-    return { name: rename[name] ?? name, sql: type === undefined ? quoted(name) : `CAST(${quoted(name)} AS ${typeText(type)})` };
+    return { name: rename[name] ?? name, closed: closedNow.has(name), sql: type === undefined ? quoted(name) : `CAST(${quoted(name)} AS ${typeText(type)})` };
   });
   const selected = spec.select
     ? spec.select.map(
@@ -48,7 +63,9 @@ export function transformText(spec: TransformSpec, from: string, columns: Column
   const list = selected.map(({ name, sql }) => `${sql} AS ${quoted(name)}`).join(', ');
   const where = spec.filter === undefined ? '' : ` WHERE ${enclosed(spec.filter)}`;
   const text = `SELECT ${list} FROM (SELECT ${inner.join(', ')} FROM ${quoted(from)}) AS d${where}`;
-  return ordered(deduplicated(text, spec, names, fail), spec, names, fail);
+  const open = selected.filter((column) => !column.closed).map(({ name }) => name);
+  const columnsOut = { names, ties: open.length > 0 ? open : names };
+  return ordered(deduplicated(text, spec, columnsOut, fail), spec, columnsOut, fail);
 }
 
 /** The SELECT that an aggregate stands for. */
@@ -67,19 +84,24 @@ export function aggregateNames({ groupBy = [], measures }: AggregateSpec): strin
   return [...groupBy, ...Object.keys(measures)];
 }
 
-function deduplicated(text: string, { deduplicate, sort = [] }: TransformSpec, names: readonly string[], fail: StepFail): string {
+interface ColumnsOut {
+  readonly names: readonly string[];
+  readonly ties: readonly string[];
+}
+
+function deduplicated(text: string, { deduplicate, sort = [] }: TransformSpec, { names, ties }: ColumnsOut, fail: StepFail): string {
   if (deduplicate === undefined) return text;
   if (deduplicate === true) return `SELECT DISTINCT * FROM (${text}) AS d`;
   deduplicate.forEach((name, i) => names.includes(name) || fail(['deduplicate', i], unknownColumn(name, names)));
   const on = deduplicate.map(quoted).join(', ');
-  // Which row is kept is said by sort; all columns after it, so that it is the same row each time.
-  const order = [...deduplicate.map(quoted), ...sort.map((item, i) => sortText(item, i, names, fail)), ...names.map(quoted)];
+  // Which row is kept is said by sort.
+  const order = [...deduplicate.map(quoted), ...sort.map((item, i) => sortText(item, i, names, fail)), ...ties.map(quoted)];
   return `SELECT DISTINCT ON (${on}) * FROM (${text}) AS d ORDER BY ${order.join(', ')}`;
 }
 
-function ordered(text: string, { sort, limit }: TransformSpec, names: readonly string[], fail: StepFail): string {
+function ordered(text: string, { sort, limit }: TransformSpec, { names, ties }: ColumnsOut, fail: StepFail): string {
   if (sort === undefined && limit === undefined) return text;
-  const order = [...(sort ?? []).map((item, i) => sortText(item, i, names, fail)), ...names.map(quoted)];
+  const order = [...(sort ?? []).map((item, i) => sortText(item, i, names, fail)), ...ties.map(quoted)];
   return `SELECT * FROM (${text}) AS d ORDER BY ${order.join(', ')}${limit === undefined ? '' : ` LIMIT ${limit}`}`;
 }
 
@@ -89,11 +111,12 @@ function sortText(item: string, i: number, names: readonly string[], fail: StepF
   return `${quoted(name)}${direction === 'desc' ? ' DESC NULLS LAST' : ''}`;
 }
 
-function checkExpression(text: string, columns: Columns, fail: (message: string) => never): void {
+/** The columns that it names. */
+function checkExpression(text: string, columns: Columns, fail: (message: string) => never): readonly string[] {
   try {
-    compileExpression(text, { columns });
+    return compileExpression(text, { columns }).columns;
   } catch (error) {
-    fail((error as Error).message);
+    return fail((error as Error).message);
   }
 }
 

@@ -15,6 +15,7 @@ export interface QueryOutput {
 interface CommonTable {
   readonly name: string;
   readonly columns: readonly { readonly name: string; readonly lineage: Lineage }[];
+  readonly steering: Lineage;
 }
 
 export type CommonTables = ReadonlyMap<string, CommonTable>;
@@ -22,6 +23,8 @@ export type CommonTables = ReadonlyMap<string, CommonTable>;
 export interface QueryResult {
   readonly select: SelectStmt;
   readonly outputs: readonly QueryOutput[];
+  /** What says which rows there are, how many, and in which order: of this query and of all that it selects from. */
+  readonly steering: Lineage;
 }
 
 /** The walk over queries and the expressions in them, as the parts of a query need it. */

@@ -1,6 +1,6 @@
 import type { Alias, JoinExpr, Node, RangeFunction, RangeVar } from 'libpg-query';
 import { ROW_FUNCTIONS } from './allowed.js';
-import type { Lineage } from './lineage.js';
+import { unionOf, type Lineage } from './lineage.js';
 import type { CommonTables, QueryContext, QueryWalk } from './query-context.js';
 import type { Source } from './source.js';
 import { Scope, beside, nothing, table, type ScopeColumn, type Visible } from './scope.js';
@@ -29,6 +29,8 @@ export class FromAnalysis {
   readonly #context: QueryContext;
   readonly #walk: QueryWalk;
   readonly #place: Place;
+  /** What says which rows of it there are. */
+  readonly #steering: Lineage[] = [];
 
   constructor(context: QueryContext, walk: QueryWalk, place: Place) {
     this.#context = context;
@@ -36,14 +38,14 @@ export class FromAnalysis {
     this.#place = place;
   }
 
-  all(items: readonly Node[]): { readonly nodes: Node[]; readonly visible: Visible } {
+  all(items: readonly Node[]): { readonly nodes: Node[]; readonly visible: Visible; readonly steering: Lineage } {
     let visible = nothing;
     const nodes = items.map((item) => {
       const { node, visible: added } = this.#item(item, visible);
       visible = this.#beside(visible, added);
       return node;
     });
-    return { nodes, visible };
+    return { nodes, visible, steering: unionOf(this.#steering) };
   }
 
   #item(item: Node, left: Visible): FromItem {
@@ -57,7 +59,8 @@ export class FromAnalysis {
     const select = body(subselect?.subquery, 'SelectStmt');
     if (subselect && select) {
       const { tables, parent } = this.#place;
-      const { select: rewritten, outputs } = this.#walk.select(select, tables, subselect.lateral ? new Scope(left, parent) : parent, true);
+      const { select: rewritten, outputs, steering } = this.#walk.select(select, tables, subselect.lateral ? new Scope(left, parent) : parent, true);
+      this.#steering.push(steering);
       const alias = subselect.alias?.aliasname ?? this.#context.newName('select');
       const names = this.#renamed(
         outputs.map((output) => output.name ?? ''),
@@ -87,6 +90,7 @@ export class FromAnalysis {
     const alias = variable.alias?.aliasname ?? name;
     const common = this.#place.tables.get(name);
     if (common) {
+      this.#steer(common.steering);
       const names = this.#renamed(
         common.columns.map((column) => column.name),
         variable.alias,
@@ -140,7 +144,10 @@ export class FromAnalysis {
     const using = nameParts(join.usingClause).filter((name) => name !== undefined);
     const merged = using.map((name) => this.#merge(name, first.visible, second.visible));
     const visible = { tables: both.tables, columns: [...merged, ...both.columns.filter((column) => !using.includes(column.name))] };
-    const quals = join.quals && this.#walk.expression(join.quals, new Scope(both, this.#place.parent), this.#place.tables);
+    const { result: quals, lineage } = this.#context.notes.during(
+      () => join.quals && this.#walk.expression(join.quals, new Scope(both, this.#place.parent), this.#place.tables),
+    );
+    this.#steering.push(lineage);
     const node = make('JoinExpr', compact({ jointype: join.jointype, larg: first.node, rarg: second.node, usingClause: join.usingClause, quals }));
     return { node, visible };
   }
@@ -153,8 +160,9 @@ export class FromAnalysis {
     });
     const columns = sides.flat();
     for (const column of columns) column.use?.();
-    const lineages = columns.map((column) => column.lineage);
-    return { name, ref: [name], lineage: lineages.includes('all') ? 'all' : new Set(lineages.flatMap((lineage) => (lineage === 'all' ? [] : [...lineage]))) };
+    const lineage = unionOf(columns.map((column) => column.lineage));
+    this.#steer(lineage);
+    return { name, ref: [name], lineage };
   }
 
   #function(called: RangeFunction, left: Visible): FromItem {
@@ -170,6 +178,7 @@ export class FromAnalysis {
 
     const scope = new Scope(left, this.#place.parent);
     const { result: args, lineage } = this.#context.notes.during(() => call.args?.map((arg) => this.#walk.expression(arg, scope, this.#place.tables)));
+    this.#steering.push(lineage);
     const alias = called.alias?.aliasname ?? name;
     const declared = called.coldeflist?.map((node) => {
       const column = body(node, 'ColumnDef');
@@ -205,6 +214,12 @@ export class FromAnalysis {
         names.map((column) => derived(alias, column, lineage)),
       ),
     };
+  }
+
+  /** For what is not named where it stands: a value that a subquery makes of these rows depends on it too. */
+  #steer(lineage: Lineage): void {
+    this.#steering.push(lineage);
+    this.#context.notes.add(lineage);
   }
 
   /** What PostgreSQL calls the columns of a function when nobody does. */

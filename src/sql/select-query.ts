@@ -82,20 +82,24 @@ export class QueryAnalysis implements QueryWalk {
         `the two sides of ${select.op?.replace('SETOP_', '')} have ${left.outputs.length} and ${right.outputs.length} columns; they must have as many`,
       );
     const outputs = left.outputs.map((output, i) => ({ name: output.name, lineage: unionOf([output.lineage, right.outputs[i]?.lineage ?? 'all']) }));
+    const steering = [left.steering, right.steering];
+    // All but UNION ALL compare rows, and leave some out.
+    if (!select.all || select.op !== 'SETOP_UNION') steering.push(...outputs.map(({ lineage }) => lineage));
     const sortClause = select.sortClause?.map((item) =>
       this.#context.rewriter.sortItem(item, (node) => {
         const name = bareName(node);
-        if (!isOrdinal(node) && !outputs.some((output) => output.name === name))
+        if (ordinalOf(node) === undefined && !outputs.some((output) => output.name === name))
           this.#source.refuse('ORDER BY after UNION, INTERSECT or EXCEPT takes names of its output columns', body(node, 'ColumnRef')?.location);
+        steering.push(outputs[ordinalOf(node) ?? outputs.findIndex((output) => output.name === name)]?.lineage ?? 'all');
         return name === undefined ? node : make('ColumnRef', { fields: [string(name)] });
       }),
     );
-    return { select: compact<SelectStmt>({ all: select.all, larg: left.select, rarg: right.select, sortClause }), outputs };
+    return { select: compact<SelectStmt>({ all: select.all, larg: left.select, rarg: right.select, sortClause }), outputs, steering: unionOf(steering) };
   }
 
   #core(select: SelectStmt, tables: CommonTables, parent: Scope | undefined, named: boolean): QueryResult {
     if (select.valuesLists) return this.#values(select, tables, parent);
-    const { nodes, visible } = new FromAnalysis(this.#context, this, { tables, parent }).all(select.fromClause ?? []);
+    const { nodes, visible, steering } = new FromAnalysis(this.#context, this, { tables, parent }).all(select.fromClause ?? []);
     const scope = new Scope(visible, parent);
     const windowNotes = this.#context.notes.during(() =>
       select.windowClause?.map((node) => {
@@ -111,7 +115,6 @@ export class QueryAnalysis implements QueryWalk {
       }),
     );
     const again = (node: Node): Node => this.expression(node, scope, tables, windowNotes.lineage);
-    const whereClause = select.whereClause && again(select.whereClause);
     const targets = (select.targetList ?? []).flatMap((node) => this.#target(node, scope, again, named));
     const outputs = targets.map((target) => target.output);
     if (named) this.#distinctNames(outputs);
@@ -119,26 +122,32 @@ export class QueryAnalysis implements QueryWalk {
     // ORDER BY and DISTINCT ON mean an output column first, GROUP BY one of FROM first.
     const outputFirst = (node: Node): Node => {
       const name = bareName(node);
-      return isOutput(name) ? make('ColumnRef', { fields: [string(name)] }) : again(node);
+      this.#noteOrdinal(node, outputs);
+      if (!isOutput(name)) return again(node);
+      this.#context.notes.add(unionOf(outputs.filter((output) => output.name === name).map(({ lineage }) => lineage)));
+      return make('ColumnRef', { fields: [string(name)] });
     };
     const grouped = (node: Node): Node => {
       const set = body(node, 'GroupingSet');
       if (set) return make('GroupingSet', compact({ kind: set.kind, content: set.content?.map(grouped) }));
       const name = bareName(node);
+      // GROUP BY (1, 2) is GROUP BY 1, 2.
+      for (const item of [node, ...(body(node, 'RowExpr')?.args ?? [])]) this.#noteOrdinal(item, outputs);
       return name !== undefined && scope.findHere([name]) === undefined ? outputFirst(node) : again(node);
     };
-    const rewritten = compact<SelectStmt>({
-      // Plain DISTINCT is a list with one empty node.
-      distinctClause: select.distinctClause?.map((node) => (Object.keys(node).length === 0 ? node : outputFirst(node))),
+    // ORDER BY steers without a LIMIT too: rows are kept in the order in which they came, and row_number() over them tells it.
+    const { result: rewritten, lineage } = this.#context.notes.during(() => ({
+      distinctClause: select.distinctClause?.map((node) => (isPlainDistinct(node) ? node : outputFirst(node))),
       targetList: targets.length > 0 ? targets.map((target) => target.node) : undefined,
       fromClause: nodes.length > 0 ? nodes : undefined,
-      whereClause,
+      whereClause: select.whereClause && again(select.whereClause),
       groupClause: select.groupClause?.map(grouped),
       havingClause: select.havingClause && again(select.havingClause),
       windowClause: windowNotes.result,
       sortClause: select.sortClause?.map((item) => this.#context.rewriter.sortItem(item, outputFirst)),
-    });
-    return { select: rewritten, outputs };
+    }));
+    const compared = select.distinctClause?.some(isPlainDistinct) ? outputs.map((output) => output.lineage) : [];
+    return { select: compact<SelectStmt>(rewritten), outputs, steering: unionOf([steering, lineage, ...compared]) };
   }
 
   #values(select: SelectStmt, tables: CommonTables, parent: Scope | undefined): QueryResult {
@@ -154,7 +163,8 @@ export class QueryAnalysis implements QueryWalk {
         }),
       }),
     );
-    return { select: compact<SelectStmt>({ valuesLists }), outputs: columns.map((lineages, i) => ({ name: `column${i + 1}`, lineage: unionOf(lineages) })) };
+    const outputs = columns.map((lineages, i) => ({ name: `column${i + 1}`, lineage: unionOf(lineages) }));
+    return { select: compact<SelectStmt>({ valuesLists }), outputs, steering: new Set() };
   }
 
   #target(node: Node, scope: Scope, change: (node: Node) => Node, named: boolean): readonly { node: Node; output: QueryOutput }[] {
@@ -205,6 +215,11 @@ export class QueryAnalysis implements QueryWalk {
     this.#context.notes.add(column.lineage);
   }
 
+  #noteOrdinal(node: Node, outputs: readonly QueryOutput[]): void {
+    const ordinal = ordinalOf(node);
+    if (ordinal !== undefined) this.#context.notes.add(outputs[ordinal]?.lineage ?? 'all');
+  }
+
   #common(clause: WithClause | undefined, outer: CommonTables, parent: Scope | undefined): { tables: CommonTables; clause: WithClause | undefined } {
     if (!clause) return { tables: outer, clause: undefined };
     const tables = new Map(outer);
@@ -219,11 +234,11 @@ export class QueryAnalysis implements QueryWalk {
       const name = this.#context.newName('with');
       // A recursive table may be read by its own query only if its columns are named beforehand; where they come from can't be told then.
       const recursive = clause.recursive === true && given.length > 0;
-      if (recursive) tables.set(cte.ctename, { name, columns: given.map((column) => ({ name: column, lineage: 'all' })) });
-      const { select: ctequery, outputs } = this.select(select, tables, parent, given.length === 0);
+      if (recursive) tables.set(cte.ctename, { name, columns: given.map((column) => ({ name: column, lineage: 'all' })), steering: 'all' });
+      const { select: ctequery, outputs, steering } = this.select(select, tables, parent, given.length === 0);
       if (given.length > 0 && given.length !== outputs.length)
         this.#source.refuse(`"${cte.ctename}" has ${outputs.length} columns, and ${given.length} names are given for them`, cte.location);
-      tables.set(cte.ctename, { name, columns: outputs.map((output, i) => ({ name: given[i] ?? output.name ?? '', lineage: output.lineage })) });
+      tables.set(cte.ctename, { name, columns: outputs.map((output, i) => ({ name: given[i] ?? output.name ?? '', lineage: output.lineage })), steering });
       return make(
         'CommonTableExpr',
         compact({ ctename: name, aliascolnames: cte.aliascolnames, ctematerialized: cte.ctematerialized, ctequery: make('SelectStmt', ctequery) }),
@@ -242,6 +257,13 @@ function bareName(node: Node): string | undefined {
   return fields.length === 1 ? fields[0] : undefined;
 }
 
-function isOrdinal(node: Node): boolean {
-  return body(node, 'A_Const')?.ival !== undefined;
+/** Which output `ORDER BY 2` means, counted from 0. */
+function ordinalOf(node: Node): number | undefined {
+  const number = body(node, 'A_Const')?.ival;
+  return number && (number.ival ?? 0) - 1;
+}
+
+/** Plain DISTINCT is a list with one empty node. */
+function isPlainDistinct(node: Node): boolean {
+  return Object.keys(node).length === 0;
 }

@@ -20,6 +20,11 @@ export interface Select {
   readonly reads: ReadonlyMap<string, ReadonlySet<string>>;
   /** In order; names are distinct. */
   readonly outputs: readonly SelectOutput[];
+  /**
+   * The columns that say which rows come out, how many, and in which order: those of WHERE, ON, USING, GROUP BY, HAVING, DISTINCT, ORDER BY,
+   * INTERSECT and the like, and of functions in FROM, through subqueries and common tables; 'all' when that can't be told.
+   */
+  readonly steering: readonly ColumnSource[] | 'all';
   /** Its rows may depend on the moment. */
   readonly usesTime: boolean;
   /** The query as the deparser writes it; `table` gives what stands in FROM for a relation: a qualified table, or a SELECT in parentheses. */
@@ -42,13 +47,14 @@ export function compileSelect(text: string, { relations }: SelectOptions): Selec
   const context = new QueryContext(source, relations);
   const parsed = source.parse();
   if (parsed.valuesLists) source.refuse('a SELECT is expected; select from the VALUES: SELECT a FROM (VALUES (1), (2)) AS v(a)');
-  const { select, outputs } = new QueryAnalysis(context).select(parsed, new Map(), undefined, true);
+  const { select, outputs, steering } = new QueryAnalysis(context).select(parsed, new Map(), undefined, true);
   if (outputs.length === 0) source.refuse('it has no output column');
   context.finish();
   const template = deparse(make('SelectStmt', select), context.holes, source);
   return {
     reads: context.reads,
     outputs: outputs.map(({ name, lineage }) => ({ name: name ?? '', sources: lineage === 'all' ? 'all' : [...lineage] })),
+    steering: steering === 'all' ? 'all' : [...steering],
     usesTime: context.rewriter.usesTime,
     toSql: (table) => fillTemplate(template, (hole) => table(hole.name)),
   };

@@ -26,6 +26,13 @@ export type AccessDecision = {
   readonly rows: Scalars['String']['output'];
 };
 
+/** What a step declares to have made harmless. Nobody has checked that it is true. */
+export type Anonymisation = {
+  readonly reason: Scalars['String']['output'];
+  /** Tags that the step hands on to nothing. */
+  readonly tags: ReadonlyArray<Scalars['String']['output']>;
+};
+
 /** An API key; the secret itself is told once, when it is made. */
 export type ApiKey = {
   readonly expiresAt?: Maybe<Scalars['DateTime']['output']>;
@@ -434,6 +441,7 @@ export type Pipeline = {
 };
 
 export type PipelineStep = {
+  readonly anonymises?: Maybe<Anonymisation>;
   /** The step as it stands in the manifest; null for who may not know all names. */
   readonly definition?: Maybe<Scalars['JSON']['output']>;
   /** transform, aggregate, sql or publish. */

@@ -94,6 +94,35 @@ test('a grant with the right ingest is enough, any other is not, and a refusal i
   });
 });
 
+test('a run is shown to who sent it, and to no API key made under the same subject', async () => {
+  const admin = await served.token('ada', ['admin']);
+  const keyFor = async (subject: string) =>
+    (
+      await served.ask<{ createApiKey: { secret: string } }>(admin, 'mutation ($input: ApiKeyInput!) { createApiKey(input: $input) { secret } }', {
+        input: { name: subject, subject, roles: ['feeder'] },
+      })
+    ).data.createApiKey.secret;
+  const [key, twin] = [await keyFor('fay'), await keyFor('fay')];
+  const token = { authorization: `Bearer ${await served.token('fay', ['feeder'])}` };
+  const renewed = { authorization: `Bearer ${await served.token('fay', ['feeder'])}` };
+  const send = async (headers: Record<string, string>) => ((await (await served.upload(null, 'orders', 'id,fare\n30,1\n', headers)).json()) as RunBody).id;
+  const isShown = async (headers: Record<string, string>, id: string) => {
+    const response = await fetch(`${served.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify({ query: 'query ($id: ID!) { run(id: $id) { id } }', variables: { id } }),
+    });
+    return ((await response.json()) as { data: { run: unknown } }).data.run !== null;
+  };
+  const byToken = await send(token);
+  const byKey = await send({ 'x-api-key': key });
+  const askers = [token, renewed, { 'x-api-key': key }, { 'x-api-key': twin }];
+  const shown = (id: string) => Promise.all(askers.map((headers) => isShown(headers, id)));
+  expect(await shown(byToken)).toEqual([true, true, false, false]);
+  expect(await shown(byKey)).toEqual([false, false, true, false]);
+  expect(await isShown({ authorization: `Bearer ${engineer}` }, byKey)).toBe(true);
+});
+
 test('a secret dataset and one that never was are refused in the same words', async () => {
   const other = await served.token('otto', ['other']);
   const of = async (name: string) => JSON.stringify(await problem(await served.upload(other, name, 'id\n1\n'))).replaceAll(name, 'X');

@@ -138,6 +138,7 @@ test('an API key is the principal it was made for, and only its hash is kept', a
   expect(key).toMatch(/^hg_[\w-]{43}$/);
   expect(await authenticator.authenticate({ apiKey: key, purpose: 'support' })).toMatchObject({
     subject: 'bot',
+    credential: `key:${apiKey.id}`,
     roles: ['engineer'],
     purposes: ['support'],
     purpose: 'support',

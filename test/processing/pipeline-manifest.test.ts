@@ -58,11 +58,12 @@ describe('tags follow the data', () => {
       ),
     );
     expect(await tagsOf('profiles')).toEqual({
-      what: ['pii.email'],
-      total: ['financial'],
-      oldest: ['pii.birthdate'],
-      n: ['count'],
-      dear: ['financial'],
+      // All from the join on a person and the groups by a part of the email.
+      what: ['person', 'pii.email'],
+      total: ['financial', 'person', 'pii.email'],
+      oldest: ['person', 'pii.birthdate', 'pii.email'],
+      n: ['count', 'person', 'pii.email'],
+      dear: ['financial', 'person', 'pii.email'],
     });
     expect((await world.dataset('profiles')).fields.find(({ name }) => name === 'n')?.description).toBe('How many.');
   });
@@ -98,6 +99,129 @@ ${pipeline('third', '{ name: s, transform: { from: passengers, rename: { email: 
     expect((await tagsOf('walked')).x).toEqual(expect.arrayContaining(['pii.birthdate', 'pii.email', 'pii.passport']));
   });
 
+  test.each([
+    ['a filter', '{ name: s, transform: { from: passengers, filter: "email LIKE \'b%\'", select: [id] } }'],
+    ['a filter over what is derived', '{ name: s, transform: { from: passengers, derive: { e: "left(email, 1)" }, filter: "e = \'b\'", select: [id] } }'],
+    ['an order', '{ name: s, transform: { from: passengers, sort: [email], limit: 1 } }'],
+    ['a deduplication', '{ name: s, transform: { from: passengers, select: [id, email], deduplicate: true } }'],
+    ['one by a field', '{ name: s, transform: { from: passengers, select: [id, email], deduplicate: [email] } }'],
+    ['groups', '{ name: s, aggregate: { from: passengers, groupBy: [email], measures: { id: min(id) } } }'],
+    ['having', '{ name: s, aggregate: { from: passengers, groupBy: [id], measures: { n: count(*) }, having: "min(email) > \'b\'" } }'],
+    ['a join', '{ name: s, sql: "SELECT a.id, b.id AS other FROM passengers AS a JOIN passengers AS b ON a.email < b.email" }'],
+  ])('from what only says which rows there are, through later steps and pipelines: %s', async (_, step) => {
+    await world.apply(`${pipeline('steered', step, '{ name: t, transform: { select: [id] } }', '{ name: u, sql: "SELECT count(*) AS n, 1 AS one FROM t" }', '{ publish: { from: u, to: steered } }')}---
+${pipeline('counted', '{ name: s, aggregate: { from: steered, measures: { n: count(*) } } }', '{ publish: { to: counted } }')}`);
+    const steered = await tagsOf('steered');
+    expect(steered.n).toContain('pii.email');
+    expect(steered.one).toContain('pii.email');
+    expect((await tagsOf('counted')).n).toContain('pii.email');
+  });
+
+  test('but not from columns that stand by', async () => {
+    await world.apply(
+      pipeline(
+        'standing_by',
+        '{ name: s, transform: { from: passengers, sort: [country desc], limit: 5, deduplicate: [id], filter: "country <> \'DE\'", select: [id, country, email, passport_no] } }',
+        '{ name: t, sql: "SELECT s.*, o.n FROM s CROSS JOIN (SELECT count(*) AS n FROM passengers) AS o ORDER BY country LIMIT 3" }',
+        '{ publish: { to: bystanders } }',
+      ),
+    );
+    expect(await tagsOf('bystanders')).toEqual({ id: [], country: [], email: ['pii.email'], passport_no: ['pii.passport'], n: [] });
+    expect((await world.dataset('bystanders')).fields.filter(({ visibility }) => visibility === 'secret').map(({ name }) => name)).toEqual(['passport_no']);
+  });
+
+  test('nor past a step that declares to anonymise: that tag alone, from that step on, and on the record', async () => {
+    const grouped = '{ name: s, aggregate: { from: passengers, groupBy: [email, birth_date, country], measures: { n: count(*) } } }';
+    const summed = (anonymises: string) => `{ name: t, aggregate: { groupBy: [country], measures: { n: sum(n) } }${anonymises} }`;
+    const declared = ', anonymises: { tags: [pii.email], reason: Counts of whole countries. }';
+    await world.apply(pipeline('anonymous', grouped, summed(''), '{ publish: { to: by_country } }'));
+    expect(await tagsOf('by_country')).toEqual({ country: ['pii.birthdate', 'pii.email'], n: ['pii.birthdate', 'pii.email'] });
+
+    const { warnings } = await world.apply(pipeline('anonymous', grouped, summed(declared), '{ publish: { to: by_country } }'));
+    expect(warnings).toEqual(['Pipeline anonymous: the step t hands the tags pii.email on to nothing, on its own word: Counts of whole countries.']);
+    expect(await tagsOf('by_country')).toEqual({ country: ['pii.birthdate'], n: ['pii.birthdate'] });
+    const run = await world.run('anonymous');
+    expect(run.status).toBe('SUCCEEDED');
+    const entries = await world.database.query<{ action: string; anonymises: unknown }>(
+      `SELECT action, details->'anonymises' AS anonymises FROM headgate.audit_entry WHERE details->'anonymises' IS NOT NULL ORDER BY at`,
+    );
+    const anonymises = [{ step: 't', tags: ['pii.email'], reason: 'Counts of whole countries.' }];
+    expect(entries).toEqual([
+      { action: 'apply', anonymises },
+      { action: 'pipeline.run', anonymises },
+    ]);
+    expect((await world.pipelines.find('anonymous'))?.steps[1]).toMatchObject({ anonymises: { tags: ['pii.email'] } });
+
+    await world.apply(
+      pipeline(
+        'anonymous',
+        grouped,
+        summed(declared),
+        '{ name: u, sql: "SELECT country, n, (SELECT min(email) FROM passengers) AS e FROM t" }',
+        '{ publish: { to: by_country } }',
+      ),
+    );
+    expect((await tagsOf('by_country')).e).toEqual(['pii.birthdate', 'pii.email']);
+  });
+
+  test('rows that were made of a tagged field do not stay when the pipeline is changed to make them of another', async () => {
+    await world.database.query("INSERT INTO data.passengers (id, email, country, _load) VALUES (1, 'anna@example.com', 'DE', 1)");
+    const made = (field: string, mode: string) =>
+      pipeline(
+        'washing',
+        `{ name: s, transform: { from: passengers, derive: { x: ${field} }, select: [id, x] } }`,
+        `{ publish: { to: washed, mode: ${mode}, key: [id] } }`,
+      );
+    const reader = pipeline('rinsing', '{ name: s, transform: { from: washed, select: [x] } }', '{ publish: { to: rinsed } }');
+    const rows = async (name: string) => world.database.query(`SELECT x FROM data.${name}`);
+    const anna = [{ x: 'anna@example.com' }];
+
+    await world.apply(`${made('email', 'replace')}---\n${reader}`);
+    await world.run('washing');
+    await world.run('rinsing');
+    const { warnings } = await world.apply(made('country', 'replace'));
+    expect(warnings).toEqual([expect.stringContaining('so washed is empty'), expect.stringContaining('so rinsed is empty')]);
+    expect([await rows('washed'), await rows('rinsed')]).toEqual([[], []]);
+    expect((await tagsOf('rinsed')).x).toEqual([]);
+    await world.run('washing');
+    expect(await rows('washed')).toEqual([{ x: 'DE' }]);
+
+    await world.apply(made('email', 'append'));
+    await world.database.query('DELETE FROM data.washed');
+    expect((await world.run('washing')).status).toBe('SUCCEEDED');
+    for (const mode of ['append', 'merge'])
+      await expect(world.apply(made('country', mode))).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('x is no longer tagged') });
+    expect(await rows('washed')).toEqual(anna);
+    expect((await tagsOf('washed')).x).toEqual(['pii.email']);
+    await world.database.query('DELETE FROM data.washed');
+    await world.apply(made('country', 'append'));
+    expect((await tagsOf('washed')).x).toEqual([]);
+    await world.database.query('DELETE FROM data.passengers');
+  });
+
+  test.each([
+    ['without a reason', '{ name: s, transform: { from: passengers, limit: 1 }, anonymises: { tags: [pii] } }', '{ publish: { to: bad } }', 'reason'],
+    [
+      'with an empty one',
+      '{ name: s, transform: { from: passengers, limit: 1 }, anonymises: { tags: [pii], reason: " " } }',
+      '{ publish: { to: bad } }',
+      'reason',
+    ],
+    ['of no tag', '{ name: s, transform: { from: passengers, limit: 1 }, anonymises: { tags: [], reason: x } }', '{ publish: { to: bad } }', 'tags'],
+    ['of all tags', '{ name: s, transform: { from: passengers, limit: 1 }, anonymises: { tags: ["*"], reason: x } }', '{ publish: { to: bad } }', 'tags'],
+    [
+      'by a publish',
+      '{ name: s, transform: { from: passengers, limit: 1 } }',
+      '{ publish: { to: bad }, anonymises: { tags: [pii], reason: x } }',
+      'anonymises',
+    ],
+  ])('a declaration %s is refused', async (_, step, publish, path) => {
+    await expect(world.apply(pipeline('bad', step, publish))).rejects.toMatchObject({
+      code: 'BAD_USER_INPUT',
+      details: { path: expect.stringContaining(path) },
+    });
+  });
+
   test('a secret source makes what is made of it secret', async () => {
     await world.apply(`${pipeline('pay', '{ name: s, aggregate: { from: salaries, measures: { total: sum(amount) } } }', '{ publish: { to: payroll } }')}---
 ${pipeline('passports', '{ name: s, transform: { from: passengers, derive: { p: "left(passport_no, 2)" }, select: [id, p, country] } }', '{ publish: { to: passport_kinds, key: [id] } }')}`);
@@ -109,6 +233,14 @@ ${pipeline('passports', '{ name: s, transform: { from: passengers, derive: { p: 
       ['p', 'secret'],
       ['country', 'listed'],
     ]);
+    await world.apply(
+      pipeline(
+        'spelled',
+        '{ name: s, sql: "SELECT p.id, i, c FROM passengers AS p, generate_series(1, 9) AS i JOIN generate_series(48, 90) AS c ON true WHERE substr(p.passport_no, i, 1) = chr(c)" }',
+        '{ publish: { to: spelled } }',
+      ),
+    );
+    expect((await world.dataset('spelled')).fields.map(({ visibility }) => visibility)).toEqual(['secret', 'secret', 'secret']);
   });
 
   test('the subject goes with the rows when its field does', async () => {

@@ -241,3 +241,30 @@ test('pipelines are listed with their steps, inputs and output', async () => {
     ['publish', 'publish'],
   ]);
 });
+
+test('what an attempt computed before the pipeline was changed is not published', async () => {
+  const made = (value: string) =>
+    `kind: Pipeline\nname: stale\nsteps:\n  - { name: s, sql: "SELECT ${value} AS x FROM flights LIMIT 1" }\n  - { publish: { to: stale } }\n`;
+  await world.apply(made("'old'"));
+  const compiled = await world.run('stale');
+  const [[step] = []] = await world.runs.stepsOf([compiled.id]);
+  const rows = () => world.database.query('SELECT x FROM data.stale');
+
+  /** A second attempt at a run whose first ended between computing and publishing. */
+  const resume = async () => {
+    const { id } = await world.pipelines.run('stale', ANN);
+    await world.database.query('UPDATE headgate.run SET attempt = 1 WHERE id = $1', [id]);
+    await world.database.query(`CREATE UNLOGGED TABLE work.pipeline_${id.replaceAll('-', '')} AS SELECT 'left over' AS x`);
+    await world.database.query(
+      `INSERT INTO headgate.run_step (run_id, position, name, kind, status, attempt, rows_out, statement) VALUES ($1, 0, 's', 'sql', 'SUCCEEDED', 1, 1, $2)`,
+      [id, step?.statement],
+    );
+    await world.pipelines.perform(id, new AbortController().signal);
+    expect(await world.runs.get(id)).toMatchObject({ status: 'SUCCEEDED', attempt: 2 });
+  };
+  await resume();
+  expect(await rows()).toEqual([{ x: 'left over' }]);
+  await world.apply(made("'new'"));
+  await resume();
+  expect(await rows()).toEqual([{ x: 'new' }]);
+});

@@ -183,6 +183,70 @@ describe('lineage', () => {
   ])('%s', (text, expected) => expect(lineage(text)).toEqual(expected));
 });
 
+/** What says which rows there are. */
+function steering(text: string): string {
+  const columns = compile(text).steering;
+  return columns === 'all'
+    ? 'all'
+    : columns
+        .map(({ relation, column }) => `${relation}.${column}`)
+        .toSorted()
+        .join(', ');
+}
+
+describe('steering', () => {
+  test.each<[string, string]>([
+    ['SELECT id, origin, upper(origin) AS u FROM flights', ''],
+    ['SELECT count(*) AS n, sum(delay) OVER () AS s FROM flights, airports', ''],
+    ['SELECT id FROM flights UNION ALL SELECT length(city) FROM airports', ''],
+    ['SELECT id FROM flights LIMIT 1', ''],
+    ['SELECT (SELECT city FROM airports WHERE iata = f.origin) AS x FROM flights f', ''],
+    ['SELECT id FROM flights WHERE delay > 5', 'flights.delay'],
+    ['SELECT id FROM flights WHERE EXISTS (SELECT 1 FROM airports WHERE city = origin)', 'airports.city, airports.origin'],
+    [
+      'SELECT id FROM flights f WHERE id IN (SELECT length(city) FROM airports WHERE iata = f.origin)',
+      'airports.city, airports.iata, flights.id, flights.origin',
+    ],
+    ['SELECT f.id FROM flights f JOIN airports a ON a.iata = f.origin', 'airports.iata, flights.origin'],
+    ['SELECT f.id FROM flights f LEFT JOIN airports a USING (origin)', 'airports.origin, flights.origin'],
+    [
+      'SELECT a.iata FROM airports a, generate_series(1, 9) AS i JOIN generate_series(65, 90) AS c ON true WHERE substr(a.city, i, 1) = chr(c)',
+      'airports.city',
+    ],
+    ['SELECT a.iata FROM airports a, generate_series(1, length(a.city)) AS i', 'airports.city'],
+    ['SELECT f.id FROM flights f, unnest(f.tags) AS t(tag)', 'flights.tags'],
+    ['SELECT f.id FROM flights f CROSS JOIN LATERAL (SELECT 1 AS one FROM airports WHERE iata = f.origin) AS x', 'airports.iata, flights.origin'],
+    ['SELECT count(*) AS n FROM flights GROUP BY origin', 'flights.origin'],
+    ['SELECT origin AS o, delay AS d, count(*) AS n FROM flights GROUP BY 1, d', 'flights.delay, flights.origin'],
+    ['SELECT origin AS o, delay AS d, count(*) AS n FROM flights GROUP BY (1, 2)', 'flights.delay, flights.origin'],
+    ['SELECT origin AS o, count(*) AS n FROM flights GROUP BY ROLLUP (1)', 'flights.origin'],
+    ['SELECT count(*) AS n FROM flights HAVING max(delay) > 3', 'flights.delay'],
+    ['SELECT id FROM flights ORDER BY delay LIMIT 1', 'flights.delay'],
+    ['SELECT id, delay + 1 AS d FROM flights ORDER BY d', 'flights.delay'],
+    ['SELECT id, delay + 1 AS d FROM flights ORDER BY 2 DESC', 'flights.delay'],
+    ['SELECT id FROM flights WINDOW w AS (PARTITION BY origin ORDER BY delay) ORDER BY rank() OVER w', 'flights.delay, flights.origin'],
+    ['SELECT DISTINCT id, origin FROM flights', 'flights.id, flights.origin'],
+    ['SELECT DISTINCT ON (origin) id FROM flights ORDER BY origin, delay', 'flights.delay, flights.origin'],
+    ['SELECT id FROM flights UNION SELECT length(city) FROM airports', 'airports.city, flights.id'],
+    ['SELECT id FROM flights EXCEPT ALL SELECT length(city) FROM airports', 'airports.city, flights.id'],
+    ['SELECT id, delay AS d FROM flights UNION ALL SELECT 1, 2 FROM airports WHERE city = iata ORDER BY d', 'airports.city, airports.iata, flights.delay'],
+    ['SELECT id, delay AS d FROM flights UNION ALL SELECT 1, 2 ORDER BY 2', 'flights.delay'],
+    ['SELECT x.id, row_number() OVER () AS n FROM (SELECT id FROM flights ORDER BY delay) AS x', 'flights.delay'],
+    ['WITH late AS (SELECT id FROM flights WHERE delay > 5) SELECT count(*) AS n FROM late', 'flights.delay'],
+    ['WITH late AS (SELECT id FROM flights WHERE delay > 5) SELECT city FROM airports WHERE EXISTS (SELECT 1 FROM late)', 'flights.delay'],
+    ['WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SELECT 1 AS one FROM r', 'all'],
+  ])('%s <- %s', (text, expected) => expect(steering(text)).toEqual(expected));
+
+  test.each<[string, string]>([
+    ['WITH late AS (SELECT id FROM flights WHERE delay > 5) SELECT iata, (SELECT count(*) FROM late) AS n FROM airports', 'flights.delay'],
+    ['SELECT iata, (SELECT count(*) FROM flights JOIN airports USING (origin)) AS n FROM airports', 'airports.origin, flights.origin'],
+    ['SELECT 1 AS iata, (SELECT count(*) FROM (SELECT 1 AS one FROM flights GROUP BY (SELECT max(city) FROM airports)) AS x) AS n', 'airports.city'],
+  ])('what steers the rows behind a value is a source of the value alone: %s', (text, expected) => {
+    expect(lineage(text)[1]).toBe(`n <- ${expected}`);
+    expect(steering(text)).toBe('');
+  });
+});
+
 test('reads names each relation and the columns that are named anywhere in the query', () => {
   const { reads } = compile("SELECT f.id FROM flights f, airports a WHERE a.city = 'x' AND f.delay > 1 ORDER BY f.origin");
   expect(reads).toEqual(

@@ -13,8 +13,9 @@ import type { View } from '../../src/graphql/dataplane/view.js';
 import { Views } from '../../src/graphql/views.js';
 import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
 import { sha256, silentLog } from '../../src/kernel/index.js';
+import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
 import { prepareParser } from '../../src/sql/index.js';
-import { Database, KeyRing, type PreparedQuery } from '../../src/store/index.js';
+import { Database, KeyRing, type Connection as DatabaseConnection, type PreparedQuery } from '../../src/store/index.js';
 import { createTestDatabase } from './database.js';
 
 export { ANONYMOUS };
@@ -50,6 +51,7 @@ export interface Asked {
 /** The data plane over a database of its own: catalog, grants, reads, audit; without HTTP and control plane. */
 export class House {
   readonly database: Database;
+  readonly where: DatabaseConnection;
   readonly facts: AuditFact[] = [];
   /** What reads sent to the database, oldest first. */
   readonly statements: PreparedQuery[] = [];
@@ -61,8 +63,9 @@ export class House {
   readonly #drop: () => Promise<void>;
   #world: World | undefined;
 
-  private constructor(database: Database, drop: () => Promise<void>, limits: Limits) {
+  private constructor(database: Database, where: DatabaseConnection, drop: () => Promise<void>, limits: Limits) {
     this.database = database;
+    this.where = where;
     this.#drop = drop;
     this.#limits = limits;
     this.#audit = new AuditLog({ database, log: silentLog, mode: 'strict' });
@@ -72,12 +75,12 @@ export class House {
   static async open(limits: Partial<Limits> = {}): Promise<House> {
     await prepareParser();
     const { connection, drop } = await createTestDatabase();
-    const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity], statementTimeoutMs: 10_000 });
-    return new House(database, drop, { ...loadConfig({}).limits, ...limits });
+    const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity, PipelineEntity], statementTimeoutMs: 10_000 });
+    return new House(database, connection, drop, { ...loadConfig({}).limits, ...limits });
   }
 
   async apply(text: string): Promise<void> {
-    const kinds = [purposeKind, datasetKind, grantKind] as unknown as ManifestKind[];
+    const kinds = [purposeKind, datasetKind, pipelineKind, grantKind] as unknown as ManifestKind[];
     await applyManifests({
       database: this.database,
       kinds,

@@ -31,7 +31,7 @@ export class PipelineResolver {
 
   @FieldResolver(() => [PipelineStep])
   steps(@Root() { steps }: Pipeline, @Ctx() { principal }: RequestContext): PipelineStep[] {
-    return steps.map(({ name, kind, definition }) => ({ name, kind, definition: knowsAllNames(principal) ? definition : null }));
+    return steps.map(({ name, kind, definition, anonymises }) => ({ name, kind, definition: knowsAllNames(principal) ? definition : null, anonymises }));
   }
 
   @FieldResolver(() => [Run], { nullable: true, description: 'The ten newest; null for who may not oversee.' })

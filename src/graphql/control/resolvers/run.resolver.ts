@@ -1,6 +1,6 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import { runCursor, RunEntity, type RunKind, type RunStatus } from '../../../lifecycle/index.js';
-import { hasRole } from '../../../identity/index.js';
+import { hasRole, isSameOne } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
 import { knowsAllNames, OVERSEERS, visibleDataset } from '../rights.js';
@@ -34,7 +34,8 @@ export class RunResolver {
       if (error instanceof HeadgateError && error.code === 'NOT_FOUND') return null;
       throw error;
     });
-    return run && (run.requestedBy === principal.subject || hasRole(principal, ...OVERSEERS)) ? toRun(run) : null;
+    const isOwn = run !== null && isSameOne(principal, { subject: run.requestedBy, credential: run.requestedWith });
+    return run && (isOwn || hasRole(principal, ...OVERSEERS)) ? toRun(run) : null;
   }
 
   @Mutation(() => Run, { description: 'Queues a load and answers at once; ask `run` how it goes.' })

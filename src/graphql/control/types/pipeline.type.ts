@@ -1,11 +1,18 @@
 import { Field, ObjectType } from 'type-graphql';
 import { JsonScalar } from '../../scalars.js';
 
+@ObjectType({ description: 'What a step declares to have made harmless. Nobody has checked that it is true.' })
+export class Anonymisation {
+  @Field(() => [String], { description: 'Tags that the step hands on to nothing.' }) tags!: readonly string[];
+  @Field(() => String) reason!: string;
+}
+
 @ObjectType()
 export class PipelineStep {
   @Field(() => String) name!: string;
   @Field(() => String, { description: 'transform, aggregate, sql or publish.' }) kind!: string;
   @Field(() => JsonScalar, { nullable: true, description: 'The step as it stands in the manifest; null for who may not know all names.' }) definition!: unknown;
+  @Field(() => Anonymisation, { nullable: true }) anonymises?: Anonymisation | undefined;
 }
 
 @ObjectType({ description: 'Steps over datasets, whose result is a dataset.' })

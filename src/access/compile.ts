@@ -12,10 +12,15 @@ import { related } from './relation.js';
 import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
 import { SourceContext, type Source } from './source.js';
 
-/** One SQL statement for one root field; its one row is the answer as JSON text, and behind it the counts of rows. */
+/** One SQL statement for one root field; its one row holds JSON texts, and behind them the counts of rows. */
 export interface CompiledRead {
   readonly name: string;
   readonly text: string;
+  /**
+   * The keys of the answer's members, each with a column that is its JSON. Absent where the first column is the answer.
+   * A page is large: the object around it is put together from texts, not written again.
+   */
+  readonly members?: readonly string[];
   /** The datasets whose rows the columns behind the answer count, in order; one that is reached twice stands twice. */
   readonly counted: readonly string[];
   readonly parameters: readonly Parameter[];
@@ -29,9 +34,10 @@ export interface CompiledRead {
 export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
   const context = new SourceContext(plan.decisions, maskKeys);
   const compiler = new Compiler(context);
-  const { statement, counted } = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
+  const root: RootStatement = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
+  const { statement, ...columns } = root;
   const { text, parameters } = renderParameters(statement);
-  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, counted, cursors: compiler.cursors, mayFail: context.hasBarrier };
+  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, ...columns, cursors: compiler.cursors, mayFail: context.hasBarrier };
 }
 
 /** How many rows of a dataset one row of the place above holds, or one page: for the record. */
@@ -40,15 +46,21 @@ interface Counted {
   readonly rows: Sql;
 }
 
+interface RootStatement extends Pick<CompiledRead, 'members' | 'counted'> {
+  readonly statement: Sql;
+}
+
 /** The members of a row: FROM items that they need behind the row's own, their JSON, and the rows of relations in it. */
 interface CompiledRow {
   readonly join: Sql;
   readonly value: Sql;
+  /** The same for json_agg. */
+  readonly element: Sql;
   readonly counts: readonly Counted[];
 }
 
 /** A relation's JSON, as a column of a FROM item of its own. */
-type RelationValue = CompiledRow;
+type RelationValue = Omit<CompiledRow, 'element'>;
 
 interface ConnectionParts {
   readonly page: PageScope | undefined;
@@ -72,14 +84,17 @@ class Compiler {
     this.#context = context;
   }
 
-  rootConnection(connection: ConnectionSelection): { statement: Sql; counted: string[] } {
+  rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
-    const answer = jsonObject(columns, this.#context.nextAlias('o'));
-    const list = join([sql`${answer.value}::text`, ...counts.map((count) => count.rows)]);
-    return { statement: sql`SELECT ${list} FROM ${from}${answer.join}`, counted: counts.map((count) => count.dataset) };
+    const values = columns.map(([, value], i) => (connection.members[i]?.kind === 'typename' ? sql`to_json(${value})` : value));
+    return {
+      statement: sql`SELECT ${join([...values, ...counts.map((count) => count.rows)])} FROM ${from}`,
+      members: columns.map(([key]) => key),
+      counted: counts.map((count) => count.dataset),
+    };
   }
 
-  rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>): { statement: Sql; counted: string[] } {
+  rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>): RootStatement {
     const source = this.#context.source(row.dataset);
     const wanted = join(
       key.map(({ field, value }) => sql`${source.column(field)} = ${slotSql(value)}`),
@@ -87,7 +102,7 @@ class Compiler {
     );
     const answer = this.#row(row, scopeOf(source, row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
-    const list = join([sql`${answer.value}::text`, ...counts.map((count) => count.rows)]);
+    const list = join([answer.value, ...counts.map((count) => count.rows)]);
     return { statement: sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted: counts.map((count) => count.dataset) };
   }
 
@@ -115,7 +130,7 @@ class Compiler {
       }
     });
     const object = jsonObject(pairs, this.#context.nextAlias('n'));
-    return { join: join([...joins, object.join], ''), value: object.value, counts };
+    return { join: join([...joins, object.join], ''), value: object.value, element: object.element, counts };
   }
 
   #one({ relation, row }: Extract<RowMember, { kind: 'one' }>, scope: RowScope): RelationValue {
@@ -163,10 +178,10 @@ class Compiler {
   }
 
   #member(member: ConnectionMember, connection: ConnectionSelection, { page, belongs, nested }: ConnectionParts): Sql {
-    const take = (row: CompiledRow, on: PageScope): Sql => {
+    const take = (row: CompiledRow, on: PageScope): CompiledRow => {
       on.joins.push(row.join);
       nested.push(...row.counts.map(({ dataset, rows }) => ({ dataset, rows: on.sum(rows) })));
-      return row.value;
+      return row;
     };
     switch (member.kind) {
       case 'typename':
@@ -175,18 +190,18 @@ class Compiler {
         return this.#count(connection, belongs);
       case 'nodes': {
         if (!page) throw new Error('nodes without a page');
-        return page.list(take(this.#row(member.row, page), page));
+        return page.list(take(this.#row(member.row, page), page).element);
       }
       case 'edges': {
         if (!page) throw new Error('edges without a page');
         const pairs = member.members.map((edge): [string, Sql] => {
           if (edge.kind === 'typename') return [edge.key, sql`${literal(`${connection.dataset.typeName}Edge`)}::text`];
           if (edge.kind === 'cursor') return [edge.key, page.cursor()];
-          return [edge.key, take(this.#row(edge.row, page), page)];
+          return [edge.key, take(this.#row(edge.row, page), page).value];
         });
         const edge = jsonObject(pairs, this.#context.nextAlias('e'));
         page.joins.push(edge.join);
-        return page.list(edge.value);
+        return page.list(edge.element);
       }
       case 'pageInfo': {
         if (!page) throw new Error('pageInfo without a page');

@@ -10,6 +10,8 @@ export interface JsonObject {
   readonly join: Sql;
   /** The object, of type json. */
   readonly value: Sql;
+  /** What json_agg makes the same object of, without writing it twice: the row itself, where it is one. */
+  readonly element: Sql;
 }
 
 /**
@@ -19,7 +21,7 @@ export interface JsonObject {
 export function jsonObject(pairs: readonly (readonly [key: string, value: Sql])[], alias: Sql): JsonObject {
   if (pairs.every(([key]) => Buffer.byteLength(key) <= LONGEST_COLUMN)) {
     const columns = pairs.map(([key, value]) => sql`${value} AS ${identifier(key as string)}`);
-    return { join: sql` CROSS JOIN LATERAL (SELECT ${join(columns)}) AS ${alias}`, value: sql`row_to_json(${alias})` };
+    return { join: sql` CROSS JOIN LATERAL (SELECT ${join(columns)}) AS ${alias}`, value: sql`row_to_json(${alias})`, element: alias };
   }
   const calls: Sql[] = [];
   for (let i = 0; i < pairs.length; i += PAIRS_A_CALL) {
@@ -27,6 +29,7 @@ export function jsonObject(pairs: readonly (readonly [key: string, value: Sql])[
     calls.push(sql`jsonb_build_object(${join(part)})`);
   }
   // jsonb joins objects; a single call keeps the order of keys and the text of numbers.
-  if (calls.length === 1) return { join: raw(''), value: sql`json_build_object(${join(pairs.map(([key, value]) => sql`${literal(key)}, ${value}`))})` };
-  return { join: raw(''), value: sql`(${join(calls, ' || ')})::json` };
+  const one = calls.length === 1 ? sql`json_build_object(${join(pairs.map(([key, value]) => sql`${literal(key)}, ${value}`))})` : undefined;
+  const value = one ?? sql`(${join(calls, ' || ')})::json`;
+  return { join: raw(''), value, element: value };
 }

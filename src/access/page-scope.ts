@@ -55,10 +55,10 @@ export class PageScope implements RowScope {
     return cursorSql(values, literal(this.#options.mark));
   }
 
-  /** The rows of the page as a JSON list, in the order asked for. */
-  list(value: Sql): Sql {
+  /** The elements of the page's rows as a JSON list, in the order asked for. */
+  list(element: Sql): Sql {
     const order = this.#options.connection.page.backward ? sql` ORDER BY ${this.#alias}._rn DESC` : raw('');
-    return sql`coalesce(json_agg(${value}${order})${this.#inPage()}, '[]')`;
+    return sql`coalesce(json_agg(${element}${order})${this.#inPage()}, '[]')`;
   }
 
   get rowsInPage(): Sql {

@@ -46,8 +46,10 @@ export class Reader {
           return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
         }),
       });
-      const [json = null, ...counts] = rows[0] ?? [];
-      return { json, rows: addUp(compiled.counted, counts) };
+      const columns = rows[0] ?? [];
+      const { members, counted } = compiled;
+      const json = members ? `{${members.map((key, i) => `${JSON.stringify(key)}:${columns[i] ?? 'null'}`).join(',')}}` : (columns[0] ?? null);
+      return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
     } catch (error) {
       throw readError(error, compiled.mayFail);
     }

@@ -32,6 +32,8 @@ const LONGEST_PAUSE_MS = 5_000;
  * own; PostgreSQL flushes for several at once, so a second one waits for its own only.
  */
 const WRITES_AT_ONCE = 2;
+/** A disk that is done sooner than this is not worth a second statement: acts that come meanwhile share the next one. */
+const SOON_MS = 1;
 
 /**
  * Writes acts to the record by group commit: a few statements are under way at a time, and the next takes with it all acts
@@ -47,6 +49,8 @@ export class AuditLog {
   #waiting: Waiting[] = [];
   readonly #writes = new Set<Promise<void>>();
   #isDue = false;
+  /** When the last statement began, on the clock of `performance`. */
+  #began = 0;
   #closed = false;
   readonly #closing = new AbortController();
 
@@ -92,22 +96,27 @@ export class AuditLog {
   }
 
   /** Acts of the same turn of the event loop belong into the same statement. */
-  #writeSoon(): void {
+  #writeSoon(afterMs = 0): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    setImmediate(() => {
+    const due = (): void => {
       this.#isDue = false;
       this.#writeMore();
-    });
+    };
+    if (afterMs > 0) setTimeout(due, afterMs);
+    else setImmediate(due);
   }
 
   #writeMore(): void {
     while (this.#waiting.length > 0 && this.#writes.size < WRITES_AT_ONCE) {
+      const now = performance.now();
+      if (this.#writes.size > 0 && now - this.#began < SOON_MS) return this.#writeSoon(SOON_MS);
+      this.#began = now;
       const batch = this.#waiting.slice(0, this.#maxBatch);
       this.#waiting = this.#waiting.slice(batch.length);
       const write = (this.#mode === 'strict' ? this.#writeOrRefuse(batch) : this.#writeInTheEnd(batch)).finally(() => {
         this.#writes.delete(write);
-        if (this.#waiting.length > 0) this.#writeSoon();
+        this.#writeMore();
       });
       this.#writes.add(write);
     }

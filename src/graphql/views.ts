@@ -37,10 +37,13 @@ export class Views {
     if (world !== this.#world) this.#startOver(world);
     const known = world.authorizer.knownSecrets(principal);
     const key = known.join(' ');
-    const view = this.#views.getOrMake(key, () => View.start({ schemas: this.schemasFor(world, known), limits: this.#limits, log: this.#log }));
+    const started = this.#views.get(key);
+    if (started) return await started;
+    const view = View.start({ schemas: this.schemasFor(world, known), limits: this.#limits, log: this.#log });
+    this.#views.set(key, view);
     // A view that did not start must not be kept.
     view.catch(() => this.#views.delete(key));
-    return view;
+    return await view;
   }
 
   /** The schemas alone, for printing. */

@@ -88,9 +88,11 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   const app = Fastify(settings);
   headers(app, config.tls !== undefined);
   cors(app, config.corsOrigins);
-  app.addHook('onResponse', async (request, reply) => {
-    request.log.info({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
-  });
+  if (log.isLevelEnabled('info')) {
+    app.addHook('onResponse', async (request, reply) => {
+      request.log.info({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+    });
+  }
   app.setErrorHandler(async (thrown, request, reply) => {
     const { error, status } = presentable(thrown, request.log as Log);
     return sendProblem(reply, error, status);
@@ -110,17 +112,18 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
 }
 
 function headers(app: FastifyInstance, secure: boolean): void {
-  app.addHook('onRequest', async (request, reply) => {
-    void reply.headers({
-      'x-request-id': request.id,
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      'referrer-policy': 'no-referrer',
-      'cross-origin-opener-policy': 'same-origin',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-      'cache-control': 'no-store',
-      ...(secure && { 'strict-transport-security': 'max-age=31536000' }),
-    });
+  const same = {
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cache-control': 'no-store',
+    ...(secure && { 'strict-transport-security': 'max-age=31536000' }),
+  };
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id).headers(same);
+    done();
   });
 }
 

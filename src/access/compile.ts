@@ -1,11 +1,11 @@
 import type { Dataset } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import { HeadgateError, sha256 } from '../kernel/index.js';
-import { join, literal, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
+import { join, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
 import { conditionSql, slotSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
-import { jsonObject } from './json-object.js';
-import { jsonValue } from './json-value.js';
+import { jsonConstant, jsonObject } from './json-object.js';
+import { jsonScalar, jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { related } from './relation.js';
@@ -54,13 +54,11 @@ interface RootStatement extends Pick<CompiledRead, 'members' | 'counted'> {
 interface CompiledRow {
   readonly join: Sql;
   readonly value: Sql;
-  /** The same for json_agg. */
-  readonly element: Sql;
   readonly counts: readonly Counted[];
 }
 
 /** A relation's JSON, as a column of a FROM item of its own. */
-type RelationValue = Omit<CompiledRow, 'element'>;
+type RelationValue = CompiledRow;
 
 interface ConnectionParts {
   readonly page: PageScope | undefined;
@@ -86,9 +84,8 @@ class Compiler {
 
   rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
-    const values = columns.map(([, value], i) => (connection.members[i]?.kind === 'typename' ? sql`to_json(${value})` : value));
     return {
-      statement: sql`SELECT ${join([...values, ...counts.map((count) => count.rows)])} FROM ${from}`,
+      statement: sql`SELECT ${join([...columns.map(([, value]) => value), ...counts.map((count) => count.rows)])} FROM ${from}`,
       members: columns.map(([key]) => key),
       counted: counts.map((count) => count.dataset),
     };
@@ -118,9 +115,9 @@ class Compiler {
     const pairs = row.members.map((member): [string, Sql] => {
       switch (member.kind) {
         case 'typename':
-          return [member.key, sql`${literal(row.dataset.typeName)}::text`];
+          return [member.key, jsonConstant(row.dataset.typeName)];
         case 'nothing':
-          return [member.key, raw('NULL::json')];
+          return [member.key, jsonConstant(null)];
         case 'field':
           return [member.key, jsonValue(member.field, scope.named(member.field.name))];
         case 'one':
@@ -129,8 +126,7 @@ class Compiler {
           return [member.key, relation(this.#many(member, scope))];
       }
     });
-    const object = jsonObject(pairs, this.#context.nextAlias('n'));
-    return { join: join([...joins, object.join], ''), value: object.value, element: object.element, counts };
+    return { join: join(joins, ''), value: jsonObject(pairs), counts };
   }
 
   #one({ relation, row }: Extract<RowMember, { kind: 'one' }>, scope: RowScope): RelationValue {
@@ -141,16 +137,15 @@ class Compiler {
     const { list, value, outer } = this.#lateral(inner.value, counts);
     return {
       join: sql` LEFT JOIN LATERAL (SELECT ${list} FROM ${there.toSql()}${inner.join} WHERE ${keys} LIMIT 1) AS ${value.alias} ON TRUE`,
-      value: value.sql,
+      value: sql`coalesce(${value.sql}, 'null')`,
       counts: outer,
     };
   }
 
   #many({ relation, connection }: Extract<RowMember, { kind: 'many' }>, scope: RowScope): RelationValue {
     const { columns, from, counts } = this.#connection(connection, (there) => related(relation, scope, there));
-    const object = jsonObject(columns, this.#context.nextAlias('o'));
-    const { list, value, outer } = this.#lateral(object.value, counts);
-    return { join: sql` CROSS JOIN LATERAL (SELECT ${list} FROM ${from}${object.join}) AS ${value.alias}`, value: value.sql, counts: outer };
+    const { list, value, outer } = this.#lateral(jsonObject(columns), counts);
+    return { join: sql` CROSS JOIN LATERAL (SELECT ${list} FROM ${from}) AS ${value.alias}`, value: value.sql, counts: outer };
   }
 
   /** The columns of a lateral subquery that gives a relation's JSON and its counts, and how they are named outside of it. */
@@ -178,36 +173,32 @@ class Compiler {
   }
 
   #member(member: ConnectionMember, connection: ConnectionSelection, { page, belongs, nested }: ConnectionParts): Sql {
-    const take = (row: CompiledRow, on: PageScope): CompiledRow => {
+    const take = (row: CompiledRow, on: PageScope): Sql => {
       on.joins.push(row.join);
       nested.push(...row.counts.map(({ dataset, rows }) => ({ dataset, rows: on.sum(rows) })));
-      return row;
+      return row.value;
     };
     switch (member.kind) {
       case 'typename':
-        return sql`${literal(`${connection.dataset.typeName}Connection`)}::text`;
+        return jsonConstant(`${connection.dataset.typeName}Connection`);
       case 'totalCount':
         return this.#count(connection, belongs);
       case 'nodes': {
         if (!page) throw new Error('nodes without a page');
-        return page.list(take(this.#row(member.row, page), page).element);
+        return page.list(take(this.#row(member.row, page), page));
       }
       case 'edges': {
         if (!page) throw new Error('edges without a page');
         const pairs = member.members.map((edge): [string, Sql] => {
-          if (edge.kind === 'typename') return [edge.key, sql`${literal(`${connection.dataset.typeName}Edge`)}::text`];
-          if (edge.kind === 'cursor') return [edge.key, page.cursor()];
-          return [edge.key, take(this.#row(edge.row, page), page).value];
+          if (edge.kind === 'typename') return [edge.key, jsonConstant(`${connection.dataset.typeName}Edge`)];
+          if (edge.kind === 'cursor') return [edge.key, jsonScalar(page.cursor())];
+          return [edge.key, take(this.#row(edge.row, page), page)];
         });
-        const edge = jsonObject(pairs, this.#context.nextAlias('e'));
-        page.joins.push(edge.join);
-        return page.list(edge.element);
+        return page.list(jsonObject(pairs));
       }
       case 'pageInfo': {
         if (!page) throw new Error('pageInfo without a page');
-        const pairs = member.members.map((info): readonly [string, Sql] => [info.key, page.info(info)]);
-        // Aggregates can't be read from a lateral subquery beside them, so the object is built by the function.
-        return sql`json_build_object(${join(pairs.map(([key, value]) => sql`${literal(key)}, ${value}`))})`;
+        return jsonObject(member.members.map((info) => [info.key, page.info(info)]));
       }
     }
   }

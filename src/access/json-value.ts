@@ -2,14 +2,27 @@ import type { Field } from '../catalog/index.js';
 import { raw, sql, type Sql } from '../sql/index.js';
 
 /**
- * A value as it stands in the answer: BigInt and Decimal as strings, dates and times as ISO 8601 (RFC 3339 in UTC for
- * timestamps), NaN and the infinities as null, since JSON has no words for them.
+ * A value as it stands in the answer, ready to be printed: BigInt and Decimal as strings, dates and times as ISO 8601
+ * (RFC 3339 in UTC for timestamps), NaN and the infinities as null, since JSON has no words for them.
  */
 export function jsonValue(field: Field, value: Sql): Sql {
-  if (!field.list) return scalar(field, value);
+  if (field.list) return orNull(list(field, value));
+  return field.type === 'json' ? sql`coalesce((${value})::text, 'null')` : jsonScalar(scalar(field, value));
+}
+
+/** Unlike to_json, which asks for each value anew how its type is written, JSON_SCALAR knows from the start. */
+export function jsonScalar(value: Sql): Sql {
+  return orNull(sql`JSON_SCALAR(${value})`);
+}
+
+function orNull(json: Sql): Sql {
+  return sql`coalesce(${json}, 'null')`;
+}
+
+function list(field: Field, value: Sql): Sql {
   switch (field.type) {
     case 'bigint':
-      return sql`(${value})::text[]`;
+      return sql`to_json((${value})::text[])`;
     case 'decimal':
     case 'float':
     case 'date':
@@ -18,7 +31,7 @@ export function jsonValue(field: Field, value: Sql): Sql {
       return sql`(SELECT coalesce(json_agg(${element} ORDER BY e.i), '[]') FROM unnest(${value}) WITH ORDINALITY AS e (v, i) HAVING ${value} IS NOT NULL)`;
     }
     default:
-      return value;
+      return sql`to_json(${value})`;
   }
 }
 

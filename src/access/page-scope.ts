@@ -1,5 +1,7 @@
 import type { Dataset } from '../catalog/index.js';
 import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
+import { jsonConstant, jsonList } from './json-object.js';
+import { jsonScalar } from './json-value.js';
 import { cursorSql, orderBySql, type SortKey } from './order.js';
 import type { ConnectionSelection, PageInfoMember } from './selection.js';
 import type { Source, SourceContext } from './source.js';
@@ -55,10 +57,10 @@ export class PageScope implements RowScope {
     return cursorSql(values, literal(this.#options.mark));
   }
 
-  /** The elements of the page's rows as a JSON list, in the order asked for. */
+  /** The JSON texts of the page's rows as a JSON list, in the order asked for. */
   list(element: Sql): Sql {
     const order = this.#options.connection.page.backward ? sql` ORDER BY ${this.#alias}._rn DESC` : raw('');
-    return sql`coalesce(json_agg(${element}${order})${this.#inPage()}, '[]')`;
+    return jsonList(element, order, this.#inPage());
   }
 
   get rowsInPage(): Sql {
@@ -70,20 +72,21 @@ export class PageScope implements RowScope {
     return sql`sum(${value})${this.#inPage()}`;
   }
 
+  /** As JSON. */
   info({ name }: PageInfoMember): Sql {
     const { page } = this.#options.connection;
-    const more = sql`(count(*) > ${raw(String(page.limit))})`;
+    const more = jsonScalar(sql`count(*) > ${raw(String(page.limit))}`);
     switch (name) {
       case '__typename':
-        return raw("'PageInfo'::text");
+        return jsonConstant('PageInfo');
       case 'hasNextPage':
-        return page.backward ? raw(String(page.before !== undefined)) : more;
+        return page.backward ? jsonConstant(page.before !== undefined) : more;
       case 'hasPreviousPage':
-        return page.backward ? more : raw(String(page.after !== undefined || page.offset > 0));
+        return page.backward ? more : jsonConstant(page.after !== undefined || page.offset > 0);
       case 'startCursor':
-        return page.backward ? this.#lastCursor() : this.#firstCursor();
+        return jsonScalar(page.backward ? this.#lastCursor() : this.#firstCursor());
       case 'endCursor':
-        return page.backward ? this.#firstCursor() : this.#lastCursor();
+        return jsonScalar(page.backward ? this.#firstCursor() : this.#lastCursor());
     }
   }
 

@@ -80,6 +80,8 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
     // Its line of a request holds the URL, and with it the values of a query.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newId(),
+    // What is logged of a request names it; a logger of its own for each request is rarely used.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: config.limits.maxRequestBytes,
     connectionTimeout: IDLE_MS,
     ...UNROUTED,
@@ -90,11 +92,14 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   cors(app, config.corsOrigins);
   if (log.isLevelEnabled('info')) {
     app.addHook('onResponse', async (request, reply) => {
-      request.log.info({ method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) }, 'request');
+      log.info(
+        { reqId: request.id, method: request.method, route: request.routeOptions.url, status: reply.statusCode, ms: Math.round(reply.elapsedTime) },
+        'request',
+      );
     });
   }
   app.setErrorHandler(async (thrown, request, reply) => {
-    const { error, status } = presentable(thrown, request.log as Log);
+    const { error, status } = presentable(thrown, log.child({ reqId: request.id }));
     return sendProblem(reply, error, status);
   });
   app.setNotFoundHandler(async (request, reply) =>

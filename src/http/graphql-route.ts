@@ -54,7 +54,7 @@ async function answer(options: GraphqlRouteOptions, request: FastifyRequest, rep
   const principal = await authenticate(options, request, reply);
   const { world, view } = await currentView(options, principal);
   const body = await answerKnown(options, { principal, world, view }, request);
-  if (body !== undefined) return await reply.header('content-type', 'application/json; charset=utf-8').send(body);
+  if (body !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(body);
   const httpGraphQLRequest = graphqlRequestOf(request);
   const operationHash = hashOf(request);
   const response = await view.use((server) =>

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { HeadgateError } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
 import { StatementCache } from './statement-cache.js';
-import { runTextQuery } from './text-query.js';
+import { Outbox, runTextQuery } from './text-query.js';
 
 export interface ReaderOptions {
   readonly statementTimeoutMs: number;
@@ -27,6 +27,7 @@ export interface PreparedQuery {
 export class ReaderPool {
   readonly #pool: pg.Pool;
   readonly #maxStatements: number;
+  readonly #outbox = new Outbox();
   readonly #statements = new WeakMap<pg.PoolClient, StatementCache>();
 
   constructor(connection: Connection, { statementTimeoutMs, size, maxStatements = 500 }: ReaderOptions) {
@@ -78,10 +79,10 @@ export class ReaderPool {
     await this.#pool.end();
   }
 
-  async #run<Row extends (string | null)[]>({ name, text, values }: PreparedQuery): Promise<Row[]> {
+  async #run<Row extends (string | null)[]>(query: PreparedQuery): Promise<Row[]> {
     return this.#withClient(async (client) => {
-      if (name !== undefined) await this.#statementsOf(client).use(name);
-      return await runTextQuery<Row>(client, text, values, name);
+      if (query.name !== undefined) await this.#statementsOf(client).use(query.name);
+      return await runTextQuery<Row>(client, query, this.#outbox);
     });
   }
 

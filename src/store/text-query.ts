@@ -11,7 +11,31 @@ interface Wire {
   sync(): void;
 }
 
+/** Without a name nothing is kept of it. */
+export interface TextStatement {
+  readonly name?: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
 type Done<Row> = (error: Error | null, rows: Row[]) => void;
+
+/** Sends what was written to connections in this turn of the event loop, at its end. */
+export class Outbox {
+  #due: Wire['stream'][] = [];
+
+  /** Each message wakes a backend, which may well take this process's turn on the processor: so all wait for the last. */
+  post(stream: Wire['stream']): void {
+    if (this.#due.length === 0) setImmediate(() => this.#send());
+    this.#due.push(stream);
+  }
+
+  #send(): void {
+    const due = this.#due;
+    this.#due = [];
+    for (const stream of due) stream.uncork();
+  }
+}
 
 /**
  * A statement whose columns are all wanted as the text that PostgreSQL sends. So nothing needs to be known of their types:
@@ -24,13 +48,15 @@ export class TextQuery<Row extends unknown[]> implements pg.Submittable {
   /** node-postgres wraps it. */
   callback: Done<Row>;
   readonly #values: readonly unknown[];
+  readonly #outbox: Outbox;
   readonly #rows: Row[] = [];
   #failure: Error | undefined;
 
-  constructor(text: string, values: readonly unknown[], name: string, done: Done<Row>) {
+  constructor({ text, values, name = '' }: TextStatement, outbox: Outbox, done: Done<Row>) {
     this.text = text;
     this.name = name;
     this.#values = values;
+    this.#outbox = outbox;
     this.callback = done;
   }
 
@@ -44,7 +70,7 @@ export class TextQuery<Row extends unknown[]> implements pg.Submittable {
       wire.sync();
       return null;
     } finally {
-      wire.stream.uncork();
+      this.#outbox.post(wire.stream);
     }
   }
 
@@ -79,8 +105,8 @@ export class TextQuery<Row extends unknown[]> implements pg.Submittable {
   }
 }
 
-export async function runTextQuery<Row extends unknown[]>(client: pg.ClientBase, text: string, values: readonly unknown[], name = ''): Promise<Row[]> {
+export async function runTextQuery<Row extends unknown[]>(client: pg.ClientBase, statement: TextStatement, outbox: Outbox): Promise<Row[]> {
   return await new Promise<Row[]>((resolve, reject) => {
-    client.query(new TextQuery<Row>(text, values, name, (error, rows) => (error ? reject(error) : resolve(rows))));
+    client.query(new TextQuery<Row>(statement, outbox, (error, rows) => (error ? reject(error) : resolve(rows))));
   });
 }

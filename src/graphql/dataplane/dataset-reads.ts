@@ -1,5 +1,5 @@
 import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
-import { compile, govern, price, refusalMessage, type GovernedPlan, type ReadSelection, type Reader } from '../../access/index.js';
+import { compile, govern, price, refusalMessage, type ReadSelection, type Reader } from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
 import type { Authorizer, DatasetDecision, MaskKeys } from '../../governance/index.js';
@@ -7,7 +7,7 @@ import type { Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import { refusalError } from '../errors.js';
 import { RawJson } from './raw-json.js';
-import type { PlanCache, PreparedRead } from './prepared-read.js';
+import { contractName, preparedRead, type PlanCache, type PreparedRead } from './prepared-read.js';
 import { select } from './select.js';
 import type { Template } from './template.js';
 import type { DataPlane } from './types.js';
@@ -92,12 +92,12 @@ export class DatasetReads {
   }
 
   async #plan(selection: ReadSelection, decisions: readonly DatasetDecision[], rootKey: string, began: number): Promise<PreparedRead> {
-    const { principal, authorizer, maskKeys } = this.#options;
+    const { principal, authorizer, maskKeys, plane } = this.#options;
     const dataset = datasetOf(selection);
     const decided = new Map(decisions.map((decision) => [decision.dataset.name, decision]));
     try {
       const plan = govern(selection, rootKey, (other) => decided.get(other.name) ?? authorizer.decide(principal, other));
-      return { plan, compiled: compile(plan, maskKeys), dataset };
+      return preparedRead(plan, compile(plan, maskKeys), dataset, plane);
     } catch (error) {
       if (isHeadgateError(error) && isRefusal(error)) await this.#recordRefusal(error, dataset, began);
       throw error;
@@ -113,7 +113,7 @@ export class DatasetReads {
       const answer = await reader.read(read.compiled, request.values, principal, request.patterns);
       // Strict: the answer waits until its entries are durable.
       await this.#record(read, answer.rows, began);
-      this.#gather(read.plan);
+      this.#gather(read);
       return answer.json === null ? null : new RawJson(answer.json);
     } catch (error) {
       const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
@@ -141,34 +141,20 @@ export class DatasetReads {
     return error;
   }
 
-  #gather({ refusals, reads, decisions }: GovernedPlan): void {
+  #gather({ refusals, masked }: PreparedRead): void {
     for (const { code, dataset, field, path } of refusals) {
       this.errors.push(refusalError(refusalMessage(code, dataset, field), path, { code, dataset, field }));
     }
-    for (const [name, { maskedInAnswer }] of reads) {
-      const fields = decisions.get(name)?.dataset.fields ?? [];
-      for (const field of fields) if (maskedInAnswer.has(field.name)) this.#masked.add(`${name}.${field.graphqlName}`);
-    }
+    for (const name of masked) this.#masked.add(name);
   }
 
-  /** One entry a dataset that was read, and one for each code with which fields of it were refused. */
-  async #record({ plan, dataset }: PreparedRead, rows: ReadonlyMap<string, number>, began: number): Promise<void> {
-    const facts: AuditFact[] = [];
-    for (const [name, read] of plan.reads) {
-      const fact = this.#fact(name, began);
-      // Of a dataset of which nothing is granted there is only the refusal to tell.
-      if (plan.decisions.get(name)?.rows === 'none') continue;
-      if (read.plain.size > 0 || read.masked.size > 0 || name === dataset) {
-        facts.push({ ...fact, decision: 'ALLOWED', fields: [...read.plain], masked: [...read.masked], rowCount: rows.get(name) ?? 0 });
-      }
-    }
-    for (const [name, ofDataset] of Map.groupBy(plan.refusals, (refusal) => refusal.dataset)) {
-      for (const [code, refusals] of Map.groupBy(ofDataset, (refusal) => refusal.code)) {
-        const fields = [...new Set(refusals.map((refusal) => this.#contractName(name, refusal.field)))];
-        facts.push({ ...this.#fact(name, began), decision: 'DENIED', details: { code, fields } });
-      }
-    }
-    await Promise.all(facts.map((fact) => this.#options.audit.record(fact)));
+  async #record({ acts }: PreparedRead, rows: ReadonlyMap<string, number>, began: number): Promise<void> {
+    const { audit } = this.#options;
+    const recorded = acts.map((act) => {
+      const fact = { ...this.#fact(act.dataset, began), ...act };
+      return audit.record(act.decision === 'ALLOWED' ? { ...fact, rowCount: rows.get(act.dataset) ?? 0 } : fact);
+    });
+    await (recorded.length === 1 ? recorded[0] : Promise.all(recorded));
   }
 
   async #recordRefusal(error: HeadgateError, dataset: string, began: number): Promise<void> {
@@ -177,14 +163,8 @@ export class DatasetReads {
     await this.#options.audit.record({
       ...this.#fact(named, began),
       decision: 'DENIED',
-      details: { code, ...(typeof details['field'] === 'string' && { fields: [this.#contractName(named, details['field'])] }) },
+      details: { code, ...(typeof details['field'] === 'string' && { fields: [contractName(this.#options.plane, named, details['field'])] }) },
     });
-  }
-
-  /** Entries name fields and relations as the contract does; clients know them by their names in GraphQL. */
-  #contractName(dataset: string, graphqlName: string): string {
-    const { fields = [], relations = [] } = this.#options.plane.types.get(dataset)?.dataset ?? {};
-    return [...fields, ...relations].find((member) => member.graphqlName === graphqlName)?.name ?? graphqlName;
   }
 
   #fact(dataset: string, began: number): Pick<AuditFact, 'actor' | 'action' | 'dataset' | 'operationHash' | 'durationMs'> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
 import type { Database, Transaction } from '../store/index.js';
-import { entryRow, INSERT_PENDING, pendingValues, type EntryRow } from './entry-row.js';
+import { EntryWriter, INSERT_PENDING, pendingValues, type EntryJson } from './entry-row.js';
 import type { AuditFact } from './fact.js';
 
 export interface AuditLogOptions {
@@ -18,7 +18,7 @@ export interface AuditLogOptions {
 }
 
 interface Waiting {
-  readonly row: EntryRow;
+  readonly entry: EntryJson;
   readonly done: () => void;
   readonly failed: (error: HeadgateError) => void;
 }
@@ -46,6 +46,7 @@ export class AuditLog {
   readonly #maxBatch: number;
   readonly #maxWaiting: number;
   readonly #timeoutMs: number;
+  readonly #writer = new EntryWriter();
   #waiting: Waiting[] = [];
   readonly #writes = new Set<Promise<void>>();
   #isDue = false;
@@ -70,10 +71,10 @@ export class AuditLog {
   async record(fact: AuditFact): Promise<void> {
     if (this.#closed) throw unavailable('The audit log is closed: the process is stopping');
     if (this.#waiting.length >= this.#maxWaiting) throw unavailable('More acts wait to be recorded than there is room for');
-    const row = entryRow(fact);
+    const entry = this.#writer.write(fact);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const durable = this.#mode === 'strict';
-    this.#waiting.push({ row, done: resolve, failed: durable ? reject : () => resolve() });
+    this.#waiting.push({ entry, done: resolve, failed: durable ? reject : () => resolve() });
     this.#writeSoon();
     if (durable) await promise;
   }
@@ -81,7 +82,7 @@ export class AuditLog {
   /** Writes the entries in the caller's transaction: they are durable when it commits, and gone when it rolls back. */
   async recordIn(tx: Transaction, ...facts: readonly AuditFact[]): Promise<void> {
     if (facts.length === 0) return;
-    await tx.query(INSERT_PENDING, pendingValues(facts.map((fact) => entryRow(fact))));
+    await tx.query(INSERT_PENDING, pendingValues(facts.map((fact) => this.#writer.write(fact))));
   }
 
   /** Takes no more acts and writes those that wait; what can't be written in time is told to the log, by number. */
@@ -152,7 +153,7 @@ export class AuditLog {
 
   /** Rejects when the batch could not be written. */
   async #write(batch: readonly Waiting[], attempts: number): Promise<void> {
-    const values = pendingValues(batch.map(({ row }) => row));
+    const values = pendingValues(batch.map(({ entry }) => entry));
     const end = Date.now() + this.#timeoutMs;
     for (let attempt = 1; ; attempt++) {
       try {

@@ -1,7 +1,7 @@
 import { newId, sha256 } from '../kernel/index.js';
-import type { AuditFact } from './fact.js';
+import type { Actor, AuditFact } from './fact.js';
 
-/** A fact with its id and time, by the columns of the record; as JSON it is what PostgreSQL takes for certain. */
+/** A fact with its id and time, by the columns of the record, as it is read back to be sealed. */
 export interface EntryRow {
   readonly id: string;
   /** RFC 3339 with milliseconds, UTC. */
@@ -23,24 +23,49 @@ export interface EntryRow {
 /** `Transaction.query`, or anything like it. */
 export type Query = <Row extends object>(this: void, text: string, values?: readonly unknown[]) => Promise<Row[]>;
 
-export function entryRow(fact: AuditFact, now: number = Date.now()): EntryRow {
-  const { actor } = fact;
-  return {
-    id: newId(now),
-    at: new Date(now).toISOString(),
-    principal: indexed(actor.subject),
-    roles: actor.roles.map(storableText),
-    purpose: actor.purpose === undefined ? null : indexed(actor.purpose),
-    action: storableText(fact.action),
-    dataset: fact.dataset === undefined ? null : indexed(fact.dataset),
-    fields: (fact.fields ?? []).map(storableText),
-    masked: (fact.masked ?? []).map(storableText),
-    decision: fact.decision,
-    row_count: wholeNumber(fact.rowCount),
-    operation_hash: fact.operationHash === undefined ? null : storableText(fact.operationHash),
-    duration_ms: fact.durationMs !== undefined && Number.isFinite(fact.durationMs) ? fact.durationMs : null,
-    details: fact.details === undefined ? {} : (storable(fact.details) as Record<string, unknown>),
-  };
+/** An entry as it is written: its id, and the JSON of its row. */
+export interface EntryJson {
+  readonly id: string;
+  readonly json: string;
+}
+
+/**
+ * Writes entries. What many of them have in common, who acts and which fields are read, comes in the same objects again
+ * and again, and is written once.
+ */
+export class EntryWriter {
+  readonly #actors = new WeakMap<Actor, string>();
+  readonly #lists = new WeakMap<readonly string[], string>();
+
+  write(fact: AuditFact, now: number = Date.now()): EntryJson {
+    const { dataset, operationHash, durationMs, details } = fact;
+    const id = newId(now);
+    const json =
+      `{"id":"${id}","at":"${new Date(now).toISOString()}",${this.#actor(fact.actor)},"action":${text(fact.action)},"dataset":${name(dataset)},` +
+      `"fields":${this.#list(fact.fields)},"masked":${this.#list(fact.masked)},"decision":"${fact.decision}","row_count":${wholeNumber(fact.rowCount)},` +
+      `"operation_hash":${operationHash === undefined ? 'null' : text(operationHash)},` +
+      `"duration_ms":${durationMs !== undefined && Number.isFinite(durationMs) ? durationMs : 'null'},` +
+      `"details":${details === undefined ? '{}' : JSON.stringify(storable(details))}}`;
+    return { id, json };
+  }
+
+  #actor(actor: Actor): string {
+    const known = this.#actors.get(actor);
+    if (known !== undefined) return known;
+    const { subject, roles, purpose } = actor;
+    const json = `"principal":${name(subject)},"roles":${JSON.stringify(roles.map(storableText))},"purpose":${name(purpose)}`;
+    this.#actors.set(actor, json);
+    return json;
+  }
+
+  #list(values: readonly string[] | undefined): string {
+    if (values === undefined || values.length === 0) return '[]';
+    const known = this.#lists.get(values);
+    if (known !== undefined) return known;
+    const json = JSON.stringify(values.map(storableText));
+    this.#lists.set(values, json);
+    return json;
+  }
 }
 
 /**
@@ -49,9 +74,9 @@ export function entryRow(fact: AuditFact, now: number = Date.now()): EntryRow {
  */
 export const INSERT_PENDING = 'INSERT INTO headgate.audit_pending (id, size, entries) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING';
 
-/** @param rows one or more; the row has the id of the first, so that rows sort by time as their entries do. */
-export function pendingValues(rows: readonly EntryRow[]): [id: string | undefined, size: number, entries: string] {
-  return [rows[0]?.id, rows.length, JSON.stringify(rows)];
+/** @param entries one or more; the row has the id of the first, so that rows sort by time as their entries do. */
+export function pendingValues(entries: readonly EntryJson[]): [id: string | undefined, size: number, entries: string] {
+  return [entries[0]?.id, entries.length, `[${entries.map(({ json }) => json).join(',')}]`];
 }
 
 /** An index of PostgreSQL takes keys of some 2,700 bytes. Of a longer name the start stands there, and its hash. */
@@ -59,9 +84,17 @@ const LONGEST_NAME = 1_000;
 const STARTS_WITH = 200;
 
 function indexed(value: string): string {
-  const text = storableText(value);
-  if (text.length <= LONGEST_NAME / 4 || Buffer.byteLength(text) <= LONGEST_NAME) return text;
-  return `${storableText(text.slice(0, STARTS_WITH))}... sha256:${sha256(value)}`;
+  const stored = storableText(value);
+  if (stored.length <= LONGEST_NAME / 4 || Buffer.byteLength(stored) <= LONGEST_NAME) return stored;
+  return `${storableText(stored.slice(0, STARTS_WITH))}... sha256:${sha256(value)}`;
+}
+
+function name(value: string | undefined): string {
+  return value === undefined ? 'null' : JSON.stringify(indexed(value));
+}
+
+function text(value: string): string {
+  return JSON.stringify(storableText(value));
 }
 
 /**
@@ -69,8 +102,8 @@ function indexed(value: string): string {
  * character must not make an act impossible to record, nor fail the acts that are written with it.
  */
 function storableText(value: string): string {
-  const text = value.isWellFormed() ? value : value.toWellFormed();
-  return text.includes('\0') ? text.replaceAll('\0', '\u{FFFD}') : text;
+  const whole = value.isWellFormed() ? value : value.toWellFormed();
+  return whole.includes('\0') ? whole.replaceAll('\0', '\u{FFFD}') : whole;
 }
 
 function storable(value: unknown): unknown {

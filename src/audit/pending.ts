@@ -91,8 +91,10 @@ export class PendingEntries {
       for (const entry of entries) {
         seq += 1n;
         const prevHash = hash;
-        hash = chainHash(prevHash, canonicalEntry(entryText(entry), String(seq)));
-        lines += copyLine(entry, seq, prevHash, hash);
+        if (!isOurs(entry)) throw new TypeError('an entry has a list that is none of texts');
+        const written = entryText(entry, String(seq));
+        hash = chainHash(prevHash, canonicalEntry(written, String(seq)));
+        lines += copyLine(written, prevHash, hash);
       }
       if (lines !== '') await pipeline([lines], client.query(from(COPY)));
       await client.query('COMMIT');
@@ -141,7 +143,7 @@ function compare(a: string, b: string): number {
 }
 
 /** As PostgreSQL will write it, when it is read to be verified. */
-function entryText(row: EntryRow): EntryText {
+function entryText(row: EntryRow, seq: string): EntryText {
   return [
     row.id,
     `${row.at.slice(0, -1).replace('T', ' ')}+00`,
@@ -156,35 +158,30 @@ function entryText(row: EntryRow): EntryText {
     row.row_count === null ? null : String(row.row_count),
     row.operation_hash,
     row.duration_ms === null ? null : String(row.duration_ms),
-    JSON.stringify(row.details),
-    null,
+    isEmpty(row.details) ? '{}' : JSON.stringify(row.details),
+    seq,
     null,
     null,
   ];
 }
 
 /** A line of COPY's text format. */
-function copyLine(row: EntryRow, seq: bigint, prevHash: string, hash: string): string {
-  const values = [
-    row.id,
-    row.at,
-    escaped(row.principal),
-    array(row.roles),
-    escaped(row.purpose),
-    escaped(row.action),
-    escaped(row.dataset),
-    array(row.fields),
-    array(row.masked),
-    escaped(row.decision),
-    row.row_count ?? '\\N',
-    escaped(row.operation_hash),
-    row.duration_ms ?? '\\N',
-    escaped(JSON.stringify(row.details)),
-    seq,
-    prevHash,
-    hash,
-  ];
-  return `${values.join('\t')}\n`;
+function copyLine(entry: EntryText, prevHash: string, hash: string): string {
+  const [id, at, principal, roles, purpose, action, dataset, fields, masked, decision, rowCount, operationHash, durationMs, details, seq] = entry;
+  return (
+    `${id}\t${at}\t${escaped(principal)}\t${array(roles)}\t${escaped(purpose)}\t${escaped(action)}\t${escaped(dataset)}\t${array(fields)}\t${array(masked)}\t` +
+    `${escaped(decision)}\t${rowCount ?? '\\N'}\t${escaped(operationHash)}\t${durationMs ?? '\\N'}\t${escaped(details)}\t${seq}\t${prevHash}\t${hash}\n`
+  );
+}
+
+/** What the lists hold is written and read in two ways that are alike for texts only. */
+function isOurs({ roles, fields, masked }: EntryRow): boolean {
+  return [roles, fields, masked].every((list) => Array.isArray(list) && list.every((value) => typeof value === 'string'));
+}
+
+function isEmpty(details: object): boolean {
+  for (const _ in details) return false;
+  return true;
 }
 
 const PLAIN = /^[\w.: @{}",-]*$/;
@@ -195,7 +192,12 @@ function escaped(value: string | null): string {
   return PLAIN.test(value) ? value : value.replace(/[\\\n\r\t]/g, (character) => ESCAPES[character] ?? character);
 }
 
-/** An array literal, each element in quotes: so that none is taken for NULL. */
-function array(values: readonly string[]): string {
+/** Lists in JSON whose elements are written the same in an array literal. */
+const PLAIN_LIST = /^\[[\w",:.@ -]*\]$/;
+
+/** A list in JSON as an array literal, each element in quotes: so that none is taken for NULL. */
+function array(json: string): string {
+  if (PLAIN_LIST.test(json)) return `{${json.slice(1, -1)}}`;
+  const values = JSON.parse(json) as readonly string[];
   return escaped(`{${values.map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`).join(',')}}`);
 }

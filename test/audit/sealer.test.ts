@@ -165,6 +165,10 @@ test.each([
   ['no entries', '{"x": 1}'],
   ['an entry without a time', '[{"id": "00000000-0000-4000-8000-000000000000"}]'],
   ['numbers for names', '[{"id": "00000000-0000-4000-8000-000000000000", "at": "2026-01-01T00:00:00.000Z", "principal": 1, "roles": [], "details": {}}]'],
+  [
+    'numbers for roles',
+    '[{"id": "00000000-0000-4000-8000-000000000000", "at": "2026-01-01T00:00:00.000Z", "principal": "x", "roles": [1], "fields": [], "masked": [], "action": "a", "decision": "ALLOWED", "details": {}}]',
+  ],
   ['no time', '[{"id": "00000000-0000-4000-8000-000000000000", "at": "soon", "principal": "x", "roles": [], "fields": [], "masked": [], "details": {}}]'],
 ])('what somebody wrote by hand, %s, keeps no other entry from its place', async (_what, entries) => {
   await world.audit.record(aRead(1));

@@ -143,7 +143,7 @@ ${pipeline('counted', '{ name: s, aggregate: { from: steered, measures: { n: cou
     const run = await world.run('anonymous');
     expect(run.status).toBe('SUCCEEDED');
     const entries = await world.database.query<{ action: string; anonymises: unknown }>(
-      `SELECT action, details->'anonymises' AS anonymises FROM headgate.audit_entry WHERE details->'anonymises' IS NOT NULL ORDER BY at`,
+      `SELECT action, details->'anonymises' AS anonymises FROM headgate.audit_record WHERE details->'anonymises' IS NOT NULL ORDER BY at`,
     );
     const anonymises = [{ step: 't', tags: ['pii.email'], reason: 'Counts of whole countries.' }];
     expect(entries).toEqual([
@@ -253,7 +253,7 @@ ${pipeline('per_origin', '{ name: s, aggregate: { from: bookings, groupBy: [orig
 
 describe('what is refused', () => {
   test.for([
-    ['a table that is no dataset', 'SELECT * FROM headgate.audit_entry'],
+    ['a table that is no dataset', 'SELECT * FROM headgate.audit_record'],
     ['a system catalog', 'SELECT relname FROM pg_class'],
     ['a function that reads files', "SELECT pg_read_file('/etc/passwd') AS x FROM flights"],
     ['a function that sleeps', 'SELECT pg_sleep(100)::text AS x FROM flights'],

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { HeadgateError } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
+import { KeptClients } from './kept-clients.js';
 import { StatementCache } from './statement-cache.js';
 import { Outbox, runTextQuery } from './text-query.js';
 
@@ -12,6 +13,9 @@ export interface ReaderOptions {
 }
 
 const READER_ROLE = 'headgate_reader';
+const CONNECT_MS = 10_000;
+/** A session that nobody has used for so long is ended. */
+const IDLE_MS = 60_000;
 
 /** A statement with its parameters; `name` is the hash of its text, so one name never stands for two texts. Without it nothing is kept. */
 export interface PreparedQuery {
@@ -26,6 +30,7 @@ export interface PreparedQuery {
  */
 export class ReaderPool {
   readonly #pool: pg.Pool;
+  readonly #clients: KeptClients;
   readonly #maxStatements: number;
   readonly #outbox = new Outbox();
   readonly #statements = new WeakMap<pg.PoolClient, StatementCache>();
@@ -38,13 +43,14 @@ export class ReaderPool {
         `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`,
       ),
       max: size,
-      connectionTimeoutMillis: 10_000,
-      idleTimeoutMillis: 60_000,
+      connectionTimeoutMillis: CONNECT_MS,
+      idleTimeoutMillis: 1,
       verify: checkRole,
     } as pg.PoolConfig);
     // A connection that is cut leaves the pool by itself, idle or in use; without a listener it would end the process.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
+    this.#clients = new KeptClients(this.#pool, { size, waitMs: CONNECT_MS, idleMs: IDLE_MS });
   }
 
   /**
@@ -76,6 +82,7 @@ export class ReaderPool {
   }
 
   async close(): Promise<void> {
+    this.#clients.close();
     await this.#pool.end();
   }
 
@@ -87,7 +94,8 @@ export class ReaderPool {
   }
 
   async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
+    const taken = this.#clients.take();
+    const client = taken instanceof Promise ? await taken : taken;
     let broken: Error | undefined;
     try {
       return await work(client);
@@ -96,7 +104,7 @@ export class ReaderPool {
       if (!(error instanceof pg.DatabaseError) || isCut(error)) broken = error as Error;
       throw error;
     } finally {
-      client.release(broken);
+      this.#clients.give(client, broken);
     }
   }
 

@@ -93,3 +93,37 @@ test('a snapshot sees one moment, and gives its connection back after a failure'
 test('nothing can be written, not even a temporary table', async () => {
   await expect(reader.query({ name: 'w', text: 'CREATE TEMP TABLE mine ()', values: [] })).rejects.toThrow(/read-only|permission denied/);
 });
+
+test('more reads than connections all get their turn, and the next is not kept waiting by one that fails', async () => {
+  const answers = await Promise.allSettled(
+    Array.from({ length: 30 }, (_, n) => (n % 3 === 2 ? reader.query({ name: 'zero', text: 'SELECT 1/$1::int', values: [0] }) : reader.query(numbered(n % 3)))),
+  );
+  answers.forEach((answer, n) => expect(answer.status).toBe(n % 3 === 2 ? 'rejected' : 'fulfilled'));
+  expect(await reader.query(numbered(1))).toEqual([['1', '1']]);
+});
+
+test('when all backends were killed at once, every read is answered', async () => {
+  const wide = new ReaderPool(connection, { statementTimeoutMs: 2_000, size: 5 });
+  const many = async () => await Promise.all(Array.from({ length: 20 }, async (_, n) => await wide.query(numbered(n))));
+  await many();
+  await database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT %, $1::int'");
+  expect(await many()).toEqual(Array.from({ length: 20 }, (_, n) => [[`${n}`, `${n}`]]));
+  await wide.close();
+});
+
+test('closing waits for the reads that run, and ends every session', async () => {
+  const wide = new ReaderPool(connection, { statementTimeoutMs: 2_000, size: 3 });
+  const nap = { name: 'nap', text: "SELECT pg_sleep(0.2), 'closing'", values: [] };
+  const running = Promise.all([wide.query(nap), wide.query(nap), wide.query(nap), wide.query(nap)]);
+  await until(
+    'the reads run',
+    async () =>
+      (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%closing%' AND state = 'active' AND pid <> pg_backend_pid()")).length === 3,
+  );
+  await Promise.all([wide.close(), running]);
+  await expect(wide.query(nap)).rejects.toThrow();
+  await until(
+    'the sessions are gone',
+    async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.2)%' AND pid <> pg_backend_pid()")).length === 0,
+  );
+});

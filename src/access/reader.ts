@@ -48,12 +48,19 @@ export class Reader {
       });
       const columns = rows[0] ?? [];
       const { members, counted } = compiled;
-      const json = members ? `{${members.map((key, i) => `${JSON.stringify(key)}:${columns[i] ?? 'null'}`).join(',')}}` : (columns[0] ?? null);
+      const json = members ? objectOf(members, columns) : (columns[0] ?? null);
       return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
     } catch (error) {
       throw readError(error, compiled.mayFail);
     }
   }
+}
+
+/** Strung together and not joined: a page is large, and a join copies it. */
+function objectOf(keys: readonly string[], values: readonly (string | null)[]): string {
+  let text = '{';
+  keys.forEach((key, i) => (text += `${i === 0 ? '' : ','}${JSON.stringify(key)}:${values[i] ?? 'null'}`));
+  return `${text}}`;
 }
 
 function addUp(datasets: readonly string[], counts: readonly (string | null)[]): ReadonlyMap<string, number> {

@@ -33,7 +33,7 @@ const LONGEST_PAUSE_MS = 5_000;
  */
 const WRITES_AT_ONCE = 2;
 /** A disk that is done sooner than this is not worth a second statement: acts that come meanwhile share the next one. */
-const SOON_MS = 1;
+const SOON_MS = 2;
 
 /**
  * Writes acts to the record by group commit: a few statements are under way at a time, and the next takes with it all acts

@@ -73,9 +73,10 @@ export class DatasetReads {
       const { template, values } = expected;
       if (!this.#charge(template.price)) throw await this.#tooComplex(template.selection, began);
       const decisions = template.datasets.map((dataset) => authorizer.decide(principal, dataset));
-      const id = decisions.length === 1 ? (decisions[0]?.fingerprint ?? '') : decisions.map((decision) => decision.fingerprint).join();
-      const read = template.plans.get(id) ?? (await this.#plan(template.selection, decisions, rootKey, began));
-      template.plans.set(id, read);
+      let id = template.id;
+      for (const { fingerprint } of decisions) id += ` ${fingerprint}`;
+      const read = plans.get(id) ?? (await this.#plan(template.selection, decisions, rootKey, began));
+      plans.set(id, read);
       this.#prepared.set(rootKey, { read, request: { values, patterns: [] }, began });
       return;
     }

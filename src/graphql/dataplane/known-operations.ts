@@ -21,9 +21,9 @@ export interface KnownRoot {
   readonly template: Template;
 }
 
-const KEPT = 2_000;
-/** Characters of a text that is kept; longer ones come once. */
-const LONGEST_KEPT = 16_384;
+/** What is kept of a document takes some twenty times the room of its text: this many of the longest take about 80 MB. */
+const KEPT = 500;
+const LONGEST_KEPT = 8_192;
 
 /**
  * What this view has seen and found good. A view is of one version of the catalog and of those who may know the same
@@ -33,6 +33,7 @@ const LONGEST_KEPT = 16_384;
 export class KnownOperations {
   readonly #schemas: ViewSchemas;
   readonly #limits: Limits;
+  #templates = 0;
   readonly #operations = new LruMap<string, KnownOperation>(KEPT);
 
   constructor(schemas: ViewSchemas, limits: Limits) {
@@ -70,7 +71,7 @@ export class KnownOperations {
       if (node.kind !== Kind.FIELD || node.directives?.length) return undefined;
       const key = node.alias?.value ?? node.name.value;
       const [root, definition] = [plane.roots.get(node.name.value), definitions[node.name.value]];
-      const template = root && definition && Template.of(root, definition, node, { plane, limits: this.#limits });
+      const template = root && definition && Template.of(root, definition, node, { id: `template ${++this.#templates}`, plane, limits: this.#limits });
       if (!template || roots.has(key)) return undefined;
       roots.set(key, { key, node, template });
     }

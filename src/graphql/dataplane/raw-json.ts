@@ -20,10 +20,12 @@ export const RawJsonScalar = new GraphQLScalarType({ name: 'RawJson', serialize:
 export function stringifyResponse(response: object): string {
   const { data, ...rest } = response as { data?: Record<string, unknown> | null };
   if (data === undefined || data === null) return JSON.stringify(response);
-  const members = Object.entries(data).map(
-    ([key, value]) => `${JSON.stringify(key)}:${value instanceof RawJson ? value.text : (JSON.stringify(value) ?? 'null')}`,
-  );
   const others = JSON.stringify(rest);
   // GraphQL's specification suggests `errors` first, where a person reads it.
-  return `${others.slice(0, -1)}${others === '{}' ? '' : ','}"data":{${members.join(',')}}}`;
+  let text = `${others.slice(0, -1)}${others === '{}' ? '' : ','}"data":{`;
+  // Strung together and not joined: an answer is large, and a join copies it.
+  Object.entries(data).forEach(([key, value], i) => {
+    text += `${i === 0 ? '' : ','}${JSON.stringify(key)}:${value instanceof RawJson ? value.text : (JSON.stringify(value) ?? 'null')}`;
+  });
+  return `${text}}}`;
 }

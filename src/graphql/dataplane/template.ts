@@ -2,14 +2,9 @@ import { getArgumentValues, visit, type FieldNode, type GraphQLField } from 'gra
 import { price, type ReadSelection } from '../../access/index.js';
 import type { Dataset } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
-import { LruMap } from '../../kernel/index.js';
-import type { PreparedRead } from './prepared-read.js';
 import { holdsNul } from './request-shape.js';
 import { select } from './select.js';
 import type { DataPlane, DatasetRoot } from './types.js';
-
-/** Plans of one operation: one for each set of decisions under which it was run. */
-const KEPT_PLANS = 50;
 
 /** The variable whose value a slot takes, or its constant. */
 type TemplateSlot = { readonly variable: string } | { readonly constant: unknown };
@@ -22,11 +17,12 @@ export class Template {
   readonly selection: ReadSelection;
   readonly datasets: readonly Dataset[];
   readonly price: number;
-  /** By the fingerprints of the decisions on `datasets`. */
-  readonly plans = new LruMap<string, PreparedRead>(KEPT_PLANS);
+  /** No other template of the view has it: with the fingerprints of decisions it stands for a plan. */
+  readonly id: string;
   readonly #slots: readonly TemplateSlot[];
 
-  private constructor(selection: ReadSelection, datasets: readonly Dataset[], slots: readonly TemplateSlot[]) {
+  private constructor(id: string, selection: ReadSelection, datasets: readonly Dataset[], slots: readonly TemplateSlot[]) {
+    this.id = id;
     this.selection = selection;
     this.datasets = datasets;
     this.price = price(selection);
@@ -42,7 +38,7 @@ export class Template {
     root: DatasetRoot,
     definition: GraphQLField<unknown, unknown>,
     node: FieldNode,
-    { plane, limits }: { plane: DataPlane; limits: Limits },
+    { id, plane, limits }: { id: string; plane: DataPlane; limits: Limits },
   ): Template | undefined {
     let uses = 0;
     let fragments = 0;
@@ -60,7 +56,7 @@ export class Template {
       const { selection, shape } = select(root, [node], args, plane, { fragments: {}, variables }, limits);
       const slots = shape.values.map((value): TemplateSlot => (typeof value === 'symbol' ? { variable: value.description ?? '' } : { constant: value }));
       if (slots.filter((slot) => 'variable' in slot).length !== uses || shape.patterns.length > 0) return undefined;
-      return new Template(selection, [...shape.datasets], slots);
+      return new Template(id, selection, [...shape.datasets], slots);
     } catch {
       // Whatever is wrong with it is told when it is run with its values.
       return undefined;

@@ -16,6 +16,12 @@ export interface EmbeddedOptions {
 }
 
 /**
+ * Nothing replicates from the embedded server. So the rows of a table that is built anew, as large loads do, need not be
+ * in its log as well: they are on disk before the commit is.
+ */
+const ALONE = ['wal_level=minimal', 'max_wal_senders=0'];
+
+/**
  * A PostgreSQL server of our own, from binaries on npm, with a password. The caller holds the HomeLock: whatever server
  * still runs on the folder was left by a killed owner, and is ended before ours starts; PostgreSQL's own recovery does
  * the rest.
@@ -40,7 +46,7 @@ export class EmbeddedPostgres {
     await ensureCluster(binaries, user, folder, durable);
     await endLeftOver(user, join(folder, 'pgdata'));
 
-    const settings = durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'];
+    const settings = [...ALONE, ...(durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'])];
     const server = await Postmaster.start({ binaries, user, folder, settings });
     try {
       const connection = { host: server.host, port: server.port, user: 'headgate', password, database: 'headgate' };

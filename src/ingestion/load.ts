@@ -92,8 +92,9 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxVa
   const rules = new ContractRules(dataset);
   const onBytes = (bytesRead: number) => onProgress?.({ phase: 'load', bytesRead, bytesTotal: spooled.size });
   const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes, signal, onBytes };
-  // Hash tables over a million keys should not go to the disk.
+  // Hash tables over a million keys, and the sort for an index on them, should not go to the disk.
   await tx.query("SET LOCAL work_mem = '128MB'");
+  await tx.query("SET LOCAL maintenance_work_mem = '256MB'");
   const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`,
   );

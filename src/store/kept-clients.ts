@@ -71,8 +71,19 @@ export class KeptClients {
       return client;
     } catch (error) {
       this.#taken -= 1;
+      // Whoever waits must be told as well, and not only when their time is over.
+      this.#connectForWaiting();
       throw error;
     }
+  }
+
+  /** Whoever waits longest gets it, or is told why there is none; who gave up meanwhile leaves it to the next. */
+  #connectForWaiting(): void {
+    if (this.#waiting.length === 0 || this.#taken >= this.#options.size) return;
+    this.#connect().then(
+      (client) => this.give(client),
+      (error: unknown) => this.#waiting.shift()?.refuse(error),
+    );
   }
 
   async #wait(): Promise<Kept> {
@@ -80,7 +91,8 @@ export class KeptClients {
     const waiter: Waiter = { take: resolve, refuse: reject };
     this.#waiting.push(waiter);
     const late = setTimeout(() => {
-      this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+      const place = this.#waiting.indexOf(waiter);
+      if (place >= 0) this.#waiting.splice(place, 1);
       reject(new Error('timeout: no connection to the database was free in time'));
     }, this.#options.waitMs);
     return await promise.finally(() => clearTimeout(late));
@@ -89,8 +101,7 @@ export class KeptClients {
   #end(client: Kept, broken: Error): void {
     client.release(broken);
     this.#taken -= 1;
-    const waiter = this.#waiting.shift();
-    if (waiter) this.#connect().then(waiter.take, waiter.refuse);
+    this.#connectForWaiting();
   }
 
   #drop(client: Kept): void {

@@ -127,3 +127,14 @@ test('closing waits for the reads that run, and ends every session', async () =>
     async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.2)%' AND pid <> pg_backend_pid()")).length === 0,
   );
 });
+
+test('without a database all reads are refused at once, those that wait for their turn too', async () => {
+  const { connection: gone, drop: dropIt } = await createTestDatabase();
+  await dropIt();
+  const lost = new ReaderPool(gone, { statementTimeoutMs: 400, size: 2 });
+  const began = performance.now();
+  const answers = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => lost.query(numbered(n))));
+  expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 'rejected'));
+  expect(performance.now() - began).toBeLessThan(5_000);
+  await lost.close();
+});

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
 import type { Database, Transaction } from '../store/index.js';
-import { EntryWriter, INSERT_PENDING, pendingValues, type EntryJson } from './entry-row.js';
+import { EntryWriter, INSERT_PENDING, pendingValues, type EntryJson } from './entry-writer.js';
 import type { AuditFact } from './fact.js';
 
 export interface AuditLogOptions {

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import type { Dataset, Field } from '../catalog/index.js';
 import { readHeader, type CsvHeader } from './csv-header.js';
 import { CsvRecords, type CsvRecord, type Shape } from './csv-records.js';
@@ -10,8 +11,8 @@ export interface CsvFileOptions {
   readonly maxValueBytes: number;
 }
 
-/** Called for each record of a block. The record is the same object each time. */
-export type RecordVisitor = (record: CsvRecord, bytes: Buffer) => void;
+/** Called for each record of a block, which begins at `offset` of the file. The record is the same object each time. */
+export type RecordVisitor = (record: CsvRecord, bytes: Buffer, offset: number) => void;
 
 /** A spooled CSV file: its header, and its records block by block. */
 export class CsvFile {
@@ -69,7 +70,8 @@ export class CsvFile {
         // The header is whole within the first blocks, which `fields` has seen; a block may still end inside it.
         if (rows.length === 0 && begin > bytes.length) return { used: 0, out: [] };
         skip = 0;
-        const used = scanner.scan(rows, last, (record) => visit(record, rows));
+        const offset = blocks.consumed + begin;
+        const used = scanner.scan(rows, last, (record) => visit(record, rows, offset));
         return { used: begin + used, out: flush(rows, used) };
       },
       () => scanner.line,
@@ -77,6 +79,24 @@ export class CsvFile {
     for await (const out of reading) {
       yield out;
       onBytes?.(blocks.consumed);
+    }
+  }
+
+  /** Visits the records between two places at which records begin; undefined is the end. They were read before, and are good. */
+  async visit(from: { readonly offset: number; readonly line: number }, to: number | undefined, visitor: RecordVisitor): Promise<void> {
+    const { path, delimiter } = this.#options;
+    const file = await open(path, 'r');
+    try {
+      const end = to ?? (await file.stat()).size;
+      const bytes = Buffer.allocUnsafe(end - from.offset);
+      for (let filled = 0; filled < bytes.length;) {
+        const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, from.offset + filled);
+        if (bytesRead === 0) throw new Error('the spooled file became shorter');
+        filled += bytesRead;
+      }
+      new CsvRecords({ delimiter, line: from.line }).scan(bytes, true, (record) => visitor(record, bytes, from.offset));
+    } finally {
+      await file.close();
     }
   }
 }

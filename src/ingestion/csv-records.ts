@@ -17,6 +17,8 @@ export interface CsvRecord {
   line: number;
   /** Lines it has: more than one when a quoted value holds line ends. */
   lines: number;
+  /** Carriage returns in quoted values. */
+  quotedReturns: number;
   /** True when a field does not have its shape, so the record must not go where only shaped ones may. */
   suspect: boolean;
   /** True when the line ends with CR LF. */
@@ -45,7 +47,7 @@ export class CsvRecords {
   readonly #shapes: readonly (Shape | undefined)[];
   /** 1 for each byte that can end an unquoted field. */
   readonly #special = new Uint8Array(256);
-  readonly #record: CsvRecord = { start: 0, end: 0, next: 0, line: 0, lines: 0, suspect: false, crlf: false };
+  readonly #record: CsvRecord = { start: 0, end: 0, next: 0, line: 0, lines: 0, quotedReturns: 0, suspect: false, crlf: false };
 
   constructor({ delimiter, columns, shapes = [], line = 1 }: CsvOptions) {
     this.#delimiter = delimiter;
@@ -80,13 +82,17 @@ export class CsvRecords {
     let column = 0;
     let suspect = false;
     let inner = 0;
+    let returns = 0;
     for (;;) {
       let from = i;
       let to: number;
       if (bytes[i] === QUOTE) {
         const close = this.#closing(bytes, i, last, start, inner);
         if (close < 0) return false;
-        for (let lf = bytes.indexOf(LF, i); lf >= 0 && lf < close; lf = bytes.indexOf(LF, lf + 1)) inner += 1;
+        for (let at = i + 1; at < close; at += 1) {
+          if (bytes[at] === LF) inner += 1;
+          else if (bytes[at] === CR) returns += 1;
+        }
         from = i + 1;
         to = close;
         i = close + 1;
@@ -116,6 +122,7 @@ export class CsvRecords {
     record.next = Math.min(i + 1, n);
     record.line = this.line;
     record.lines = 1 + inner;
+    record.quotedReturns = returns;
     // PostgreSQL 17 takes a line of these two bytes for the end of the data.
     record.suspect = suspect || (end - start === 2 && bytes[start] === BACKSLASH);
     record.crlf = crlf;

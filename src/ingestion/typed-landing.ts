@@ -1,9 +1,10 @@
 import { identifier, join, literal, param, raw, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
-import { fieldsOf } from './csv-records.js';
+import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
 import { isoShape } from './iso-shape.js';
 import { COMMA, type Landed, type LandingJob, MOST_BAD_ROWS, TAB, TooManyBadRows } from './landing.js';
+import { RecordMarks } from './record-marks.js';
 import { landCsvRows, type TextRow } from './text-landing.js';
 import { LANDED, POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
@@ -11,10 +12,15 @@ import { LANDED, POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-table
 const MOST_SUSPECT_BYTES = 16 * 1024 * 1024;
 
 /** A row that COPY did not take into a typed column, or that was held back from it. */
-interface Suspect extends TextRow {
-  /** Rows before it that COPY numbered. */
-  readonly after: number;
+interface Suspect {
+  readonly line: number;
+  readonly text: Buffer;
+  /** Rows before it that were sent to COPY. */
+  readonly sentBefore: number;
 }
+
+/** Called for a row that was sent to COPY, as its `n`th. */
+type SentVisitor = (record: CsvRecord, bytes: Buffer, n: number) => void;
 
 /** True when the quick way can be tried: CSV whose values PostgreSQL's own input reads as the contract means them. */
 export function canLandTyped({ format, dataset }: LandingJob): boolean {
@@ -34,25 +40,27 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   const shapes = fields.map((field) => isoShape(field.type));
 
   const held: Suspect[] = [];
-  let heldBytes = 0;
+  const marks = new RecordMarks();
+  const memory = new Allowance();
   let sent = 0;
+  let sentLines = 0;
   let sentFrom = 0;
   let crlf: boolean | undefined;
   let pieces: Buffer[] = [];
   const stream = file.records(
     shapes,
-    (record, bytes) => {
+    (record, bytes, offset) => {
+      if (offset + record.start >= marks.due) marks.add({ offset: offset + record.start, line: record.line, sent, sentLines });
       crlf ??= record.crlf;
       // PostgreSQL wants one kind of line end; the last line may have none.
       const unlike = record.crlf !== crlf && (record.crlf || record.next > record.end);
       if (!record.suspect && !unlike) {
+        sentLines += copyLines(record, sent === 0, crlf);
         sent += 1;
         return;
       }
-      const text = Buffer.from(bytes.subarray(record.start, record.end));
-      held.push({ position: 0, line: record.line, text, after: sent });
-      heldBytes += text.length;
-      if (held.length > MOST_BAD_ROWS || heldBytes > MOST_SUSPECT_BYTES) throw new TooManyBadRows();
+      if (held.length === MOST_BAD_ROWS) throw new TooManyBadRows();
+      held.push({ line: record.line, text: memory.copy(record, bytes), sentBefore: sent });
       if (record.start > sentFrom) pieces.push(bytes.subarray(sentFrom, record.start));
       sentFrom = record.next;
     },
@@ -86,73 +94,111 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   const heldLines = new Set(held.map(({ line }) => line));
   // PostgreSQL 18 numbers the rows that it skips, 17 does not.
   const numbersSkipped = refusedLines.size > 0 && (await highestPosition()) / POSITION_STEP > copied;
-  return finish();
-
-  async function finish(): Promise<Landed> {
-    const suspects = refusedLines.size > 0 ? await collect() : held;
-    if (suspects.length > 0) await landCsvRows(job, fields, delimiter, place(suspects));
-    return { read: sent + held.length, keepRaw };
-  }
+  const skipped = await findRefused();
+  if (numbersSkipped) await checkSkipped();
+  /** The numbers, among the rows sent, of those that took no number of COPY's. */
+  const unnumbered = numbersSkipped ? [] : skipped.map(({ sentBefore }) => sentBefore + 1);
+  const suspects = [...held, ...skipped].toSorted((a, b) => a.line - b.line);
+  if (suspects.length > 0) await landCsvRows(job, fields, delimiter, placed(suspects, unnumbered));
+  return { read: sent + held.length, keepRaw };
 
   async function highestPosition(): Promise<number> {
     const [found] = await rows<{ highest: number }>(tx, sql`SELECT coalesce(max(_pos), 0)::float8 AS highest FROM ${LANDED}`);
     return found?.highest ?? 0;
   }
 
-  /** Reads the file again for the rows that PostgreSQL named. */
-  async function collect(): Promise<readonly Suspect[]> {
+  /** The rows that PostgreSQL named, from the file. */
+  async function findRefused(): Promise<readonly Suspect[]> {
     const found: Suspect[] = [];
-    let copyLine = 0;
-    let after = 0;
-    await walk((record, bytes) => {
-      if (heldLines.has(record.line)) {
-        found.push({ position: 0, line: record.line, text: Buffer.from(bytes.subarray(record.start, record.end)), after });
-        return;
-      }
-      copyLine += record.lines;
-      const skipped = refusedLines.has(copyLine);
-      if (skipped) found.push({ position: 0, line: record.line, text: Buffer.from(bytes.subarray(record.start, record.end)), after });
-      if (!skipped || numbersSkipped) after += 1;
+    await visitSent('sentLines', refusedLines, (record, bytes, n) => {
+      found.push({ line: record.line, text: memory.copy(record, bytes), sentBefore: n - 1 });
     });
+    if (found.length !== refusedLines.size) throw new TooManyBadRows();
     return found;
+  }
+
+  /** A row that was taken for refused and is there would be there twice, and another not at all. */
+  async function checkSkipped(): Promise<void> {
+    const numbers = skipped.map(({ sentBefore }) => (sentBefore + 1) * POSITION_STEP);
+    const [found] = await rows<{ there: boolean }>(tx, sql`SELECT EXISTS (SELECT FROM ${LANDED} WHERE _pos = ANY (${param(numbers, 'bigint[]')})) AS there`);
+    if (found?.there !== false) throw new TooManyBadRows();
   }
 
   /** The texts of refused rows: of suspects they are in `stage`, of the others in the file. */
   async function keepRaw(): Promise<void> {
     const refused = await rows<{ pos: string }>(
       tx,
-      sql`SELECT _pos AS pos FROM ${REFUSED} WHERE NOT EXISTS (SELECT FROM ${RAW_ROW} r WHERE r._pos = refused._pos) LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`,
+      sql`SELECT _pos AS pos FROM ${REFUSED} WHERE NOT EXISTS (SELECT FROM ${RAW_ROW} r WHERE r._pos = refused._pos) ORDER BY _pos LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`,
     );
-    const wanted = new Set(refused.map(({ pos }) => Number(pos)).filter((pos) => pos % POSITION_STEP === 0));
     if (refused.length > MOST_BAD_ROWS) throw new TooManyBadRows();
-    if (wanted.size === 0) return;
+    const positions = new Map<number, number>();
+    let missing = 0;
+    for (const { pos } of refused) {
+      const number = Number(pos) / POSITION_STEP;
+      if (!Number.isInteger(number)) continue;
+      while ((unnumbered[missing] ?? Infinity) <= number + missing) missing += 1;
+      positions.set(number + missing, Number(pos));
+    }
     const texts: { pos: number; line: number; raw: Record<string, string | null> }[] = [];
-    let copyLine = 0;
-    let taken = 0;
-    await walk((record, bytes) => {
-      if (heldLines.has(record.line)) return;
-      copyLine += record.lines;
-      const skipped = refusedLines.has(copyLine);
-      if (!skipped || numbersSkipped) taken += 1;
-      if (skipped || !wanted.has(taken * POSITION_STEP)) return;
-      const values = fieldsOf(bytes.subarray(record.start, record.end), delimiter);
-      texts.push({ pos: taken * POSITION_STEP, line: record.line, raw: Object.fromEntries(fields.map(({ name }, i) => [name, values[i] ?? null])) });
+    await visitSent('sent', positions, (record, bytes, n) => {
+      const values = fieldsOf(memory.copy(record, bytes), delimiter);
+      texts.push({ pos: positions.get(n) ?? 0, line: record.line, raw: Object.fromEntries(fields.map(({ name }, i) => [name, values[i] ?? null])) });
     });
+    if (texts.length === 0) return;
     await run(
       tx,
       sql`INSERT INTO ${RAW_ROW} SELECT pos, line, raw FROM jsonb_to_recordset(${param(JSON.stringify(texts), 'jsonb')}) AS t(pos bigint, line bigint, raw jsonb)`,
     );
   }
 
-  async function walk(visit: Parameters<CsvFile['records']>[1]): Promise<void> {
-    for await (const _ of file.records([], visit, () => [])) signal?.throwIfAborted();
+  /** Reads the stretches of the file in which wanted rows are: those that are the `n`th sent, or end at the `n`th line sent. */
+  async function visitSent(by: 'sent' | 'sentLines', wanted: ReadonlySet<number> | ReadonlyMap<number, unknown>, visit: SentVisitor): Promise<void> {
+    let done = 0;
+    for (const n of [...wanted.keys()].toSorted((a, b) => a - b)) {
+      if (n <= done) continue;
+      signal?.throwIfAborted();
+      const stretch = marks.with(by, n);
+      if (!stretch) return;
+      const at = { ...stretch.from };
+      await file.visit(at, stretch.to?.offset, (record, bytes) => {
+        if (heldLines.has(record.line)) return;
+        at.sentLines += copyLines(record, at.sent === 0, crlf);
+        at.sent += 1;
+        if (wanted.has(at[by])) visit(record, bytes, at.sent);
+      });
+      done = at[by];
+    }
   }
 }
 
-function place(suspects: readonly Suspect[]): TextRow[] {
+/**
+ * By how much COPY's line number grows with a record. Of line ends in quotes it counts one of the two characters: LF once
+ * it has seen that lines end with it, else CR.
+ */
+function copyLines(record: CsvRecord, first: boolean, crlf: boolean | undefined): number {
+  return 1 + (first || crlf ? record.quotedReturns : record.lines - 1);
+}
+
+/** How much memory the texts of bad rows may still take. */
+class Allowance {
+  #left = MOST_SUSPECT_BYTES;
+
+  /** @throws TooManyBadRows when it is used up. */
+  copy(record: CsvRecord, bytes: Buffer): Buffer {
+    this.#left -= record.end - record.start;
+    if (this.#left < 0) throw new TooManyBadRows();
+    return Buffer.from(bytes.subarray(record.start, record.end));
+  }
+}
+
+/** Puts each suspect, in the file's order, behind the rows before it that COPY numbered. */
+function placed(suspects: readonly Suspect[], unnumbered: readonly number[]): TextRow[] {
   let between = 0;
   let last = -1;
-  return suspects.map(({ line, text, after }) => {
+  let missing = 0;
+  return suspects.map(({ line, text, sentBefore }) => {
+    while ((unnumbered[missing] ?? Infinity) <= sentBefore) missing += 1;
+    const after = sentBefore - missing;
     between = after === last ? between + 1 : 1;
     last = after;
     return { position: after * POSITION_STEP + between, line, text };

@@ -9,6 +9,8 @@ import { rows, run } from './work-tables.js';
 
 /** How long one try may hold up readers that come after it, and for how long we try. */
 const LOCK_TIMEOUT_MS = 200;
+/** How long one try waits for who maintains the table; after deadlock_timeout, a second, PostgreSQL ends an autovacuum that is waited for. */
+const MAINTENANCE_TIMEOUT_MS = 3_000;
 const TRIES = 100;
 
 /** The table that is built beside the dataset's. */
@@ -89,6 +91,9 @@ async function lock(tx: Transaction, dataset: Dataset): Promise<void> {
   const { lock_timeout: before } = (await tx.query<{ lock_timeout: string }>('SHOW lock_timeout'))[0] ?? { lock_timeout: '0' };
   for (let attempt = 1; ; attempt += 1) {
     try {
+      // This lock lets readers through, so an autovacuum can be waited for that would outlast all short tries.
+      await tx.query(`SET LOCAL lock_timeout = ${MAINTENANCE_TIMEOUT_MS}`);
+      await run(tx, sql`LOCK TABLE ${tableOf(dataset)} IN SHARE UPDATE EXCLUSIVE MODE`);
       await tx.query(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
       await run(tx, sql`LOCK TABLE ${tableOf(dataset)} IN ACCESS EXCLUSIVE MODE`);
       await tx.query(`SELECT set_config('lock_timeout', $1, true)`, [before]);
@@ -99,7 +104,7 @@ async function lock(tx: Transaction, dataset: Dataset): Promise<void> {
       if (attempt === TRIES) {
         throw new HeadgateError(
           'UNAVAILABLE',
-          `The rows of "${dataset.name}" can't be exchanged: for ${TRIES} tries readers held its table. Nothing was changed; load again when long reads have ended.`,
+          `The rows of "${dataset.name}" can't be exchanged: for ${TRIES} tries others held its table. Nothing was changed; load again when long reads, or a VACUUM, have ended.`,
           {
             dataset: dataset.name,
           },

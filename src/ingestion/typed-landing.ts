@@ -92,19 +92,28 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   }
   if (refusedLines.size > MOST_BAD_ROWS || copied + refusedLines.size !== sent) throw new TooManyBadRows();
   const heldLines = new Set(held.map(({ line }) => line));
-  // PostgreSQL 18 numbers the rows that it skips, 17 does not.
-  const numbersSkipped = refusedLines.size > 0 && (await highestPosition()) / POSITION_STEP > copied;
   const skipped = await findRefused();
-  if (numbersSkipped) await checkSkipped();
+  const numbersSkipped = skipped.length > 0 && (await numbered());
   /** The numbers, among the rows sent, of those that took no number of COPY's. */
   const unnumbered = numbersSkipped ? [] : skipped.map(({ sentBefore }) => sentBefore + 1);
   const suspects = [...held, ...skipped].toSorted((a, b) => a.line - b.line);
   if (suspects.length > 0) await landCsvRows(job, fields, delimiter, placed(suspects, unnumbered));
   return { read: sent + held.length, keepRaw };
 
-  async function highestPosition(): Promise<number> {
-    const [found] = await rows<{ highest: number }>(tx, sql`SELECT coalesce(max(_pos), 0)::float8 AS highest FROM ${LANDED}`);
-    return found?.highest ?? 0;
+  /** Whether COPY numbered the rows that it skipped, as it does since PostgreSQL 18. */
+  async function numbered(): Promise<boolean> {
+    const numbers = param(
+      skipped.map(({ sentBefore }) => (sentBefore + 1) * POSITION_STEP),
+      'bigint[]',
+    );
+    const [found] = await rows<{ highest: number; there: boolean }>(
+      tx,
+      sql`SELECT max(_pos)::float8 AS highest, bool_or(_pos = ANY (${numbers})) AS there FROM ${LANDED}`,
+    );
+    if ((found?.highest ?? 0) / POSITION_STEP <= copied) return false;
+    // A row that was taken for skipped and is there would be there twice, and another not at all.
+    if (found?.there !== false) throw new TooManyBadRows();
+    return true;
   }
 
   /** The rows that PostgreSQL named, from the file. */
@@ -115,13 +124,6 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
     });
     if (found.length !== refusedLines.size) throw new TooManyBadRows();
     return found;
-  }
-
-  /** A row that was taken for refused and is there would be there twice, and another not at all. */
-  async function checkSkipped(): Promise<void> {
-    const numbers = skipped.map(({ sentBefore }) => (sentBefore + 1) * POSITION_STEP);
-    const [found] = await rows<{ there: boolean }>(tx, sql`SELECT EXISTS (SELECT FROM ${LANDED} WHERE _pos = ANY (${param(numbers, 'bigint[]')})) AS there`);
-    if (found?.there !== false) throw new TooManyBadRows();
   }
 
   /** The texts of refused rows: of suspects they are in `stage`, of the others in the file. */

@@ -161,6 +161,27 @@ test('a load waits for no reader, and no reader for a load', async () => {
   expect(await loading).toMatchObject({ loaded: 30_000 });
 });
 
+test('a load waits for a vacuum, and holds up no reader meanwhile', async () => {
+  const target = dataset('dusty', [
+    { name: 'id', type: 'bigint' },
+    { name: 'pad', type: 'text' },
+  ]);
+  await install(it.database, target);
+  const csv = `id,pad\n${Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(200)}`).join('\n')}\n`;
+  const vacuuming = await it.database.pool.connect();
+  await vacuuming.query('BEGIN');
+  await vacuuming.query('LOCK TABLE data.dusty IN SHARE UPDATE EXCLUSIVE MODE');
+  const loading = it.load(target, csv, { mode: 'replace' });
+  const locks = async (mode: string) =>
+    it.database.query("SELECT 1 FROM pg_locks WHERE relation = 'data.dusty'::regclass AND NOT granted AND mode = $1", [mode]);
+  while ((await locks('ShareUpdateExclusiveLock')).length === 0) await it.database.query('SELECT pg_sleep(0.01)');
+  expect(await locks('AccessExclusiveLock')).toEqual([]);
+  expect(await it.database.query('SELECT count(*)::int AS n FROM data.dusty')).toEqual([{ n: 0 }]);
+  await vacuuming.query('COMMIT');
+  vacuuming.release();
+  expect(await loading).toMatchObject({ loaded: 30_000 });
+});
+
 test('a sender that goes away at any moment ends its load, and not the process', async () => {
   const people = dataset('leaving', FIELDS);
   await install(it.database, people);

@@ -48,16 +48,26 @@ async function landCsv(job: LandingJob): Promise<number> {
     },
     onBytes,
   );
-  return stageCsv(job, fields, delimiter, numbered);
+  const read = await stageCsv(job, fields, delimiter, numbered);
+  await run(job.tx, readStage(job));
+  return read;
 }
 
-/** Lands single rows of a CSV file in the general way; their texts go to `raw_row` at once, whether they fit or not. */
-export async function landCsvRows(job: LandingJob, fields: readonly Field[], delimiter: number, texts: readonly TextRow[]): Promise<void> {
+/**
+ * Lands single rows of a CSV file in the general way; their texts go to `raw_row` at once, whether they fit or not.
+ * Returns the positions of those that fit their types.
+ */
+export async function landCsvRows(job: LandingJob, fields: readonly Field[], delimiter: number, texts: readonly TextRow[]): Promise<ReadonlySet<number>> {
   async function* chunks(): AsyncGenerator<Buffer> {
     for (const { position, line, text } of texts) yield Buffer.concat(numberedRow(position, line, delimiter, text));
   }
   await stageCsv(job, fields, delimiter, chunks());
   await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(job)} FROM ${STAGE} s`);
+  const fit = await rows<{ pos: number }>(
+    job.tx,
+    sql`WITH read AS (${readStage(job)} RETURNING _pos, _bad) SELECT _pos::float8 AS pos FROM read WHERE _bad IS NULL`,
+  );
+  return new Set(fit.map(({ pos }) => pos));
 }
 
 const LINE_END = Buffer.from('\n');
@@ -71,9 +81,7 @@ async function stageCsv(job: LandingJob, fields: readonly Field[], delimiter: nu
   const { tx, signal } = job;
   const names = fields.map(({ name }) => identifier(name));
   await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join(names.map((name) => sql`${name} text`))}) ON COMMIT DROP`);
-  const read = await copyIn(tx, sql`COPY ${STAGE} FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`, chunks, signal);
-  await readStage(job);
-  return read;
+  return copyIn(tx, sql`COPY ${STAGE} FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`, chunks, signal);
 }
 
 /**
@@ -105,30 +113,28 @@ async function landJson(job: LandingJob): Promise<number> {
     const [any] = await tx.query('SELECT 1 FROM pg_temp.stage WHERE _doc IS NOT NULL LIMIT 1');
     if (!any) throw rejected('No row is a JSON object. Expected one object per line (ndjson), or an array of objects (json).', { line: 1 });
   }
-  await readStage(job);
+  await run(tx, readStage(job));
   // A row that is not an object has one reason, not one per field.
   await run(tx, sql`UPDATE ${LANDED} SET _bad = ARRAY[${place(rules.notAnObject)}] FROM ${STAGE} s WHERE s._pos = landed._pos AND s._doc IS NULL`);
   return read;
 }
 
 /** From `stage` into `landed`: each text read as its type, or marked. */
-async function readStage(job: LandingJob): Promise<void> {
-  const { tx, dataset, rules } = job;
+function readStage(job: LandingJob): Sql {
+  const { dataset, rules } = job;
   const texts = dataset.fields.map((field, i) => sql`${stageText(job, field)} AS ${column('_x', i)}, ${stageShape(job, field)} AS ${column('_s', i)}`);
   const inputs = dataset.fields.map((field, i) => fieldInput(field, sql`_t.${column('_x', i)}`));
   const valid = inputs.map((input, i) => sql`(_t.${column('_s', i)} AND ${input.valid}) AS ${column('_ok', i)}`);
   const values = inputs.map((input, i) => sql`CASE WHEN _t.${column('_ok', i)} THEN ${input.value} END`);
   const marks = dataset.fields.map((field, i) => sql`CASE WHEN NOT _t.${column('_ok', i)} THEN ${place(rules.typeOf.get(field.name))} END`);
-  // OFFSET 0 keeps each level as it is, so that no text is looked at twice.
-  await run(
-    tx,
-    sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
-      SELECT _t._pos, CASE WHEN ${join(
-        dataset.fields.map((_, i) => sql`_t.${column('_ok', i)}`),
-        ' AND ',
-      )} THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
-      FROM (SELECT _t.*, ${join(valid)} FROM (SELECT s._pos, ${join(texts)} FROM ${STAGE} s OFFSET 0) _t OFFSET 0) _t`,
+  const allFit = join(
+    dataset.fields.map((_, i) => sql`_t.${column('_ok', i)}`),
+    ' AND ',
   );
+  // OFFSET 0 keeps each level as it is, so that no text is looked at twice.
+  return sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
+      SELECT _t._pos, CASE WHEN ${allFit} THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
+      FROM (SELECT _t.*, ${join(valid)} FROM (SELECT s._pos, ${join(texts)} FROM ${STAGE} s OFFSET 0) _t OFFSET 0) _t`;
 }
 
 function column(prefix: string, i: number): Sql {

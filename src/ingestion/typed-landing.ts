@@ -1,4 +1,4 @@
-import { identifier, join, literal, param, raw, sql, type Sql } from '../sql/index.js';
+import { identifier, join, literal, param, raw, render, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
 import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
@@ -6,7 +6,7 @@ import { isoShape } from './iso-shape.js';
 import { COMMA, type Landed, type LandingJob, MOST_BAD_ROWS, TAB, TooManyBadRows } from './landing.js';
 import { RecordMarks } from './record-marks.js';
 import { landCsvRows, type TextRow } from './text-landing.js';
-import { LANDED, POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
+import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
 /** Bytes of suspect rows that are held in memory at most. */
 const MOST_SUSPECT_BYTES = 16 * 1024 * 1024;
@@ -92,28 +92,27 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   }
   if (refusedLines.size > MOST_BAD_ROWS || copied + refusedLines.size !== sent) throw new TooManyBadRows();
   const heldLines = new Set(held.map(({ line }) => line));
-  const skipped = await findRefused();
-  const numbersSkipped = skipped.length > 0 && (await numbered());
-  /** The numbers, among the rows sent, of those that took no number of COPY's. */
-  const unnumbered = numbersSkipped ? [] : skipped.map(({ sentBefore }) => sentBefore + 1);
-  const suspects = [...held, ...skipped].toSorted((a, b) => a.line - b.line);
-  if (suspects.length > 0) await landCsvRows(job, fields, delimiter, placed(suspects, unnumbered));
+  const refused = await findRefused();
+  /** The numbers, among the rows sent, of those that took no number of COPY's. PostgreSQL 18 numbers the rows that it skips, 17 does not. */
+  const unnumbered = refused.length === 0 || (await numbersTaken()) > copied ? [] : refused.map(({ sentBefore }) => sentBefore + 1);
+  await landSuspects();
   return { read: sent + held.length, keepRaw };
 
-  /** Whether COPY numbered the rows that it skipped, as it does since PostgreSQL 18. */
-  async function numbered(): Promise<boolean> {
-    const numbers = param(
-      skipped.map(({ sentBefore }) => (sentBefore + 1) * POSITION_STEP),
-      'bigint[]',
-    );
-    const [found] = await rows<{ highest: number; there: boolean }>(
+  async function numbersTaken(): Promise<number> {
+    const [found] = await rows<{ last: number }>(
       tx,
-      sql`SELECT max(_pos)::float8 AS highest, bool_or(_pos = ANY (${numbers})) AS there FROM ${LANDED}`,
+      sql`SELECT currval(pg_get_serial_sequence(${param(render(job.table).text, 'text')}, '_pos'))::float8 AS last`,
     );
-    if ((found?.highest ?? 0) / POSITION_STEP <= copied) return false;
-    // A row that was taken for skipped and is there would be there twice, and another not at all.
-    if (found?.there !== false) throw new TooManyBadRows();
-    return true;
+    return (found?.last ?? 0) / POSITION_STEP;
+  }
+
+  async function landSuspects(): Promise<void> {
+    const suspects = [...held, ...refused].toSorted((a, b) => a.line - b.line);
+    if (suspects.length === 0) return;
+    const placed = place(suspects, unnumbered);
+    const fit = await landCsvRows(job, fields, delimiter, placed);
+    // A row that was taken for refused and is not would be there twice, and another not at all.
+    if (placed.some(({ line, position }) => !heldLines.has(line) && fit.has(position))) throw new TooManyBadRows();
   }
 
   /** The rows that PostgreSQL named, from the file. */
@@ -194,7 +193,7 @@ class Allowance {
 }
 
 /** Puts each suspect, in the file's order, behind the rows before it that COPY numbered. */
-function placed(suspects: readonly Suspect[], unnumbered: readonly number[]): TextRow[] {
+function place(suspects: readonly Suspect[], unnumbered: readonly number[]): TextRow[] {
   let between = 0;
   let last = -1;
   let missing = 0;

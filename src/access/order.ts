@@ -24,7 +24,7 @@ export function totalOrder(terms: readonly OrderTerm[], source: Source, dataset:
   const keys = terms.map((term) => sortKey(term, source, context));
   const asked = new Set(terms.filter((term) => term.through.length === 0).map((term) => term.field.name));
   const key = keyFields(dataset, context.decisionOn(dataset));
-  if (key === undefined) return [...keys, { value: source.rowId(), type: 'uuid', descending: false, nullsFirst: false, nullable: false }];
+  if (key === undefined) return [...keys, { value: source.rowId(), type: 'bytea', descending: false, nullsFirst: false, nullable: false }];
   const rest = key.filter((field) => !asked.has(field.name));
   return [
     ...keys,

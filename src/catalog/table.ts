@@ -24,11 +24,17 @@ export function typeDefinition(field: Pick<Field, 'type' | 'list'>): Sql {
   return raw(columnType(field) + (field.type === 'text' ? ' COLLATE "C"' : ''));
 }
 
+/**
+ * A new row id: random, as a UUID is, and in its bytes. Of these PostgreSQL makes a bulk of rows in half the time that it
+ * needs to read UUIDs.
+ */
+export const NEW_ROW_ID = raw('uuid_send(gen_random_uuid())');
+
 /** The bare table, to be filled; `completeTable` adds what is faster made after. Columns are in the contract's order, then `_rid` and `_load`. */
 export function createTable(dataset: Shape, table: TableName = tableOf(dataset)): Sql {
   const columns = [
     ...dataset.fields.map(columnDefinition),
-    sql`${identifier(ROW_ID)} uuid NOT NULL DEFAULT gen_random_uuid()`,
+    sql`${identifier(ROW_ID)} bytea NOT NULL DEFAULT ${NEW_ROW_ID}`,
     sql`${identifier(LOAD_ID)} bigint NOT NULL DEFAULT 0`,
   ];
   return sql`CREATE TABLE ${identifier(table.schema, table.name)} (${join(columns)})`;

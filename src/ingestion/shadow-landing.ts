@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { type Dataset, LOAD_ID, ROW_ID } from '../catalog/index.js';
+import { type Dataset, LOAD_ID, NEW_ROW_ID, ROW_ID } from '../catalog/index.js';
 import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { addKey, createShadow, exchange, shadowOf } from './shadow-table.js';
@@ -34,7 +34,7 @@ export async function createShadowWorkTables(tx: Transaction, dataset: Dataset, 
 async function manyRowIds(tx: Transaction): Promise<Sql> {
   await tx.query('CREATE TEMP SEQUENCE row_number CACHE 10000');
   const key = literal(`\\x${randomBytes(ROW_ID_KEY_BYTES).toString('hex')}`);
-  return sql`encode(substr(sha256(${key}::bytea || int8send(nextval('pg_temp.row_number'))), 1, 16), 'hex')::uuid`;
+  return sql`substr(sha256(${key}::bytea || int8send(nextval('pg_temp.row_number'))), 1, 16)`;
 }
 
 function rowIdColumn(value: Sql): Sql {
@@ -60,7 +60,7 @@ export async function takeShadow(tx: Transaction, dataset: Dataset, hasKey: bool
   await run(tx, sql`DROP VIEW ${LANDED}`);
   const required = dataset.fields.filter((field) => field.required).map(({ name }) => sql`, ALTER COLUMN ${identifier(name)} SET NOT NULL`);
   const loadColumn = sql`, ALTER COLUMN ${identifier(LOAD_ID)} SET DEFAULT 0`;
-  const rowIds = rowIdColumn(raw('gen_random_uuid()'));
+  const rowIds = rowIdColumn(NEW_ROW_ID);
   await run(tx, sql`ALTER TABLE ${shadowOf(dataset)} DROP COLUMN _pos, DROP COLUMN _bad${loadColumn}${rowIds}${join(required, '')}`);
   await run(tx, sql`DROP SEQUENCE pg_temp.row_number`);
   if (!hasKey) await addKey(tx, dataset);

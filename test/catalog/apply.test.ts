@@ -80,7 +80,7 @@ test('the tables have the types, the collation, the key and the indexes of the c
     { name: 'country', type: 'text', collation: 'C', required: false },
     { name: 'born', type: 'date', collation: null, required: false },
     { name: 'labels', type: 'text[]', collation: 'C', required: false },
-    { name: '_rid', type: 'uuid', collation: null, required: true },
+    { name: '_rid', type: 'bytea', collation: null, required: true },
     { name: '_load', type: 'bigint', collation: null, required: true },
   ]);
   const indexes = await world.database.query("SELECT indexdef FROM pg_indexes WHERE schemaname = 'data' ORDER BY 1");

@@ -45,7 +45,9 @@ export async function install(database: Database, { id, name, typeName, contract
   const columns = fields.map(
     (field) => `"${field.name}" ${columnType(field)}${field.type === 'text' ? ' COLLATE "C"' : ''}${field.required ? ' NOT NULL' : ''}`,
   );
-  await database.query(`CREATE TABLE data."${name}" (${columns.join(', ')}, _rid uuid NOT NULL DEFAULT gen_random_uuid(), _load bigint NOT NULL DEFAULT 0)`);
+  await database.query(
+    `CREATE TABLE data."${name}" (${columns.join(', ')}, _rid bytea NOT NULL DEFAULT uuid_send(gen_random_uuid()), _load bigint NOT NULL DEFAULT 0)`,
+  );
   if (key.length > 0)
     await database.query(`ALTER TABLE data."${name}" ADD CONSTRAINT "${name}__key" PRIMARY KEY (${key.map((field) => `"${field}"`).join(', ')})`);
   for (const [i, index] of indexes.entries())

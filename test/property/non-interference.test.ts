@@ -73,13 +73,13 @@ beforeAll(async () => {
   ] as const) {
     await house.apply(MANIFESTS);
     await house.database.query(
-      "INSERT INTO data.teams (_rid, id, title, budget) SELECT md5(g::text)::uuid, g, 'Team ' || g, g * 1000 + $1 FROM generate_series(1, 5) AS g",
+      "INSERT INTO data.teams (_rid, id, title, budget) SELECT sha256(g::text::bytea), g, 'Team ' || g, g * 1000 + $1 FROM generate_series(1, 5) AS g",
       [side * 7],
     );
     // Rows of the teams above 3 are hidden from the desk: there everything differs, the number of rows too.
     await house.database.query(
       `INSERT INTO data.people (_rid, id, team, name, email, salary, born, notes, badge)
-       SELECT md5('p' || g)::uuid, g, 1 + g % 3, CASE WHEN g % 5 > 0 THEN 'N' || g % 4 END, CASE WHEN (g + $1) % 3 > 0 THEN 'e' || g * (1 + $1) END,
+       SELECT sha256(('p' || g)::bytea), g, 1 + g % 3, CASE WHEN g % 5 > 0 THEN 'N' || g % 4 END, CASE WHEN (g + $1) % 3 > 0 THEN 'e' || g * (1 + $1) END,
          CASE WHEN (g + $1) % 4 > 0 THEN g * 100 + $1 * 13 END, date '1990-01-01' + g * (1 + $1), jsonb_build_object('k', g + $1), 'B' || g + $1
        FROM generate_series(1, 20) AS g`,
       [side],

@@ -68,8 +68,10 @@ async function write(path: string, source: Readable, { gzip, maxBytes, signal }:
           expected: maxBytes,
         });
       }
+      // The system writes while this thread hashes.
+      const written = file.appendFile(chunk);
       hash.update(chunk);
-      await file.write(chunk);
+      await written;
     }
     signal?.throwIfAborted();
   } finally {

@@ -4,7 +4,7 @@ import { HeadgateError, sha256 } from '../kernel/index.js';
 import { join, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
 import { conditionSql, slotSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
-import { jsonConstant, jsonObject } from './json-object.js';
+import { jsonConstant, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
@@ -112,14 +112,14 @@ class Compiler {
       counts.push(...compiled.counts);
       return compiled.value;
     };
-    const pairs = row.members.map((member): [string, Sql] => {
+    const pairs = row.members.map((member): [string, Json] => {
       switch (member.kind) {
         case 'typename':
           return [member.key, jsonConstant(row.dataset.typeName)];
         case 'nothing':
           return [member.key, jsonConstant(null)];
         case 'field':
-          return [member.key, jsonValue(member.field, scope.named(member.field.name))];
+          return [member.key, jsonValue(member.field, scope.named(member.field.name), member.field.required && scope.isPlain(member.field))];
         case 'one':
           return [member.key, relation(this.#one(member, scope))];
         case 'many':
@@ -241,5 +241,5 @@ export function badCursor(): HeadgateError {
 }
 
 function scopeOf(source: Source, dataset: Dataset): RowScope {
-  return { dataset, named: (name) => source.named(name) };
+  return { dataset, named: (name) => source.named(name), isPlain: (field) => source.isPlain(field) };
 }

@@ -1,11 +1,14 @@
 import type { Field } from '../catalog/index.js';
+import type { Json } from './json-object.js';
 import { raw, sql, type Sql } from '../sql/index.js';
 
 /**
  * A value as it stands in the answer, ready to be printed: BigInt and Decimal as strings, dates and times as ISO 8601
  * (RFC 3339 in UTC for timestamps), NaN and the infinities as null, since JSON has no words for them.
+ * @param isNeverNull as the contract promises, and no mask or refusal stands in the value's place
  */
-export function jsonValue(field: Field, value: Sql): Sql {
+export function jsonValue(field: Field, value: Sql, isNeverNull: boolean): Json {
+  if (isNeverNull && !field.list && (field.type === 'bigint' || field.type === 'uuid')) return { bare: sql`(${value})::text` };
   if (field.list) return orNull(list(field, value));
   return field.type === 'json' ? sql`coalesce((${value})::text, 'null')` : jsonScalar(scalar(field, value));
 }

@@ -1,4 +1,4 @@
-import type { Dataset } from '../catalog/index.js';
+import type { Dataset, Field } from '../catalog/index.js';
 import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
 import { jsonConstant, jsonList } from './json-object.js';
 import { jsonScalar } from './json-value.js';
@@ -10,6 +10,8 @@ import type { Source, SourceContext } from './source.js';
 export interface RowScope {
   readonly dataset: Dataset;
   named(name: string): Sql;
+  /** Is every value of the field as it is stored? */
+  isPlain(field: Field): boolean;
 }
 
 export interface PageOptions {
@@ -49,6 +51,10 @@ export class PageScope implements RowScope {
     this.#options.source.named(name);
     this.#columns.add(name);
     return sql`${this.#alias}.${identifier(name)}`;
+  }
+
+  isPlain(field: Field): boolean {
+    return this.#options.source.isPlain(field);
   }
 
   cursor(): Sql {

@@ -37,7 +37,7 @@ const TRUNCATABLE = { year: '4713-01-01', month: '4714-12-01' };
 
 /**
  * The masked value of a column, in the type of the field. It is total (no stored value raises an error), depends on the value and
- * the keys only, is made of immutable functions of pg_catalog (`convert_to` in `hash` is marked stable), and is null where the value is null, except for `redact`.
+ * the keys only, is made of immutable functions of pg_catalog, and is null where the value is null, except for `redact`.
  * The mask must fit the field (`maskProblem`).
  */
 export function maskSql(mask: Mask, field: Field, datasetName: string, column: Sql, keys: MaskKeys): Sql {
@@ -65,7 +65,15 @@ export function maskSql(mask: Mask, field: Field, datasetName: string, column: S
 /** HMAC (RFC 2104) of the UTF-8 bytes with SHA-256, which PostgreSQL has without an extension. */
 function hash(scope: string, column: Sql, keys: MaskKeys): Sql {
   const { inner, outer } = keys(scope);
-  return sql`pg_catalog.encode(pg_catalog.sha256(${outer} || pg_catalog.sha256(${inner} || pg_catalog.convert_to(${column}, 'UTF8'))), 'hex')`;
+  return sql`pg_catalog.encode(pg_catalog.sha256(${outer} || pg_catalog.sha256(${inner} || ${bytes(column)})), 'hex')`;
+}
+
+/**
+ * A text as the server keeps it, which is UTF-8. To bytea a backslash begins an escape, so each is doubled: then every
+ * text can be read as one. `convert_to` gives the same, and looks up two encodings for each value.
+ */
+function bytes(column: Sql): Sql {
+  return sql`pg_catalog.replace(${column}, E'\\\\', E'\\\\\\\\')::bytea`;
 }
 
 /** At most half of the value is ever shown: one that is too short for that is masked altogether. */

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { platform, tmpdir } from 'node:os';
+import { constants, getPriority, platform, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HeadgateError, messageOf } from '../kernel/index.js';
@@ -14,6 +14,8 @@ import type { Unprivileged } from './unprivileged.js';
 const LONGEST_START = 600_000;
 const LONGEST_STOP = 60_000;
 const LOG_TAIL_LINES = 5;
+/** Enough to be felt where processors are short, and no more: others on the machine have theirs before it, too. */
+const NICENESS = 5;
 
 export interface PostmasterOptions {
   readonly binaries: Binaries;
@@ -77,6 +79,7 @@ async function startProcess({ user, binaries }: PostmasterOptions, data: string,
   try {
     child = spawn(call.file, call.args, { ...call.options, detached: true, stdio: ['ignore', log.fd, log.fd] });
     child.unref();
+    yieldToUs(child);
     await Promise.race([ready(child, data), failure(child)]);
   } finally {
     await log.close();
@@ -88,6 +91,19 @@ async function startProcess({ user, binaries }: PostmasterOptions, data: string,
     await stopProcess(child, mode);
     process.off('exit', last);
   };
+}
+
+/**
+ * All requests go through one thread of ours, and statements through a process each: where they are more than the processors,
+ * that thread would wait longest, and everybody with it. What PostgreSQL starts inherits the priority.
+ */
+function yieldToUs({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, Math.min(getPriority() + NICENESS, constants.priority.PRIORITY_LOW));
+  } catch {
+    // It ended at once, or the system does not let us: then it runs like everything else.
+  }
 }
 
 async function failure(child: ChildProcess): Promise<never> {

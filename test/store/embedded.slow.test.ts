@@ -1,5 +1,5 @@
 import { appendFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -52,6 +52,11 @@ test('only its owner can enter its folder, and it listens on no port', async () 
   expect((await stat(join(root, 'postgres'))).mode & 0o077).toBe(0);
   expect((await stat(join(root, 'postgres/postgres.password'))).mode & 0o777).toBe(0o600);
   expect(await ask(server, "SELECT current_setting('listen_addresses') AS addresses")).toEqual([{ addresses: '' }]);
+});
+
+test('its processes give way to ours where processors are short', async () => {
+  const [{ pid } = { pid: 0 }] = await ask<{ pid: number }>(await start(root), 'SELECT pid FROM pg_stat_activity WHERE backend_type = $$checkpointer$$');
+  expect(getPriority(pid)).toBe(getPriority() + 5);
 });
 
 test('stopped, it leaves no process, even when a session is open', async () => {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import type pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type MixedList } from 'typeorm';
 import { sessionConfig, typeormConnection, type Connection } from './connection.js';
@@ -5,6 +6,9 @@ import { migrate } from './migrate.js';
 import { ReaderPool } from './reader-pool.js';
 import { ensureRoles } from './roles.js';
 import { checkServer } from './server-check.js';
+
+/** Reads at once for each processor that a server on this machine shares with us. One waits for the disk or for us now and then. */
+const BUSY_PER_PROCESSOR = 3;
 
 export interface DatabaseOptions {
   readonly connection: Connection;
@@ -42,7 +46,7 @@ export class Database {
    */
   static async open(options: DatabaseOptions): Promise<Database> {
     const { connection, statementTimeoutMs, poolSize = 20 } = options;
-    await checkServer(connection);
+    const { isLocal } = await checkServer(connection);
     await ensureRoles(connection);
     const dataSource = new DataSource({
       type: 'postgres',
@@ -57,7 +61,7 @@ export class Database {
     });
     await migrate(connection);
     await dataSource.initialize();
-    const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize });
+    const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize, ...(isLocal && { busy: BUSY_PER_PROCESSOR * availableParallelism() }) });
     return new Database(dataSource, reader, connection);
   }
 

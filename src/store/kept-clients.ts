@@ -6,16 +6,26 @@ export type Kept = pg.PoolClient;
 interface Waiter {
   readonly take: (client: Kept) => void;
   readonly refuse: (error: unknown) => void;
+  /** When it began to wait. */
+  readonly since: number;
 }
 
 export interface KeptClientsOptions {
   /** Clients at the most. */
   readonly size: number;
+  /**
+   * Clients at work at once, as long as nobody waits for long. Where the server shares the processors with us, more only
+   * take turns: each statement takes longer, and all together too.
+   */
+  readonly busy: number;
   /** How long a request waits for one, in milliseconds. */
   readonly waitMs: number;
   /** After this long without use a client goes back to the pool, in milliseconds. */
   readonly idleMs: number;
 }
+
+/** Who has waited for so long, in milliseconds, is let in beside the others: theirs are slow statements. */
+const LATE_MS = 100;
 
 /**
  * Clients of a pool that are handed from one read to the next. The pool connects, checks and ends them; to go through it
@@ -32,6 +42,7 @@ export class KeptClients {
   readonly #reaper: NodeJS.Timeout;
   #taken = 0;
   #closed = false;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(pool: pg.Pool, options: KeptClientsOptions) {
     this.#pool = pool;
@@ -42,14 +53,18 @@ export class KeptClients {
   /** One that is idle, at once; else a new one, or the next that is given back. */
   take(): Kept | Promise<Kept> {
     // A closed pool refuses by itself.
-    return this.#idle.pop() ?? (this.#closed || this.#taken < this.#options.size ? this.#connect() : this.#wait());
+    if (this.#closed) return this.#connect();
+    return this.#inUse < this.#options.busy ? (this.#idle.pop() ?? this.#connect()) : this.#wait();
   }
 
   /** @param broken why it must not be used again */
   give(client: Kept, broken?: Error): void {
     if (broken) return this.#end(client, broken);
-    const waiter = this.#waiting.shift();
-    if (waiter) return waiter.take(client);
+    const [waiter] = this.#waiting;
+    if (waiter && (this.#inUse <= this.#options.busy || isLate(waiter))) {
+      this.#waiting.shift();
+      return waiter.take(client);
+    }
     if (this.#closed) return client.release();
     this.#since.set(client, performance.now());
     this.#idle.push(client);
@@ -62,6 +77,10 @@ export class KeptClients {
     for (const client of this.#idle.splice(0)) client.release();
   }
 
+  get #inUse(): number {
+    return this.#taken - this.#idle.length;
+  }
+
   async #connect(): Promise<Kept> {
     this.#taken += 1;
     try {
@@ -72,36 +91,53 @@ export class KeptClients {
     } catch (error) {
       this.#taken -= 1;
       // Whoever waits must be told as well, and not only when their time is over.
-      this.#connectForWaiting();
+      this.#serveWaiting();
       throw error;
     }
   }
 
-  /** Whoever waits longest gets it, or is told why there is none; who gave up meanwhile leaves it to the next. */
-  #connectForWaiting(): void {
-    if (this.#waiting.length === 0 || this.#taken >= this.#options.size) return;
-    this.#connect().then(
-      (client) => this.give(client),
-      (error: unknown) => this.#waiting.shift()?.refuse(error),
-    );
+  /** Whoever waits longest gets one, or is told why there is none; who gave up meanwhile leaves it to the next. */
+  #serveWaiting(): boolean {
+    if (this.#waiting.length === 0 || this.#inUse >= this.#limit) return false;
+    const client = this.#idle.pop();
+    if (client) this.#waiting.shift()?.take(client);
+    else {
+      this.#connect().then(
+        (made) => this.give(made),
+        (error: unknown) => this.#waiting.shift()?.refuse(error),
+      );
+    }
+    return true;
+  }
+
+  /** How many may be at work now. */
+  get #limit(): number {
+    const [first] = this.#waiting;
+    return first && isLate(first) ? this.#options.size : this.#options.busy;
   }
 
   async #wait(): Promise<Kept> {
     const { promise, resolve, reject } = Promise.withResolvers<Kept>();
-    const waiter: Waiter = { take: resolve, refuse: reject };
-    this.#waiting.push(waiter);
-    const late = setTimeout(() => {
-      const place = this.#waiting.indexOf(waiter);
-      if (place >= 0) this.#waiting.splice(place, 1);
-      reject(new Error('timeout: no connection to the database was free in time'));
-    }, this.#options.waitMs);
-    return await promise.finally(() => clearTimeout(late));
+    this.#waiting.push({ take: resolve, refuse: reject, since: performance.now() });
+    this.#watch ??= setInterval(() => this.#relieve(), LATE_MS / 2);
+    return await promise;
+  }
+
+  /** One timer for all who wait: lets in those who are late, and refuses those whose time is over. */
+  #relieve(): void {
+    const over = performance.now() - this.#options.waitMs;
+    while (this.#waiting[0] && this.#waiting[0].since < over)
+      this.#waiting.shift()?.refuse(new Error('timeout: no connection to the database was free in time'));
+    for (let left = this.#waiting.length; left > 0 && this.#serveWaiting(); left -= 1);
+    if (this.#waiting.length > 0) return;
+    clearInterval(this.#watch);
+    this.#watch = undefined;
   }
 
   #end(client: Kept, broken: Error): void {
     client.release(broken);
     this.#taken -= 1;
-    this.#connectForWaiting();
+    this.#serveWaiting();
   }
 
   #drop(client: Kept): void {
@@ -119,4 +155,8 @@ export class KeptClients {
       this.#taken -= 1;
     }
   }
+}
+
+function isLate({ since }: Waiter): boolean {
+  return performance.now() - since > LATE_MS;
 }

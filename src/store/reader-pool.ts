@@ -8,6 +8,8 @@ import { Outbox, runTextQuery } from './text-query.js';
 export interface ReaderOptions {
   readonly statementTimeoutMs: number;
   readonly size: number;
+  /** Sessions at work at once, as long as nobody waits for long; all when absent. */
+  readonly busy?: number;
   /** How many prepared statements one connection keeps; the least recently used goes first. */
   readonly maxStatements?: number;
 }
@@ -35,7 +37,7 @@ export class ReaderPool {
   readonly #outbox = new Outbox();
   readonly #statements = new WeakMap<pg.PoolClient, StatementCache>();
 
-  constructor(connection: Connection, { statementTimeoutMs, size, maxStatements = 500 }: ReaderOptions) {
+  constructor(connection: Connection, { statementTimeoutMs, size, busy = size, maxStatements = 500 }: ReaderOptions) {
     this.#maxStatements = maxStatements;
     this.#pool = new pg.Pool({
       ...sessionConfig(
@@ -50,7 +52,7 @@ export class ReaderPool {
     // A connection that is cut leaves the pool by itself, idle or in use; without a listener it would end the process.
     this.#pool.on('error', () => undefined);
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
-    this.#clients = new KeptClients(this.#pool, { size, waitMs: CONNECT_MS, idleMs: IDLE_MS });
+    this.#clients = new KeptClients(this.#pool, { size, busy: Math.min(busy, size), waitMs: CONNECT_MS, idleMs: IDLE_MS });
   }
 
   /**

@@ -6,13 +6,13 @@ import type { Connection } from './connection.js';
 const OLDEST_SERVER = 17;
 
 /**
- * Whether the server can hold our state.
+ * Whether the server can hold our state. Tells whether it runs on this machine, as far as its address says.
  * @throws HeadgateError UNAVAILABLE when it can't be reached, is too old, is a replica, or does not keep text as UTF-8.
  */
-export async function checkServer(connection: Connection): Promise<void> {
+export async function checkServer(connection: Connection): Promise<{ readonly isLocal: boolean }> {
   const [server] = await withClient(connection, async (client) => {
-    const { rows } = await client.query<{ version: number; encoding: string; replica: boolean }>(
-      "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS replica",
+    const { rows } = await client.query<{ version: number; encoding: string; replica: boolean; local: boolean }>(
+      "SELECT current_setting('server_version_num')::int AS version, current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS replica, coalesce(host(inet_server_addr()) IN ('127.0.0.1', '::1'), true) AS local",
     );
     return rows;
   });
@@ -37,4 +37,5 @@ export async function checkServer(connection: Connection): Promise<void> {
   if (server.replica) {
     throw new HeadgateError('UNAVAILABLE', 'The database that DATABASE_URL names is a read-only replica. Name the primary there.');
   }
+  return { isLocal: server.local };
 }

@@ -111,6 +111,25 @@ test('when all backends were killed at once, every read is answered', async () =
   await wide.close();
 });
 
+test('beside a server on the same machine few reads run at once, but a slow one holds nobody up for long', async () => {
+  const few = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 4, busy: 2 });
+  const sleep = async (seconds: number) => few.query({ text: `SELECT 'few', pg_sleep(${seconds})`, values: [] });
+  const running = async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT ''few''%'")).length;
+  const quick = Promise.all(Array.from({ length: 20 }, () => sleep(0.02)));
+  const seen: number[] = [];
+  for (let i = 0; i < 5; i += 1) seen.push(await running());
+  expect(Math.max(...seen)).toBeLessThanOrEqual(2);
+  await quick;
+  const slow = Promise.all([sleep(1.5), sleep(1.5)]);
+  const began = performance.now();
+  await Promise.all([sleep(0), sleep(0), sleep(0)]);
+  expect(performance.now() - began).toBeLessThan(1_400);
+  await slow;
+  // All of its sessions can be used again.
+  await Promise.all(Array.from({ length: 10 }, () => sleep(0)));
+  await few.close();
+});
+
 test('closing waits for the reads that run, and ends every session', async () => {
   const wide = new ReaderPool(connection, { statementTimeoutMs: 2_000, size: 3 });
   const nap = { name: 'nap', text: "SELECT pg_sleep(0.2), 'closing'", values: [] };

@@ -1,10 +1,12 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Served } from '../support/served.js';
 
 /** The control plane over HTTP, on the whole program. */
 let served: Served;
+let files: string;
 const tokens: Record<string, string> = {};
 
 interface RunAnswer {
@@ -45,7 +47,7 @@ fields: { '*': allow }
 `;
 
 beforeAll(async () => {
-  const files = await import('node:fs/promises').then(({ mkdtemp }) => mkdtemp('/tmp/headgate-files-'));
+  files = await mkdtemp(join(tmpdir(), 'headgate-files-'));
   await mkdir(join(files, 'sub'));
   await writeFile(join(files, 'sub', 'more.ndjson'), '{"id":10,"email":"j@example.com"}\n{"id":11,"email":"no address"}\n');
   served = await Served.start({ HEADGATE_FILES: files });
@@ -55,7 +57,10 @@ beforeAll(async () => {
   expect((await served.upload(tok('engineer'), 'people', 'id,email,badge\n1,a@example.com,B1\n2,not an address,B2\n')).status).toBe(200);
 });
 
-afterAll(() => served.close());
+afterAll(async () => {
+  await served?.close();
+  await rm(files, { recursive: true, force: true });
+});
 
 function tok(role: string): string {
   return tokens[role] ?? '';

@@ -4,6 +4,7 @@ import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
 import { isoShape } from './iso-shape.js';
 import { COMMA, type Landed, type LandingJob, MOST_BAD_ROWS, TAB, TooManyBadRows } from './landing.js';
+import { RowNumbers } from './row-numbers.js';
 import { RecordMarks } from './record-marks.js';
 import { landCsvRows, type TextRow } from './text-landing.js';
 import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
@@ -93,8 +94,9 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   if (refusedLines.size > MOST_BAD_ROWS || copied + refusedLines.size !== sent) throw new TooManyBadRows();
   const heldLines = new Set(held.map(({ line }) => line));
   const refused = await findRefused();
-  /** The numbers, among the rows sent, of those that took no number of COPY's. PostgreSQL 18 numbers the rows that it skips, 17 does not. */
-  const unnumbered = refused.length === 0 || (await numbersTaken()) > copied ? [] : refused.map(({ sentBefore }) => sentBefore + 1);
+  // Where none was copied there is no number to go by, and none is needed.
+  const skippedToo = refused.length === 0 || copied === 0 || (await numbersTaken()) > copied;
+  const numbers = new RowNumbers(skippedToo ? [] : refused.map(({ sentBefore }) => sentBefore + 1));
   await landSuspects();
   return { read: sent + held.length, keepRaw };
 
@@ -109,7 +111,7 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   async function landSuspects(): Promise<void> {
     const suspects = [...held, ...refused].toSorted((a, b) => a.line - b.line);
     if (suspects.length === 0) return;
-    const placed = place(suspects, unnumbered);
+    const placed = place(suspects, numbers);
     const fit = await landCsvRows(job, fields, delimiter, placed);
     // A row that was taken for refused and is not would be there twice, and another not at all.
     if (placed.some(({ line, position }) => !heldLines.has(line) && fit.has(position))) throw new TooManyBadRows();
@@ -133,12 +135,9 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
     );
     if (refused.length > MOST_BAD_ROWS) throw new TooManyBadRows();
     const positions = new Map<number, number>();
-    let missing = 0;
     for (const { pos } of refused) {
       const number = Number(pos) / POSITION_STEP;
-      if (!Number.isInteger(number)) continue;
-      while ((unnumbered[missing] ?? Infinity) <= number + missing) missing += 1;
-      positions.set(number + missing, Number(pos));
+      if (Number.isInteger(number)) positions.set(numbers.sent(number), Number(pos));
     }
     const texts: { pos: number; line: number; raw: Record<string, string | null> }[] = [];
     await visitSent('sent', positions, (record, bytes, n) => {
@@ -193,13 +192,11 @@ class Allowance {
 }
 
 /** Puts each suspect, in the file's order, behind the rows before it that COPY numbered. */
-function place(suspects: readonly Suspect[], unnumbered: readonly number[]): TextRow[] {
+function place(suspects: readonly Suspect[], numbers: RowNumbers): TextRow[] {
   let between = 0;
   let last = -1;
-  let missing = 0;
   return suspects.map(({ line, text, sentBefore }) => {
-    while ((unnumbered[missing] ?? Infinity) <= sentBefore) missing += 1;
-    const after = sentBefore - missing;
+    const after = numbers.before(sentBefore);
     between = after === last ? between + 1 : 1;
     last = after;
     return { position: after * POSITION_STEP + between, line, text };

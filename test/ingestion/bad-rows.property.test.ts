@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RecordMarks } from '../../src/ingestion/record-marks.js';
+import { RowNumbers } from '../../src/ingestion/row-numbers.js';
 import { dataset, install, setup, type LoadSetup } from './setup.js';
 
 let it: LoadSetup;
@@ -82,6 +83,21 @@ test('marks are found by number and by line, and are few however long the file i
       }
       const stretches = new Set(lengths.map((_, i) => marks.with('sent', i + 1)?.from.offset));
       expect(stretches.size).toBeLessThanOrEqual(most);
+    }),
+  );
+});
+
+test('where COPY does not number what it skips, rows are found by their numbers all the same', () => {
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { maxLength: 60 }), (skipped) => {
+      const numbers = new RowNumbers(skipped.flatMap((isSkipped, i) => (isSkipped ? [i + 1] : [])));
+      let number = 0;
+      skipped.forEach((isSkipped, i) => {
+        expect(numbers.before(i)).toBe(number);
+        if (isSkipped) return;
+        number += 1;
+        expect(numbers.sent(number)).toBe(i + 1);
+      });
     }),
   );
 });

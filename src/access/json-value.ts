@@ -1,6 +1,6 @@
 import type { Field } from '../catalog/index.js';
-import type { Json } from './json-object.js';
 import { raw, sql, type Sql } from '../sql/index.js';
+import type { Json } from './json-object.js';
 
 /**
  * A value as it stands in the answer, ready to be printed: BigInt and Decimal as strings, dates and times as ISO 8601

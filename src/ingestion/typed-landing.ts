@@ -4,8 +4,8 @@ import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
 import { isoShape } from './iso-shape.js';
 import { COMMA, type Landed, type LandingJob, MOST_BAD_ROWS, TAB, TooManyBadRows } from './landing.js';
-import { RowNumbers } from './row-numbers.js';
 import { RecordMarks } from './record-marks.js';
+import { RowNumbers } from './row-numbers.js';
 import { landCsvRows, type TextRow } from './text-landing.js';
 import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 

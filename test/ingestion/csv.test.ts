@@ -139,13 +139,18 @@ test('a large file replaces the table, and the new one has all that the old one 
   expect(await it.database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'work'")).toEqual([]);
 });
 
-test('a load waits for no reader, and no reader for a load', async () => {
-  const target = dataset('busy', [
+/** A dataset, and rows enough for its table to be built anew. */
+async function large(name: string) {
+  const target = dataset(name, [
     { name: 'id', type: 'bigint' },
     { name: 'pad', type: 'text' },
   ]);
   await install(it.database, target);
-  const csv = `id,pad\n${Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(200)}`).join('\n')}\n`;
+  return { target, csv: `id,pad\n${Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(200)}`).join('\n')}\n` };
+}
+
+test('a load waits for no reader, and no reader for a load', async () => {
+  const { target, csv } = await large('busy');
   const reading = await it.database.pool.connect();
   await reading.query('BEGIN');
   await reading.query('SELECT count(*) FROM data.busy');
@@ -162,12 +167,7 @@ test('a load waits for no reader, and no reader for a load', async () => {
 });
 
 test('a load waits for a vacuum, and holds up no reader meanwhile', async () => {
-  const target = dataset('dusty', [
-    { name: 'id', type: 'bigint' },
-    { name: 'pad', type: 'text' },
-  ]);
-  await install(it.database, target);
-  const csv = `id,pad\n${Array.from({ length: 30_000 }, (_, i) => `${i},${'x'.repeat(200)}`).join('\n')}\n`;
+  const { target, csv } = await large('dusty');
   const vacuuming = await it.database.pool.connect();
   await vacuuming.query('BEGIN');
   await vacuuming.query('LOCK TABLE data.dusty IN SHARE UPDATE EXCLUSIVE MODE');

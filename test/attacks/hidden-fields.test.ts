@@ -153,6 +153,14 @@ describe('order or cursor that leaks (Data API builder #3553, CVE-2026-33326)', 
     expect(ids).toEqual(['4', '6', '2', '5', '1', '3']);
   });
 
+  test.each(['\\xzz', '\\x0', 'a\\b', '\\'])("a forged row id that is none, %j, is the reader's mistake", async (rowId) => {
+    const { edges } = await house.connection(researcher, 'customers', '{ customers(first: 1) { edges { cursor } } }');
+    const [mark] = JSON.parse(Buffer.from(edges[0]?.cursor ?? '', 'base64url').toString()) as string[];
+    const after = Buffer.from(JSON.stringify([mark, rowId])).toString('base64url');
+    const { errors } = await house.query(researcher, `{ customers(after: "${after}") { nodes { name } } }`);
+    expect(errors?.map(({ extensions }) => extensions?.['code'])).toEqual(['BAD_USER_INPUT']);
+  });
+
   test('a forged cursor compares with the masked value, not with the stored one', async () => {
     // By halving, a cursor on a masked column must end at the mask and never at the value.
     const query = '{ customers(first: 1, orderBy: [{ email: ASC }]) { edges { cursor node { id email } } } }';

@@ -33,7 +33,7 @@ const LONGEST_PAUSE_MS = 5_000;
  */
 const WRITES_AT_ONCE = 2;
 /** A disk that is done sooner than this is not worth a second statement: acts that come meanwhile share the next one. */
-const SOON_MS = 2;
+const SOON_MS = 0.5;
 
 /**
  * Writes acts to the record by group commit: a few statements are under way at a time, and the next takes with it all acts
@@ -168,14 +168,13 @@ export class AuditLog {
   }
 
   async #insert(values: readonly unknown[], timeoutMs: number): Promise<void> {
-    const query = { name: 'audit-insert', text: INSERT_PENDING, values: [...values], query_timeout: timeoutMs };
     // The statement has its own limit; this one covers the wait for a connection.
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no connection to the database was free in time')), timeoutMs);
+      timer = setTimeout(() => reject(new Error('the database did not write in time')), timeoutMs);
     });
     try {
-      await Promise.race([this.#database.pool.query(query), late]);
+      await Promise.race([this.#database.writes.run({ name: 'audit-insert', text: INSERT_PENDING, values }), late]);
     } finally {
       clearTimeout(timer);
     }

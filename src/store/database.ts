@@ -1,14 +1,21 @@
 import { availableParallelism } from 'node:os';
-import type pg from 'pg';
+import pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type MixedList } from 'typeorm';
 import { sessionConfig, typeormConnection, type Connection } from './connection.js';
 import { migrate } from './migrate.js';
 import { ReaderPool } from './reader-pool.js';
 import { ensureRoles } from './roles.js';
 import { checkServer } from './server-check.js';
+import { Sessions, sharedPool } from './sessions.js';
 
-/** Reads at once for each processor that a server on this machine shares with us. One waits for the disk or for us now and then. */
-const BUSY_PER_PROCESSOR = 3;
+/** Slow reads at once for each processor that a server on this machine shares with us. One waits for the disk or for us now and then. */
+const ALONE_PER_PROCESSOR = 3;
+
+/** Sessions for small writes: one, and another while that one waits for a lock or a slow disk. */
+const WRITE_SESSIONS = 2;
+/** No small write takes longer than this, in milliseconds, nor waits longer for its turn. */
+const WRITE_MS = 10_000;
+const IDLE_MS = 60_000;
 
 export interface DatabaseOptions {
   readonly connection: Connection;
@@ -32,12 +39,18 @@ export interface Transaction {
 export class Database {
   readonly dataSource: DataSource;
   readonly reader: ReaderPool;
+  /** For small statements that are run all the time, each a transaction of its own. */
+  readonly writes: Sessions;
   readonly connection: Connection;
+  readonly #writePool: pg.Pool;
 
   private constructor(dataSource: DataSource, reader: ReaderPool, connection: Connection) {
     this.dataSource = dataSource;
     this.reader = reader;
     this.connection = connection;
+    this.#writePool = sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
+    const size = WRITE_SESSIONS;
+    this.writes = new Sessions(this.#writePool, { size, alone: size, shared: 1, waitMs: WRITE_MS, idleMs: IDLE_MS, maxStatements: 20, together: false });
   }
 
   /**
@@ -61,7 +74,9 @@ export class Database {
     });
     await migrate(connection);
     await dataSource.initialize();
-    const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize, ...(isLocal && { busy: BUSY_PER_PROCESSOR * availableParallelism() }) });
+    const processors = availableParallelism();
+    const limits = isLocal ? { alone: ALONE_PER_PROCESSOR * processors, shared: processors } : {};
+    const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize, ...limits });
     return new Database(dataSource, reader, connection);
   }
 
@@ -103,7 +118,8 @@ export class Database {
 
   async close(): Promise<void> {
     // Both, whatever becomes of the other: an open pool keeps the process alive.
-    const results = await Promise.allSettled([this.reader.close(), this.dataSource.destroy()]);
+    this.writes.close();
+    const results = await Promise.allSettled([this.reader.close(), this.#writePool.end(), this.dataSource.destroy()]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

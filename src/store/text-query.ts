@@ -1,21 +1,24 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { prepareValue } from 'pg/lib/utils.js';
+import type { StatementCache } from './statement-cache.js';
 
 /** What node-postgres keeps of a connection, and how it writes to it, beyond what its types tell. */
 interface Wire {
   readonly stream: { cork(): void; uncork(): void };
-  readonly parsedStatements: Readonly<Record<string, string>>;
+  close(message: { type: 'S'; name: string }): void;
   parse(message: { name: string; text: string }): void;
-  bind(message: { statement: string; values: readonly unknown[]; valueMapper: (value: unknown) => unknown }): void;
+  bind(message: { statement: string; values: readonly unknown[]; binary: boolean }): void;
   execute(message: object): void;
   sync(): void;
 }
 
-/** Without a name nothing is kept of it. */
 export interface TextStatement {
+  /** Without it nothing is kept of the statement. */
   readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
+  /** All columns are of type text: they can come as the server keeps them, and need not be written out first. */
+  readonly onlyTexts?: boolean;
 }
 
 type Done<Row> = (error: Error | null, rows: Row[]) => void;
@@ -37,41 +40,55 @@ export class Outbox {
   }
 }
 
+/** A connection in pipeline mode takes queries of node-postgres's own class alone; its types have members where it has methods. */
+const Query = pg.Query as unknown as new (config: { text: string }) => object;
+
 /**
  * A statement whose columns are all wanted as the text that PostgreSQL sends. So nothing needs to be known of their types:
- * the server is not asked to describe them at each run, and no value is parsed. node-postgres runs it as one of its own.
+ * the server is not asked to describe them at each run, and no value is parsed.
  */
-export class TextQuery<Row extends unknown[]> implements pg.Submittable {
-  /** Read by node-postgres, which keeps what is prepared by name; without a name nothing is kept. */
-  readonly name: string;
-  readonly text: string;
+export class TextQuery<Row extends unknown[]> extends Query implements pg.Submittable {
   /** node-postgres wraps it. */
   callback: Done<Row>;
+  readonly #statement: TextStatement;
   readonly #values: readonly unknown[];
-  readonly #outbox: Outbox;
+  readonly #prepared: StatementCache;
+  readonly #outbox: Outbox | undefined;
   readonly #rows: Row[] = [];
+  #wasNew = false;
   #failure: Error | undefined;
 
-  constructor({ text, values, name = '' }: TextStatement, outbox: Outbox, done: Done<Row>) {
-    this.text = text;
-    this.name = name;
-    this.#values = values;
+  /**
+   * @param prepared what the session has prepared
+   * @param outbox without it the statement is sent at once
+   * @throws TypeError for a value that can't be written as a parameter, before anything is sent
+   */
+  constructor(statement: TextStatement, prepared: StatementCache, outbox: Outbox | undefined, done: Done<Row>) {
+    // It keeps what is prepared by name itself, without a bound: so it is not told the name.
+    super({ text: statement.text });
+    this.#statement = statement;
+    this.#values = statement.values.map((value) => prepareValue(value));
+    this.#prepared = prepared;
     this.#outbox = outbox;
     this.callback = done;
   }
 
-  submit(connection: unknown): Error | null {
+  submit(connection: unknown): null {
     const wire = connection as Wire;
+    const { text, name = '', onlyTexts = false } = this.#statement;
+    const { isNew, evicted = undefined } = name === '' ? { isNew: true } : this.#prepared.use(name);
+    this.#wasNew = isNew;
     wire.stream.cork();
-    try {
-      if (this.name === '' || wire.parsedStatements[this.name] === undefined) wire.parse({ name: this.name, text: this.text });
-      wire.bind({ statement: this.name, values: this.#values, valueMapper: prepareValue });
-      wire.execute({});
-      wire.sync();
-      return null;
-    } finally {
-      this.#outbox.post(wire.stream);
-    }
+    if (evicted !== undefined) wire.close({ type: 'S', name: evicted });
+    // Of one that failed before it may be there or not. To close what is not there is no error.
+    if (isNew && name !== '') wire.close({ type: 'S', name });
+    if (isNew) wire.parse({ name, text });
+    wire.bind({ statement: name, values: this.#values, binary: onlyTexts });
+    wire.execute({});
+    wire.sync();
+    if (this.#outbox) this.#outbox.post(wire.stream);
+    else wire.stream.uncork();
+    return null;
   }
 
   handleRowDescription(): void {
@@ -100,13 +117,14 @@ export class TextQuery<Row extends unknown[]> implements pg.Submittable {
 
   /** The connection is ready for another one, but for one that was cut. */
   handleError(error: Error): void {
+    const { name } = this.#statement;
+    if (name !== undefined && (this.#wasNew || isNotPrepared(error))) this.#prepared.forget(name);
     this.#failure = error;
     this.callback(error, []);
   }
 }
 
-export async function runTextQuery<Row extends unknown[]>(client: pg.ClientBase, statement: TextStatement, outbox: Outbox): Promise<Row[]> {
-  return await new Promise<Row[]>((resolve, reject) => {
-    client.query(new TextQuery<Row>(statement, outbox, (error, rows) => (error ? reject(error) : resolve(rows))));
-  });
+/** PostgreSQL's code for a name under which the session has nothing prepared: one before it failed to prepare it. */
+export function isNotPrepared(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '26000';
 }

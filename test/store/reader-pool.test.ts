@@ -27,11 +27,9 @@ afterEach(() => reader.close());
 const numbered = (n: number) => ({ name: `s${n}`, text: `SELECT ${n}, $1::int`, values: [n] });
 
 async function prepared(): Promise<string[]> {
-  // Inside a snapshot, which is not counted among the prepared statements.
-  return reader.snapshot(async (client) => {
-    const { rows } = await client.query<{ name: string }>("SELECT name FROM pg_prepared_statements WHERE name <> '' ORDER BY prepare_time");
-    return rows.map(({ name }) => name);
-  });
+  // Without a name it is not counted among the prepared statements itself.
+  const rows = await reader.query<[string]>({ text: "SELECT name FROM pg_prepared_statements WHERE name <> '' ORDER BY prepare_time", values: [] });
+  return rows.map(([name]) => name);
 }
 
 const backend = (): Promise<number> => reader.query<[string]>({ name: 'pid', text: 'SELECT pg_backend_pid()', values: [] }).then(([row]) => Number(row?.[0]));
@@ -75,21 +73,6 @@ test('a read whose backend is killed meanwhile is tried once more', async () => 
   expect(await answer).toEqual([['']]);
 });
 
-test('a snapshot sees one moment, and gives its connection back after a failure', async () => {
-  await database.query('CREATE TABLE data.counted (n int)');
-  await database.query('GRANT SELECT ON data.counted TO headgate_reader');
-  const count = async (client: { query(text: string): Promise<{ rows: unknown[] }> }): Promise<unknown[]> =>
-    (await client.query('SELECT count(*)::int AS n FROM data.counted')).rows;
-  await reader.snapshot(async (client) => {
-    expect(await count(client)).toEqual([{ n: 0 }]);
-    await database.query('INSERT INTO data.counted VALUES (1)');
-    expect(await count(client)).toEqual([{ n: 0 }]);
-  });
-  await expect(reader.snapshot((client) => client.query('SELECT 1/0'))).rejects.toThrow(/division by zero/);
-  await expect(reader.snapshot(async () => Promise.reject(new Error('stop')))).rejects.toThrow('stop');
-  expect(await reader.snapshot(count)).toEqual([{ n: 1 }]);
-});
-
 test('nothing can be written, not even a temporary table', async () => {
   await expect(reader.query({ name: 'w', text: 'CREATE TEMP TABLE mine ()', values: [] })).rejects.toThrow(/read-only|permission denied/);
 });
@@ -112,7 +95,7 @@ test('when all backends were killed at once, every read is answered', async () =
 });
 
 test('beside a server on the same machine few reads run at once, but a slow one holds nobody up for long', async () => {
-  const few = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 4, busy: 2 });
+  const few = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 4, alone: 2 });
   const sleep = async (seconds: number) => few.query({ text: `SELECT 'few', pg_sleep(${seconds})`, values: [] });
   const running = async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT ''few''%'")).length;
   const quick = Promise.all(Array.from({ length: 20 }, () => sleep(0.02)));

@@ -1,0 +1,118 @@
+import pg from 'pg';
+import { StatementCache } from './statement-cache.js';
+import { TextQuery, type Outbox, type TextStatement } from './text-query.js';
+
+/** One statement that somebody waits for. */
+export class Task {
+  readonly statement: TextStatement;
+  /** Since when it waits, on the clock of `performance`. */
+  readonly since = performance.now();
+  readonly answer: Promise<unknown[][]>;
+  /** It was sent a second time, since the first one is held up. */
+  isRescued = false;
+  #isSettled = false;
+  readonly #resolve: (rows: unknown[][]) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(statement: TextStatement) {
+    this.statement = statement;
+    const { promise, resolve, reject } = Promise.withResolvers<unknown[][]>();
+    this.answer = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** The first answer counts. */
+  resolve(rows: unknown[][]): void {
+    this.#isSettled = true;
+    this.#resolve(rows);
+  }
+
+  reject(error: unknown): void {
+    this.#isSettled = true;
+    this.#reject(error);
+  }
+}
+
+/** One that is over, one way or the other. */
+export interface Finished {
+  readonly task: Task;
+  /** Milliseconds that it had the session for itself; without what it waited for those before it. */
+  readonly tookMs: number;
+  readonly failed: boolean;
+}
+
+/**
+ * A session of the database that runs one statement after the other. Each is sent at once, behind those that are under
+ * way: so the server need not wait for us between two of them, nor be woken for each.
+ */
+export class Session {
+  readonly client: pg.PoolClient;
+  /** Why it must not be used again. */
+  broken: Error | undefined;
+  readonly #statements: StatementCache;
+  readonly #outbox: Outbox | undefined;
+  readonly #finished: (session: Session, finished: Finished) => void;
+  readonly #underWay: Task[] = [];
+  /** Since when the first of them has the session. */
+  #since = performance.now();
+
+  constructor(client: pg.PoolClient, maxStatements: number, outbox: Outbox | undefined, finished: (session: Session, finished: Finished) => void) {
+    this.client = client;
+    this.#statements = new StatementCache(maxStatements);
+    this.#outbox = outbox;
+    this.#finished = finished;
+  }
+
+  /** Statements under way. */
+  get load(): number {
+    return this.#underWay.length;
+  }
+
+  /** Milliseconds that the statement which runs now takes already, or that it is idle. */
+  sinceMs(now: number): number {
+    return now - this.#since;
+  }
+
+  /** Those that wait for the one that runs now. */
+  behind(): readonly Task[] {
+    return this.#underWay.slice(1);
+  }
+
+  run(task: Task): void {
+    const done = (error: Error | null, rows: unknown[][]): void => this.#end(task, error, rows);
+    let query: TextQuery<unknown[]>;
+    try {
+      query = new TextQuery(task.statement, this.#statements, this.#outbox, done);
+    } catch (error) {
+      task.reject(error);
+      return;
+    }
+    if (this.#underWay.length === 0) this.#since = performance.now();
+    this.#underWay.push(task);
+    this.client.query(query);
+  }
+
+  #end(task: Task, error: Error | null, rows: unknown[][]): void {
+    this.#underWay.splice(this.#underWay.indexOf(task), 1);
+    const now = performance.now();
+    const tookMs = now - this.#since;
+    this.#since = now;
+    // A statement's own failure leaves the session good; anything else (cut, protocol) may not.
+    if (error && (!(error instanceof pg.DatabaseError) || isCut(error))) this.broken ??= error;
+    if (error) task.reject(error);
+    else task.resolve(rows);
+    this.#finished(this, { task, tookMs, failed: error !== null });
+  }
+}
+
+/** Connection exceptions (class 08), the server's own ends of a session (57P01 to 57P03), and the socket's. */
+export function isCut(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^(08|57P0[123])/.test(error.code ?? '');
+  if (!(error instanceof Error)) return false;
+  return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '') || /connection terminated|not queryable/i.test(error.message);
+}

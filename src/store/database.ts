@@ -50,7 +50,7 @@ export class Database {
     this.connection = connection;
     this.#writePool = sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
     const size = WRITE_SESSIONS;
-    this.writes = new Sessions(this.#writePool, { size, alone: size, shared: 1, waitMs: WRITE_MS, idleMs: IDLE_MS, maxStatements: 20, together: false });
+    this.writes = new Sessions(this.#writePool, { size, alone: size, shared: 1, waitMs: WRITE_MS, idleMs: IDLE_MS, maxStatements: 20 });
   }
 
   /**

@@ -38,7 +38,7 @@ export class ReaderPool {
   constructor(connection: Connection, { statementTimeoutMs, size, alone = size, shared = size, maxStatements = 500 }: ReaderOptions) {
     const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
     this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig);
-    this.#sessions = new Sessions(this.#pool, { size, alone, shared, waitMs: CONNECT_MS, idleMs: IDLE_MS, maxStatements, together: true });
+    this.#sessions = new Sessions(this.#pool, { size, alone, shared, waitMs: CONNECT_MS, idleMs: IDLE_MS, maxStatements });
   }
 
   /**

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { StatementCache } from './statement-cache.js';
-import { TextQuery, type Outbox, type TextStatement } from './text-query.js';
+import { TextQuery, type TextStatement } from './text-query.js';
 
 /** One statement that somebody waits for. */
 export class Task {
@@ -55,16 +55,14 @@ export class Session {
   /** Why it must not be used again. */
   broken: Error | undefined;
   readonly #statements: StatementCache;
-  readonly #outbox: Outbox | undefined;
   readonly #finished: (session: Session, finished: Finished) => void;
   readonly #underWay: Task[] = [];
   /** Since when the first of them has the session. */
   #since = performance.now();
 
-  constructor(client: pg.PoolClient, maxStatements: number, outbox: Outbox | undefined, finished: (session: Session, finished: Finished) => void) {
+  constructor(client: pg.PoolClient, maxStatements: number, finished: (session: Session, finished: Finished) => void) {
     this.client = client;
     this.#statements = new StatementCache(maxStatements);
-    this.#outbox = outbox;
     this.#finished = finished;
   }
 
@@ -87,7 +85,7 @@ export class Session {
     const done = (error: Error | null, rows: unknown[][]): void => this.#end(task, error, rows);
     let query: TextQuery<unknown[]>;
     try {
-      query = new TextQuery(task.statement, this.#statements, this.#outbox, done);
+      query = new TextQuery(task.statement, this.#statements, done);
     } catch (error) {
       task.reject(error);
       return;

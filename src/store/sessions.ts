@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { LruMap } from '../kernel/index.js';
 import { Session, Task, type Finished } from './session.js';
-import { Outbox, type TextStatement } from './text-query.js';
+import type { TextStatement } from './text-query.js';
 
 export interface SessionsOptions {
   /** Sessions at the most. */
@@ -19,8 +19,6 @@ export interface SessionsOptions {
   readonly idleMs: number;
   /** How many prepared statements one session keeps. */
   readonly maxStatements: number;
-  /** Send what comes in one turn of the event loop at its end, together. */
-  readonly together: boolean;
 }
 
 /** A statement that takes less than this, in milliseconds, as far as is known, lets others wait behind it. */
@@ -53,7 +51,6 @@ export function sharedPool(config: pg.PoolConfig): pg.Pool {
 export class Sessions {
   readonly #pool: pg.Pool;
   readonly #options: SessionsOptions;
-  readonly #outbox: Outbox | undefined;
   readonly #expectedMs = new LruMap<string, number>(KNOWN);
   readonly #all = new Set<Session>();
   /** The most recently used last: it has what it needs at hand. */
@@ -70,7 +67,6 @@ export class Sessions {
   constructor(pool: pg.Pool, options: SessionsOptions) {
     this.#pool = pool;
     this.#options = options;
-    this.#outbox = options.together ? new Outbox() : undefined;
     this.#reaper = setInterval(() => this.#reap(), options.idleMs / 2).unref();
   }
 
@@ -138,7 +134,7 @@ export class Sessions {
     this.#pool.connect().then(
       (client) => {
         this.#opening -= 1;
-        const session = new Session(client, this.#options.maxStatements, this.#outbox, (of, finished) => this.#finished(of, finished));
+        const session = new Session(client, this.#options.maxStatements, (of, finished) => this.#finished(of, finished));
         this.#all.add(session);
         // One that is cut while it is idle.
         client.once('end', () => this.#drop(session));

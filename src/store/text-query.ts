@@ -23,25 +23,8 @@ export interface TextStatement {
 
 type Done<Row> = (error: Error | null, rows: Row[]) => void;
 
-/** Sends what was written to connections in this turn of the event loop, at its end. */
-export class Outbox {
-  #due: Wire['stream'][] = [];
-
-  /** Each message wakes a backend, which may well take this process's turn on the processor: so all wait for the last. */
-  post(stream: Wire['stream']): void {
-    if (this.#due.length === 0) setImmediate(() => this.#send());
-    this.#due.push(stream);
-  }
-
-  #send(): void {
-    const due = this.#due;
-    this.#due = [];
-    for (const stream of due) stream.uncork();
-  }
-}
-
 /** A connection in pipeline mode takes queries of node-postgres's own class alone; its types have members where it has methods. */
-const Query = pg.Query as unknown as new (config: { text: string }) => object;
+const Query = pg.Query as unknown as new (text: string) => object;
 
 /**
  * A statement whose columns are all wanted as the text that PostgreSQL sends. So nothing needs to be known of their types:
@@ -53,23 +36,20 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
   readonly #statement: TextStatement;
   readonly #values: readonly unknown[];
   readonly #prepared: StatementCache;
-  readonly #outbox: Outbox | undefined;
   readonly #rows: Row[] = [];
   #wasNew = false;
   #failure: Error | undefined;
 
   /**
    * @param prepared what the session has prepared
-   * @param outbox without it the statement is sent at once
    * @throws TypeError for a value that can't be written as a parameter, before anything is sent
    */
-  constructor(statement: TextStatement, prepared: StatementCache, outbox: Outbox | undefined, done: Done<Row>) {
+  constructor(statement: TextStatement, prepared: StatementCache, done: Done<Row>) {
     // It keeps what is prepared by name itself, without a bound: so it is not told the name.
-    super({ text: statement.text });
+    super(statement.text);
     this.#statement = statement;
     this.#values = statement.values.map((value) => prepareValue(value));
     this.#prepared = prepared;
-    this.#outbox = outbox;
     this.callback = done;
   }
 
@@ -86,8 +66,7 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
     wire.bind({ statement: name, values: this.#values, binary: onlyTexts });
     wire.execute({});
     wire.sync();
-    if (this.#outbox) this.#outbox.post(wire.stream);
-    else wire.stream.uncork();
+    wire.stream.uncork();
     return null;
   }
 

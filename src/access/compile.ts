@@ -4,7 +4,7 @@ import { HeadgateError, sha256 } from '../kernel/index.js';
 import { join, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
 import { conditionSql, slotSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
-import { jsonConstant, jsonObject, type Json } from './json-object.js';
+import { jsonConstant, jsonNumber, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
@@ -12,7 +12,7 @@ import { related } from './relation.js';
 import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
 import { SourceContext, type Source } from './source.js';
 
-/** One SQL statement for one root field; its one row holds JSON texts, and behind them the counts of rows. */
+/** One SQL statement for one root field; its one row holds JSON in bytes, and behind it the counts of rows as texts. */
 export interface CompiledRead {
   readonly name: string;
   readonly text: string;
@@ -85,7 +85,7 @@ class Compiler {
   rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
     return {
-      statement: sql`SELECT ${join([...columns.map(([, value]) => value), ...counts.map((count) => count.rows)])} FROM ${from}`,
+      statement: sql`SELECT ${join([...columns.map(([, value]) => value), ...counts.map(countText)])} FROM ${from}`,
       members: columns.map(([key]) => key),
       counted: counts.map((count) => count.dataset),
     };
@@ -99,7 +99,7 @@ class Compiler {
     );
     const answer = this.#row(row, scopeOf(source, row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
-    const list = join([answer.value, ...counts.map((count) => count.rows)]);
+    const list = join([answer.value, ...counts.map(countText)]);
     return { statement: sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted: counts.map((count) => count.dataset) };
   }
 
@@ -137,7 +137,7 @@ class Compiler {
     const { list, value, outer } = this.#lateral(inner.value, counts);
     return {
       join: sql` LEFT JOIN LATERAL (SELECT ${list} FROM ${there.toSql()}${inner.join} WHERE ${keys} LIMIT 1) AS ${value.alias} ON TRUE`,
-      value: sql`coalesce(${value.sql}, 'null')`,
+      value: sql`coalesce(${value.sql}, ${jsonConstant(null)})`,
       counts: outer,
     };
   }
@@ -206,7 +206,7 @@ class Compiler {
   #count(connection: ConnectionSelection, belongs?: (there: Source) => Sql): Sql {
     const source = this.#context.source(connection.dataset);
     const where = this.#where(connection, source, belongs);
-    return sql`(SELECT count(*) FROM ${source.toSql()}${where})`;
+    return jsonNumber(sql`SELECT count(*) FROM ${source.toSql()}${where}`);
   }
 
   #where(connection: ConnectionSelection, source: Source, belongs?: (there: Source) => Sql, more: readonly Sql[] = []): Sql {
@@ -230,6 +230,11 @@ class Compiler {
     this.cursors.push({ slot: position.fingerprint, fingerprint: mark });
     return [beyondSql(keys, position, before)];
   }
+}
+
+/** All columns of an answer are texts or bytes. */
+function countText({ rows }: Counted): Sql {
+  return sql`(${rows})::text`;
 }
 
 /** A cursor that is damaged, or was made for another order, or before grants changed. */

@@ -1,25 +1,31 @@
 import type { Field } from '../catalog/index.js';
 import { raw, sql, type Sql } from '../sql/index.js';
-import type { Json } from './json-object.js';
+import { bytes, textBytes, type Json } from './json-object.js';
 
 /**
- * A value as it stands in the answer, ready to be printed: BigInt and Decimal as strings, dates and times as ISO 8601
+ * A value as it stands in the answer, in bytes of JSON: BigInt and Decimal as strings, dates and times as ISO 8601
  * (RFC 3339 in UTC for timestamps), NaN and the infinities as null, since JSON has no words for them.
  * @param isNeverNull as the contract promises, and no mask or refusal stands in the value's place
  */
 export function jsonValue(field: Field, value: Sql, isNeverNull: boolean): Json {
   if (isNeverNull && !field.list && (field.type === 'bigint' || field.type === 'uuid')) return { bare: sql`(${value})::text` };
-  if (field.list) return orNull(list(field, value));
-  return field.type === 'json' ? sql`coalesce((${value})::text, 'null')` : jsonScalar(scalar(field, value));
+  if (field.type === 'json' && !field.list) return orNull(textBytes(sql`(${value})::text`));
+  const json = field.list ? jsonBytes(list(field, value)) : jsonBytes(sql`JSON_SCALAR(${scalar(field, value)})`);
+  return isNeverNull && field.type === 'text' && !field.list ? json : orNull(json);
 }
 
 /** Unlike to_json, which asks for each value anew how its type is written, JSON_SCALAR knows from the start. */
 export function jsonScalar(value: Sql): Sql {
-  return orNull(sql`JSON_SCALAR(${value})`);
+  return orNull(jsonBytes(sql`JSON_SCALAR(${value})`));
+}
+
+/** As they would be sent; a cast goes by way of a text that is measured anew. */
+function jsonBytes(json: Sql): Sql {
+  return sql`json_send(${json})`;
 }
 
 function orNull(json: Sql): Sql {
-  return sql`coalesce(${json}, 'null')`;
+  return sql`coalesce(${json}, ${bytes('null')})`;
 }
 
 function list(field: Field, value: Sql): Sql {

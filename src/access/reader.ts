@@ -41,6 +41,7 @@ export class Reader {
       const rows = await this.#pool.query<[string | null, ...(string | null)[]]>({
         ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
         text: compiled.text,
+        asKept: true,
         values: compiled.parameters.map(({ value }) => {
           if (value instanceof Slotted) return values[value.slot];
           return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;

@@ -37,7 +37,7 @@ const TRUNCATABLE = { year: '4713-01-01', month: '4714-12-01' };
 
 /**
  * The masked value of a column, in the type of the field. It is total (no stored value raises an error), depends on the value and
- * the keys only, is made of immutable functions of pg_catalog, and is null where the value is null, except for `redact`.
+ * the keys only, is made of functions of pg_catalog, immutable ones but for `hash`, and is null where the value is null, except for `redact`.
  * The mask must fit the field (`maskProblem`).
  */
 export function maskSql(mask: Mask, field: Field, datasetName: string, column: Sql, keys: MaskKeys): Sql {
@@ -69,11 +69,11 @@ function hash(scope: string, column: Sql, keys: MaskKeys): Sql {
 }
 
 /**
- * A text as the server keeps it, which is UTF-8. To bytea a backslash begins an escape, so each is doubled: then every
- * text can be read as one. `convert_to` gives the same, and looks up two encodings for each value.
+ * A text as the server keeps it, which is UTF-8, and as it is sent to us. `convert_to` gives the same, and looks up two
+ * encodings for each value; a cast would take backslashes for escapes.
  */
 function bytes(column: Sql): Sql {
-  return sql`pg_catalog.replace(${column}, E'\\\\', E'\\\\\\\\')::bytea`;
+  return sql`pg_catalog.textsend(${column})`;
 }
 
 /** At most half of the value is ever shown: one that is too short for that is masked altogether. */

@@ -17,8 +17,8 @@ export interface TextStatement {
   readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
-  /** All columns are of type text: they can come as the server keeps them, and need not be written out first. */
-  readonly onlyTexts?: boolean;
+  /** All columns are of type text, or bytea that holds UTF-8: they can come as the server keeps them, and need not be written out first. */
+  readonly asKept?: boolean;
 }
 
 type Done<Row> = (error: Error | null, rows: Row[]) => void;
@@ -55,7 +55,7 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
 
   submit(connection: unknown): null {
     const wire = connection as Wire;
-    const { text, name = '', onlyTexts = false } = this.#statement;
+    const { text, name = '', asKept = false } = this.#statement;
     const { isNew, evicted = undefined } = name === '' ? { isNew: true } : this.#prepared.use(name);
     this.#wasNew = isNew;
     wire.stream.cork();
@@ -63,7 +63,7 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
     // Of one that failed before it may be there or not. To close what is not there is no error.
     if (isNew && name !== '') wire.close({ type: 'S', name });
     if (isNew) wire.parse({ name, text });
-    wire.bind({ statement: name, values: this.#values, binary: onlyTexts });
+    wire.bind({ statement: name, values: this.#values, binary: asKept });
     wire.execute({});
     wire.sync();
     wire.stream.uncork();

@@ -6,7 +6,8 @@ export type Connection =
   | { readonly connectionString: string };
 
 /** Settings each session of ours has, whatever the server's defaults: they fix how values look as text. */
-const SESSION = '-c client_encoding=UTF8 -c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c extra_float_digits=1 -c bytea_output=hex -c client_min_messages=notice';
+const SESSION =
+  '-c client_encoding=UTF8 -c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601 -c extra_float_digits=1 -c bytea_output=hex -c client_min_messages=notice';
 
 export function sessionConfig(connection: Connection, extra = ''): PoolConfig {
   return { ...connection, options: `${SESSION} ${extra}`.trim(), application_name: 'headgate' };

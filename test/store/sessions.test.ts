@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Database, ReaderPool, type Connection } from '../../src/store/index.js';
+import { createTestDatabase } from '../support/database.js';
+import { until } from '../support/processes.js';
+
+let connection: Connection;
+let database: Database;
+let drop: () => Promise<void>;
+let reader: ReaderPool;
+
+beforeAll(async () => {
+  ({ connection, drop } = await createTestDatabase());
+  database = await Database.open({ connection, entities: [], statementTimeoutMs: 10_000, poolSize: 2 });
+});
+
+afterAll(async () => {
+  await database?.close();
+  await drop?.();
+});
+
+beforeEach(() => {
+  reader = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 6, alone: 4, shared: 1 });
+});
+
+afterEach(() => reader.close());
+
+const ECHO = { name: 'echo', text: 'SELECT $1::text, pg_backend_pid()' };
+const DIVIDE = { name: 'divide', text: 'SELECT 10 / $1::int' };
+const NAP = { name: 'nap', text: 'SELECT pg_sleep($1::float8)' };
+
+const echo = async (word: string) => await reader.query<[string, string]>({ ...ECHO, values: [word] });
+const nap = async (seconds: number) => await reader.query({ ...NAP, values: [seconds] });
+
+/** Runs it until it is known to be quick. */
+async function makeKnown(run: () => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < 20; i++) await run();
+}
+
+const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+test('statements that nobody knows yet have a session each; quick ones share one, behind one another', async () => {
+  const sessions = async () => new Set((await Promise.all(times(40, (i) => echo(`word ${i}`)))).map(([row]) => row?.[1])).size;
+  expect(await sessions()).toBeGreaterThan(1);
+  await makeKnown(() => echo(''));
+  expect(await sessions()).toBe(1);
+});
+
+test('each gets the answer to what it asked, and the error of what it asked', async () => {
+  await makeKnown(() => echo(''));
+  await makeKnown(() => reader.query({ ...DIVIDE, values: [1] }));
+  const asked = fc.oneof(
+    fc.string({ unit: 'grapheme' }).map((word) => ({ word: word.replaceAll('\0', '') })),
+    fc.record({ divisor: fc.integer({ min: -3, max: 3 }) }),
+    fc.record({ unwritable: fc.constant(true) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(asked, { maxLength: 60 }), async (all) => {
+      const outcomes = await Promise.allSettled(
+        all.map(async (one) => {
+          if ('word' in one) return (await echo(one.word))[0]?.[0];
+          if ('divisor' in one) return (await reader.query({ ...DIVIDE, values: [one.divisor] }))[0]?.[0];
+          return await reader.query({
+            ...ECHO,
+            values: [
+              {
+                toPostgres: () => {
+                  throw new Error('unwritable');
+                },
+              },
+            ],
+          });
+        }),
+      );
+      all.forEach((one, i) => {
+        if ('word' in one) expect(outcomes[i]).toEqual({ status: 'fulfilled', value: one.word });
+        else if ('unwritable' in one) expect(outcomes[i]).toMatchObject({ status: 'rejected', reason: { message: 'unwritable' } });
+        else if (one.divisor === 0) expect(outcomes[i]).toMatchObject({ status: 'rejected', reason: { code: '22012' } });
+        else expect(outcomes[i]).toEqual({ status: 'fulfilled', value: String(Math.trunc(10 / one.divisor)) });
+      });
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('a quick statement that turns out slow holds up those behind it for a moment only', async () => {
+  await makeKnown(() => nap(0));
+  await makeKnown(() => echo(''));
+  const slow = nap(2);
+  const behind = timed(() => Promise.all([...times(5, () => nap(0)), ...times(5, () => echo('behind'))]));
+  expect(await behind).toBeLessThan(1_500);
+  // Whoever comes now is not sent behind it at all.
+  expect(await timed(() => echo('later'))).toBeLessThan(1_000);
+  await slow;
+  expect(await echo('after')).toEqual([['after', expect.any(String)]]);
+});
+
+test('slow statements on all sessions: a quick one waits for its turn, and gets it', async () => {
+  await makeKnown(() => echo(''));
+  const slow = times(8, () => reader.query({ text: 'SELECT pg_sleep(0.4)', values: [] }));
+  expect(await timed(() => echo('quick'))).toBeLessThan(1_500);
+  await Promise.all(slow);
+});
+
+test('quick statements without end let a slow one in, even where there is one session for all', async () => {
+  const narrow = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 1 });
+  const ask = async () => await narrow.query({ ...ECHO, values: ['x'] });
+  await makeKnown(ask);
+  let isDone = false;
+  const busy = times(8, async () => {
+    while (!isDone) await ask();
+  });
+  await narrow.query({ text: 'SELECT pg_sleep(0.05)', values: [] });
+  isDone = true;
+  await Promise.all(busy);
+  await narrow.close();
+});
+
+test('when the backend is killed under many statements, all are answered', async () => {
+  await makeKnown(() => nap(0));
+  const [[, pid] = []] = await echo('');
+  const slow = nap(0.5);
+  const behind = times(10, (i) => echo(`behind ${i}`));
+  await until(
+    'the slow one runs',
+    async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep($1%' AND state = 'active'")).length === 1,
+  );
+  await database.query(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database() AND query LIKE '%pg_sleep($1%'",
+  );
+  expect((await Promise.all(behind)).map(([row]) => row?.[0])).toEqual(times(10, (i) => `behind ${i}`));
+  expect(await slow).toEqual([['']]);
+  expect(pid).toBeDefined();
+});
+
+test('a session that lost its prepared statements prepares them again', async () => {
+  await makeKnown(() => echo(''));
+  for (let i = 0; i < 6; i++) await reader.query({ text: 'DEALLOCATE ALL', values: [] });
+  const answers = await Promise.all(times(20, (i) => echo(`${i}`)));
+  expect(answers.map(([row]) => row?.[0])).toEqual(times(20, String));
+});
+
+test('a statement that fails when it is first run is prepared all the same, and runs with other values', async () => {
+  await expect(reader.query({ ...DIVIDE, values: [0] })).rejects.toMatchObject({ code: '22012' });
+  for (let i = 0; i < 5; i++) expect(await reader.query({ ...DIVIDE, values: [2] })).toEqual([['5']]);
+});
+
+test('texts and bytes come as they are kept when they are asked for so', async () => {
+  const text = 'SELECT $1::text, textsend($1::text), NULL::text';
+  const word = 'ä "quoted" \\ 漢字 \u{1F600}\n';
+  expect(await reader.query({ text, values: [word], asKept: true })).toEqual([[word, word, null]]);
+});

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type MixedList } from 'typeorm';
 import { sessionConfig, typeormConnection, type Connection } from './connection.js';
 import { migrate } from './migrate.js';

@@ -1,3 +1,11 @@
+/** What is to be done when a statement is sent. */
+export interface StatementUse {
+  /** It must be prepared first. */
+  readonly isNew: boolean;
+  /** The name of the one that goes for it. */
+  readonly evicted?: string;
+}
+
 /**
  * Which statements a session has prepared, with a bound: each costs memory of the server's, and nothing there ever ends
  * one while the session lives.
@@ -11,8 +19,8 @@ export class StatementCache {
     this.#bound = bound;
   }
 
-  /** Call when the statement is sent: is it to be prepared first, and which one goes for it? */
-  use(name: string): { readonly isNew: boolean; readonly evicted?: string } {
+  /** Call when the statement is sent. */
+  use(name: string): StatementUse {
     const isNew = !this.#names.delete(name);
     this.#names.add(name);
     if (this.#names.size <= this.#bound) return { isNew };

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { prepareValue } from 'pg/lib/utils.js';
-import type { StatementCache } from './statement-cache.js';
+import type { StatementCache, StatementUse } from './statement-cache.js';
 
 /** What node-postgres keeps of a connection, and how it writes to it, beyond what its types tell. */
 interface Wire {
@@ -56,7 +56,7 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
   submit(connection: unknown): null {
     const wire = connection as Wire;
     const { text, name = '', asKept = false } = this.#statement;
-    const { isNew, evicted = undefined } = name === '' ? { isNew: true } : this.#prepared.use(name);
+    const { isNew, evicted }: StatementUse = name === '' ? { isNew: true } : this.#prepared.use(name);
     this.#wasNew = isNew;
     wire.stream.cork();
     if (evicted !== undefined) wire.close({ type: 'S', name: evicted });

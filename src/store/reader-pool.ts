@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type pg from 'pg';
 import { HeadgateError } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
@@ -51,8 +50,6 @@ export class ReaderPool {
         return (await this.#sessions.run(query)) as Row[];
       } catch (error) {
         if (attempt === ATTEMPTS || !(isCut(error) || isNotPrepared(error))) throw error;
-        // Others were cut at the same time: what the operating system knows of them is known here a turn later.
-        await nextTurn();
       }
     }
   }

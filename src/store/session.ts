@@ -1,10 +1,17 @@
 import pg from 'pg';
 import { StatementCache } from './statement-cache.js';
-import { TextQuery, type TextStatement } from './text-query.js';
+import { TextQuery, written, type TextStatement, type WrittenStatement } from './text-query.js';
+
+/** How long a statement takes, in milliseconds, as far as is known. */
+export interface Pace {
+  expectedMs: number | undefined;
+}
 
 /** One statement that somebody waits for. */
 export class Task {
-  readonly statement: TextStatement;
+  readonly statement: WrittenStatement;
+  /** Absent where the statement has no name to know it by. */
+  readonly pace: Pace | undefined;
   /** Since when it waits, on the clock of `performance`. */
   readonly since = performance.now();
   readonly answer: Promise<unknown[][]>;
@@ -14,8 +21,10 @@ export class Task {
   readonly #resolve: (rows: unknown[][]) => void;
   readonly #reject: (error: unknown) => void;
 
-  constructor(statement: TextStatement) {
-    this.statement = statement;
+  /** @throws Error for a value that can't be written as a parameter. */
+  constructor(statement: TextStatement, pace: Pace | undefined) {
+    this.statement = written(statement);
+    this.pace = pace;
     const { promise, resolve, reject } = Promise.withResolvers<unknown[][]>();
     this.answer = promise;
     this.#resolve = resolve;
@@ -54,6 +63,8 @@ export class Session {
   readonly client: pg.PoolClient;
   /** Why it must not be used again. */
   broken: Error | undefined;
+  /** Another one was cut: what is under way here may well go on, and nothing more is begun. */
+  isSuspect = false;
   readonly #statements: StatementCache;
   readonly #finished: (session: Session, finished: Finished) => void;
   readonly #underWay: Task[] = [];
@@ -83,16 +94,9 @@ export class Session {
 
   run(task: Task): void {
     const done = (error: Error | null, rows: unknown[][]): void => this.#end(task, error, rows);
-    let query: TextQuery<unknown[]>;
-    try {
-      query = new TextQuery(task.statement, this.#statements, done);
-    } catch (error) {
-      task.reject(error);
-      return;
-    }
     if (this.#underWay.length === 0) this.#since = performance.now();
     this.#underWay.push(task);
-    this.client.query(query);
+    this.client.query(new TextQuery<unknown[]>(task.statement, this.#statements, done));
   }
 
   #end(task: Task, error: Error | null, rows: unknown[][]): void {

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { LruMap } from '../kernel/index.js';
-import { Session, Task, type Finished } from './session.js';
+import { Session, Task, type Finished, type Pace } from './session.js';
 import type { TextStatement } from './text-query.js';
 
 export interface SessionsOptions {
@@ -51,7 +51,7 @@ export function sharedPool(config: pg.PoolConfig): pg.Pool {
 export class Sessions {
   readonly #pool: pg.Pool;
   readonly #options: SessionsOptions;
-  readonly #expectedMs = new LruMap<string, number>(KNOWN);
+  readonly #paces = new LruMap<string, Pace>(KNOWN);
   readonly #all = new Set<Session>();
   /** The most recently used last: it has what it needs at hand. */
   readonly #idle: Session[] = [];
@@ -72,9 +72,12 @@ export class Sessions {
 
   async run(statement: TextStatement): Promise<unknown[][]> {
     if (this.#closed) throw new Error('the sessions of the database are closed');
-    const task = new Task(statement);
-    const isQuick = this.#isQuick(statement);
-    if (!(isQuick ? this.#share(task) : this.#give(task, this.#options.alone))) (isQuick ? this.#waitingQuick : this.#waitingAlone).push(task);
+    const { name } = statement;
+    const pace = name === undefined ? undefined : this.#paces.getOrMake(name, () => ({ expectedMs: undefined }));
+    const task = new Task(statement, pace);
+    if (isQuick(pace)) {
+      if (!this.#share(task)) this.#waitingQuick.push(task);
+    } else if (!this.#give(task, this.#options.alone)) this.#waitingAlone.push(task);
     this.#watch ??= setInterval(() => this.#relieve(), LATE_MS / 2);
     return await task.answer;
   }
@@ -84,10 +87,6 @@ export class Sessions {
     this.#closed = true;
     clearInterval(this.#reaper);
     this.#serve();
-  }
-
-  #isQuick({ name }: TextStatement): boolean {
-    return name !== undefined && (this.#expectedMs.get(name) ?? QUICK_MS) < QUICK_MS;
   }
 
   /** Sends a quick statement behind others, if there is room. */
@@ -107,7 +106,7 @@ export class Sessions {
     let least: Session | undefined;
     let now = 0;
     for (const session of this.#shared) {
-      if (session.load >= (least?.load ?? DEEPEST)) continue;
+      if (session.isSuspect || session.load >= (least?.load ?? DEEPEST)) continue;
       now ||= performance.now();
       if (session.sinceMs(now) < STALLED_MS) least = session;
     }
@@ -150,18 +149,27 @@ export class Sessions {
     );
   }
 
-  #finished(session: Session, { task: { statement }, tookMs, failed }: Finished): void {
-    if (statement.name !== undefined && !failed) {
-      const before = this.#expectedMs.get(statement.name) ?? tookMs;
-      this.#expectedMs.set(statement.name, before + (tookMs - before) * LATEST);
+  #finished(session: Session, { task: { pace }, tookMs, failed }: Finished): void {
+    if (pace && !failed) {
+      const before = pace.expectedMs ?? tookMs;
+      pace.expectedMs = before + (tookMs - before) * LATEST;
     }
-    if (session.broken) this.#all.delete(session);
-    if (session.broken || session.load === 0) this.#shared.delete(session);
+    if (session.broken) this.#cut(session);
     if (session.load === 0) {
+      this.#shared.delete(session);
       if (session.broken) session.client.release(session.broken);
+      else if (session.isSuspect) this.#end(session);
       else this.#idle.push(session);
     }
     this.#serve();
+  }
+
+  /** What ended one session, a restart of the server, ended the others as well: and we may not know of it yet. */
+  #cut(session: Session): void {
+    if (!this.#all.delete(session)) return;
+    this.#shared.delete(session);
+    for (const other of this.#all) other.isSuspect = true;
+    for (const other of this.#idle.splice(0)) this.#end(other);
   }
 
   /** Those who wait get what is free, whoever waits longest first. */
@@ -227,6 +235,10 @@ export class Sessions {
     this.#all.delete(session);
     session.client.release();
   }
+}
+
+function isQuick(pace: Pace | undefined): boolean {
+  return pace?.expectedMs !== undefined && pace.expectedMs < QUICK_MS;
 }
 
 function isLate({ since }: Task): boolean {

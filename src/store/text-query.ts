@@ -21,6 +21,16 @@ export interface TextStatement {
   readonly asKept?: boolean;
 }
 
+/** With its values as they are sent. */
+export interface WrittenStatement extends TextStatement {
+  readonly values: readonly (string | Buffer | null)[];
+}
+
+/** @throws Error for a value that can't be written as a parameter. */
+export function written(statement: TextStatement): WrittenStatement {
+  return { ...statement, values: statement.values.map((value) => prepareValue(value)) };
+}
+
 type Done<Row> = (error: Error | null, rows: Row[]) => void;
 
 /** A connection in pipeline mode takes queries of node-postgres's own class alone; its types have members where it has methods. */
@@ -33,8 +43,7 @@ const Query = pg.Query as unknown as new (text: string) => object;
 export class TextQuery<Row extends unknown[]> extends Query implements pg.Submittable {
   /** node-postgres wraps it. */
   callback: Done<Row>;
-  readonly #statement: TextStatement;
-  readonly #values: readonly unknown[];
+  readonly #statement: WrittenStatement;
   readonly #prepared: StatementCache;
   readonly #rows: Row[] = [];
   #wasNew = false;
@@ -42,20 +51,18 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
 
   /**
    * @param prepared what the session has prepared
-   * @throws TypeError for a value that can't be written as a parameter, before anything is sent
    */
-  constructor(statement: TextStatement, prepared: StatementCache, done: Done<Row>) {
+  constructor(statement: WrittenStatement, prepared: StatementCache, done: Done<Row>) {
     // It keeps what is prepared by name itself, without a bound: so it is not told the name.
     super(statement.text);
     this.#statement = statement;
-    this.#values = statement.values.map((value) => prepareValue(value));
     this.#prepared = prepared;
     this.callback = done;
   }
 
   submit(connection: unknown): null {
     const wire = connection as Wire;
-    const { text, name = '', asKept = false } = this.#statement;
+    const { text, name = '', values, asKept = false } = this.#statement;
     const { isNew, evicted }: StatementUse = name === '' ? { isNew: true } : this.#prepared.use(name);
     this.#wasNew = isNew;
     wire.stream.cork();
@@ -63,7 +70,7 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
     // Of one that failed before it may be there or not. To close what is not there is no error.
     if (isNew && name !== '') wire.close({ type: 'S', name });
     if (isNew) wire.parse({ name, text });
-    wire.bind({ statement: name, values: this.#values, binary: asKept });
+    wire.bind({ statement: name, values, binary: asKept });
     wire.execute({});
     wire.sync();
     wire.stream.uncork();

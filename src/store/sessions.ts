@@ -91,26 +91,26 @@ export class Sessions {
 
   /** Sends a quick statement behind others, if there is room. */
   #share(task: Task): boolean {
-    const isRoom = this.#shared.size < this.#options.shared;
-    const session = (isRoom ? this.#idle.pop() : undefined) ?? this.#leastLoaded();
-    if (isRoom && (session === undefined || session.load > 0) && this.#opening === 0) this.#open();
+    // Quick statements leave a session to those that need one for themselves, else these would wait for ever.
+    if (this.#waitingAlone.length > 0 && this.#isFull && this.#idle.length === 0) return false;
+    const flowing = this.#flowing();
+    const isRoom = flowing.length < this.#options.shared;
+    let session = isRoom ? this.#idle.pop() : undefined;
+    if (!session) {
+      if (isRoom && this.#opening === 0) this.#open();
+      for (const other of flowing) if (other.load < (session?.load ?? DEEPEST)) session = other;
+    }
     if (!session) return false;
     this.#shared.add(session);
     session.run(task);
     return true;
   }
 
-  #leastLoaded(): Session | undefined {
-    // Quick statements leave a session to those that need one for themselves, else these would wait for ever.
-    if (this.#waitingAlone.length > 0 && this.#isFull && this.#idle.length === 0) return undefined;
-    let least: Session | undefined;
-    let now = 0;
-    for (const session of this.#shared) {
-      if (session.isSuspect || session.load >= (least?.load ?? DEEPEST)) continue;
-      now ||= performance.now();
-      if (session.sinceMs(now) < STALLED_MS) least = session;
-    }
-    return least;
+  /** The shared sessions that are not held up. */
+  #flowing(): readonly Session[] {
+    if (this.#shared.size === 0) return [];
+    const now = performance.now();
+    return [...this.#shared].filter((session) => !session.isSuspect && session.sinceMs(now) < STALLED_MS);
   }
 
   /** Gives a statement a session for itself, if one may be had now. */

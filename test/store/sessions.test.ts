@@ -102,6 +102,15 @@ test('a quick statement that turns out slow holds up those behind it for a momen
   expect(await echo('after')).toEqual([['after', expect.any(String)]]);
 });
 
+test('quick statements go on while each session that they share is held up', async () => {
+  await makeKnown(() => nap(0));
+  await makeKnown(() => echo(''));
+  const slow = nap(1.5);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await timed(() => Promise.all(times(50, () => echo('on'))))).toBeLessThan(1_000);
+  await slow;
+});
+
 test('slow statements on all sessions: a quick one waits for its turn, and gets it', async () => {
   await makeKnown(() => echo(''));
   const slow = times(8, () => reader.query({ text: 'SELECT pg_sleep(0.4)', values: [] }));

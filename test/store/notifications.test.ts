@@ -1,34 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog } from '../../src/kernel/index.js';
-import { Database, Notifications, type Connection } from '../../src/store/index.js';
-import { createTestDatabase } from '../support/database.js';
+import { Notifications } from '../../src/store/index.js';
 import { until } from '../support/processes.js';
+import { openedDatabase } from './opened-database.js';
 
-let connection: Connection;
-let database: Database;
-let drop: () => Promise<void>;
+const opened = openedDatabase();
 let notifications: Notifications;
 
-beforeAll(async () => {
-  ({ connection, drop } = await createTestDatabase());
-  database = await Database.open({ connection, entities: [], statementTimeoutMs: 1000, poolSize: 2 });
-});
-
-afterAll(async () => {
-  await database?.close();
-  await drop?.();
-});
-
 beforeEach(() => {
-  notifications = new Notifications(connection, silentLog);
+  notifications = new Notifications(opened.connection, silentLog);
 });
 
 afterEach(() => notifications.close());
 
-const notify = (channel: string, payload: string) => database.query('SELECT pg_notify($1, $2)', [channel, payload]);
+const notify = (channel: string, payload: string) => opened.database.query('SELECT pg_notify($1, $2)', [channel, payload]);
 
 const LISTENERS = "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
-const listeners = async (): Promise<number> => (await database.query(`SELECT 1 ${LISTENERS}`)).length;
+const listeners = async (): Promise<number> => (await opened.database.query(`SELECT 1 ${LISTENERS}`)).length;
 
 test('what is sent to a channel reaches its listeners, and no others', async () => {
   const heard: string[] = [];
@@ -68,7 +56,7 @@ test('cut off, it connects again, says that there was a gap, and hears what come
   );
   await notifications.listen('two', (payload) => heard.push(payload));
   for (const round of [1, 2]) {
-    await database.query(`SELECT pg_terminate_backend(pid) ${LISTENERS}`);
+    await opened.database.query(`SELECT pg_terminate_backend(pid) ${LISTENERS}`);
     await until('the gap is told', () => state.gaps === round);
     await notify('one', `one ${round}`);
     await notify('two', `two ${round}`);
@@ -87,7 +75,7 @@ test('a subscription that is made while it is cut off is in force afterwards', a
     () => undefined,
     () => state.gaps++,
   );
-  await database.query(`SELECT pg_terminate_backend(pid) ${LISTENERS}`);
+  await opened.database.query(`SELECT pg_terminate_backend(pid) ${LISTENERS}`);
   await until('it is cut off', async () => (await listeners()) === 0);
   await notifications.listen('three', (payload) => heard.push(payload));
   await until('the gap is told', () => state.gaps === 1);

@@ -1,25 +1,14 @@
-import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
-import { Database, ReaderPool, type Connection } from '../../src/store/index.js';
+import { beforeEach, afterEach, expect, test } from 'vitest';
+import { ReaderPool } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { until } from '../support/processes.js';
+import { openedDatabase } from './opened-database.js';
 
-let connection: Connection;
-let database: Database;
-let drop: () => Promise<void>;
+const opened = openedDatabase();
 let reader: ReaderPool;
 
-beforeAll(async () => {
-  ({ connection, drop } = await createTestDatabase());
-  database = await Database.open({ connection, entities: [], statementTimeoutMs: 10_000, poolSize: 2 });
-});
-
-afterAll(async () => {
-  await database?.close();
-  await drop?.();
-});
-
 beforeEach(() => {
-  reader = new ReaderPool(connection, { statementTimeoutMs: 400, size: 1, maxStatements: 3 });
+  reader = new ReaderPool(opened.connection, { statementTimeoutMs: 400, size: 1, maxStatements: 3 });
 });
 
 afterEach(() => reader.close());
@@ -57,7 +46,7 @@ test('a statement that runs too long is ended, and the connection goes on', asyn
 
 test('after its backend was killed while idle, the next read is answered', async () => {
   const pid = await backend();
-  await database.query('SELECT pg_terminate_backend($1)', [pid]);
+  await opened.database.query('SELECT pg_terminate_backend($1)', [pid]);
   expect(await reader.query(numbered(1))).toEqual([['1', '1']]);
   expect(await backend()).not.toBe(pid);
 });
@@ -67,9 +56,10 @@ test('a read whose backend is killed meanwhile is tried once more', async () => 
   const answer = reader.query<[string]>({ name: 'nap', text: 'SELECT pg_sleep(0.3)', values: [] });
   await until(
     'the read runs',
-    async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%' AND state = 'active'", [pid])).length === 1,
+    async () =>
+      (await opened.database.query("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%pg_sleep%' AND state = 'active'", [pid])).length === 1,
   );
-  await database.query('SELECT pg_terminate_backend($1)', [pid]);
+  await opened.database.query('SELECT pg_terminate_backend($1)', [pid]);
   expect(await answer).toEqual([['']]);
 });
 
@@ -86,18 +76,18 @@ test('more reads than connections all get their turn, and the next is not kept w
 });
 
 test('when all backends were killed at once, every read is answered', async () => {
-  const wide = new ReaderPool(connection, { statementTimeoutMs: 2_000, size: 5 });
+  const wide = new ReaderPool(opened.connection, { statementTimeoutMs: 2_000, size: 5 });
   const many = async () => await Promise.all(Array.from({ length: 20 }, async (_, n) => await wide.query(numbered(n))));
   await many();
-  await database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT %, $1::int'");
+  await opened.database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT %, $1::int'");
   expect(await many()).toEqual(Array.from({ length: 20 }, (_, n) => [[`${n}`, `${n}`]]));
   await wide.close();
 });
 
 test('beside a server on the same machine few reads run at once, but a slow one holds nobody up for long', async () => {
-  const few = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 4, alone: 2 });
+  const few = new ReaderPool(opened.connection, { statementTimeoutMs: 5_000, size: 4, alone: 2 });
   const sleep = async (seconds: number) => few.query({ text: `SELECT 'few', pg_sleep(${seconds})`, values: [] });
-  const running = async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT ''few''%'")).length;
+  const running = async () => (await opened.database.query("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT ''few''%'")).length;
   const quick = Promise.all(Array.from({ length: 20 }, () => sleep(0.02)));
   const seen: number[] = [];
   for (let i = 0; i < 5; i += 1) seen.push(await running());
@@ -114,19 +104,20 @@ test('beside a server on the same machine few reads run at once, but a slow one 
 });
 
 test('closing waits for the reads that run, and ends every session', async () => {
-  const wide = new ReaderPool(connection, { statementTimeoutMs: 2_000, size: 3 });
+  const wide = new ReaderPool(opened.connection, { statementTimeoutMs: 2_000, size: 3 });
   const nap = { name: 'nap', text: "SELECT pg_sleep(0.2), 'closing'", values: [] };
   const running = Promise.all([wide.query(nap), wide.query(nap), wide.query(nap), wide.query(nap)]);
   await until(
     'the reads run',
     async () =>
-      (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%closing%' AND state = 'active' AND pid <> pg_backend_pid()")).length === 3,
+      (await opened.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%closing%' AND state = 'active' AND pid <> pg_backend_pid()")).length ===
+      3,
   );
   await Promise.all([wide.close(), running]);
   await expect(wide.query(nap)).rejects.toThrow();
   await until(
     'the sessions are gone',
-    async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.2)%' AND pid <> pg_backend_pid()")).length === 0,
+    async () => (await opened.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(0.2)%' AND pid <> pg_backend_pid()")).length === 0,
   );
 });
 

@@ -1,26 +1,14 @@
 import fc from 'fast-check';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Database, ReaderPool, type Connection } from '../../src/store/index.js';
-import { createTestDatabase } from '../support/database.js';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ReaderPool } from '../../src/store/index.js';
 import { until } from '../support/processes.js';
+import { openedDatabase } from './opened-database.js';
 
-let connection: Connection;
-let database: Database;
-let drop: () => Promise<void>;
+const opened = openedDatabase();
 let reader: ReaderPool;
 
-beforeAll(async () => {
-  ({ connection, drop } = await createTestDatabase());
-  database = await Database.open({ connection, entities: [], statementTimeoutMs: 10_000, poolSize: 2 });
-});
-
-afterAll(async () => {
-  await database?.close();
-  await drop?.();
-});
-
 beforeEach(() => {
-  reader = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 6, alone: 4, shared: 1 });
+  reader = new ReaderPool(opened.connection, { statementTimeoutMs: 5_000, size: 6, alone: 4, shared: 1 });
 });
 
 afterEach(() => reader.close());
@@ -119,7 +107,7 @@ test('slow statements on all sessions: a quick one waits for its turn, and gets 
 });
 
 test('quick statements without end let a slow one in, even where there is one session for all', async () => {
-  const narrow = new ReaderPool(connection, { statementTimeoutMs: 5_000, size: 1 });
+  const narrow = new ReaderPool(opened.connection, { statementTimeoutMs: 5_000, size: 1 });
   const ask = async () => await narrow.query({ ...ECHO, values: ['x'] });
   await makeKnown(ask);
   let isDone = false;
@@ -139,9 +127,9 @@ test('when the backend is killed under many statements, all are answered', async
   const behind = times(10, (i) => echo(`behind ${i}`));
   await until(
     'the slow one runs',
-    async () => (await database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep($1%' AND state = 'active'")).length === 1,
+    async () => (await opened.database.query("SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep($1%' AND state = 'active'")).length === 1,
   );
-  await database.query(
+  await opened.database.query(
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IS NOT NULL AND pid <> pg_backend_pid() AND datname = current_database() AND query LIKE '%pg_sleep($1%'",
   );
   expect((await Promise.all(behind)).map(([row]) => row?.[0])).toEqual(times(10, (i) => `behind ${i}`));

@@ -15,6 +15,8 @@ const ALONE_PER_PROCESSOR = 3;
 const WRITE_SESSIONS = 2;
 /** No small write takes longer than this, in milliseconds, nor waits longer for its turn. */
 const WRITE_MS = 10_000;
+/** So much later, in milliseconds, the server must have said that one took too long. */
+const GRACE_MS = 5_000;
 const IDLE_MS = 60_000;
 
 export interface DatabaseOptions {
@@ -39,7 +41,7 @@ export interface Transaction {
 export class Database {
   readonly dataSource: DataSource;
   readonly reader: ReaderPool;
-  /** For small statements that are run all the time, each a transaction of its own. */
+  /** For small statements that are run all the time, each a transaction of its own. One that is held up is sent twice: to run it again must change nothing. */
   readonly writes: Sessions;
   readonly connection: Connection;
   readonly #writePool: pg.Pool;
@@ -50,7 +52,15 @@ export class Database {
     this.connection = connection;
     this.#writePool = sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
     const size = WRITE_SESSIONS;
-    this.writes = new Sessions(this.#writePool, { size, alone: size, shared: 1, waitMs: WRITE_MS, idleMs: IDLE_MS, maxStatements: 20 });
+    this.writes = new Sessions(this.#writePool, {
+      size,
+      alone: size,
+      shared: 1,
+      deadMs: WRITE_MS + GRACE_MS,
+      waitMs: WRITE_MS,
+      idleMs: IDLE_MS,
+      maxStatements: 20,
+    });
   }
 
   /**

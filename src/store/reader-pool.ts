@@ -12,6 +12,8 @@ export interface ReaderOptions {
   readonly alone?: number;
   /** Sessions that quick statements share; all when absent. */
   readonly shared?: number;
+  /** How long after its time limit a statement may take to say so, in milliseconds; a session that does not is given up. */
+  readonly graceMs?: number;
   /** How many prepared statements one session keeps; the least recently used goes first. */
   readonly maxStatements?: number;
 }
@@ -34,10 +36,18 @@ export class ReaderPool {
   readonly #pool: pg.Pool;
   readonly #sessions: Sessions;
 
-  constructor(connection: Connection, { statementTimeoutMs, size, alone = size, shared = size, maxStatements = 500 }: ReaderOptions) {
+  constructor(connection: Connection, { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500 }: ReaderOptions) {
     const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
     this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig);
-    this.#sessions = new Sessions(this.#pool, { size, alone, shared, waitMs: CONNECT_MS, idleMs: IDLE_MS, maxStatements });
+    this.#sessions = new Sessions(this.#pool, {
+      size,
+      alone,
+      shared,
+      deadMs: statementTimeoutMs + graceMs,
+      waitMs: CONNECT_MS,
+      idleMs: IDLE_MS,
+      maxStatements,
+    });
   }
 
   /**

@@ -50,10 +50,17 @@ export class Task {
 /** One that is over, one way or the other. */
 export interface Finished {
   readonly task: Task;
-  /** Milliseconds that it had the session for itself; without what it waited for those before it. */
-  readonly tookMs: number;
-  readonly failed: boolean;
+  /** Milliseconds that it had the session for itself, without what it waited for those before it. Absent where that tells nothing of the next run. */
+  readonly tookMs?: number;
 }
+
+/** What node-postgres keeps of a connection, beyond what its types tell. */
+interface WithSocket {
+  readonly connection: { readonly stream: { destroy(): void } };
+}
+
+/** PostgreSQL's code for a statement that reached its time limit. */
+const TOOK_TOO_LONG = '57014';
 
 /**
  * A session of the database that runs one statement after the other. Each is sent at once, behind those that are under
@@ -96,7 +103,19 @@ export class Session {
     const done = (error: Error | null, rows: unknown[][]): void => this.#end(task, error, rows);
     if (this.#underWay.length === 0) this.#since = performance.now();
     this.#underWay.push(task);
-    this.client.query(new TextQuery<unknown[]>(task.statement, this.#statements, done));
+    try {
+      this.client.query(new TextQuery<unknown[]>(task.statement, this.#statements, done));
+    } catch (error) {
+      // A part of it may be on its way.
+      this.broken ??= error as Error;
+      this.abandon();
+      this.#end(task, error as Error, []);
+    }
+  }
+
+  /** Cuts the connection, without waiting for a server that may be gone: all that is under way fails. */
+  abandon(): void {
+    (this.client as unknown as WithSocket).connection.stream.destroy();
   }
 
   #end(task: Task, error: Error | null, rows: unknown[][]): void {
@@ -108,13 +127,17 @@ export class Session {
     if (error && (!(error instanceof pg.DatabaseError) || isCut(error))) this.broken ??= error;
     if (error) task.reject(error);
     else task.resolve(rows);
-    this.#finished(this, { task, tookMs, failed: error !== null });
+    const isTold = error === null || (error instanceof pg.DatabaseError && error.code === TOOK_TOO_LONG);
+    this.#finished(this, { task, ...(isTold && { tookMs }) });
   }
 }
 
-/** Connection exceptions (class 08), the server's own ends of a session (57P01 to 57P03), and the socket's. */
+/** Codes of a session that is over: it failed, or the server ended it. A violation of the protocol is an error like any other. */
+const OVER = /^(08(000|003|006)|57P0[1-5]|25P04)$/;
+
+/** The session was ended by the server, or the socket under it. */
 export function isCut(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return /^(08|57P0[123])/.test(error.code ?? '');
+  if (error instanceof pg.DatabaseError) return OVER.test(error.code ?? '');
   if (!(error instanceof Error)) return false;
   return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '') || /connection terminated|not queryable/i.test(error.message);
 }

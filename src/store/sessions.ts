@@ -13,6 +13,8 @@ export interface SessionsOptions {
   readonly alone: number;
   /** Sessions that quick statements share. */
   readonly shared: number;
+  /** A session that has not answered for so long, in milliseconds, is given up: no statement may run as long. */
+  readonly deadMs: number;
   /** How long a statement waits for its turn, in milliseconds. */
   readonly waitMs: number;
   /** After this long without use a session is ended, in milliseconds. */
@@ -33,10 +35,12 @@ const DEEPEST = 16;
 const STALLED_MS = 20;
 /** Who has waited for so long, in milliseconds, is let in beside the others: theirs are slow statements. */
 const LATE_MS = 100;
+/** After this long, in milliseconds, it is tried again to open a session where there are others. */
+const REOPEN_MS = 1_000;
 
 /** A pool whose connections take one statement behind the other, and whose idle ones `Sessions` keeps, not the pool. */
 export function sharedPool(config: pg.PoolConfig): pg.Pool {
-  const pool = new pg.Pool({ ...config, pipeline: true, idleTimeoutMillis: 1 } as pg.PoolConfig);
+  const pool = new pg.Pool({ ...config, pipeline: true, keepAlive: true } as pg.PoolConfig);
   // A connection that is cut leaves the pool by itself, idle or in use; without a listener it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
@@ -62,6 +66,8 @@ export class Sessions {
   readonly #reaper: NodeJS.Timeout;
   #watch: NodeJS.Timeout | undefined;
   #opening = 0;
+  /** Not before, on the clock of `performance`: the last try failed. */
+  #openAfter = 0;
   #closed = false;
 
   constructor(pool: pg.Pool, options: SessionsOptions) {
@@ -75,9 +81,8 @@ export class Sessions {
     const { name } = statement;
     const pace = name === undefined ? undefined : this.#paces.getOrMake(name, () => ({ expectedMs: undefined }));
     const task = new Task(statement, pace);
-    if (isQuick(pace)) {
-      if (!this.#share(task)) this.#waitingQuick.push(task);
-    } else if (!this.#give(task, this.#options.alone)) this.#waitingAlone.push(task);
+    (isQuick(pace) ? this.#waitingQuick : this.#waitingAlone).push(task);
+    this.#serve();
     this.#watch ??= setInterval(() => this.#relieve(), LATE_MS / 2);
     return await task.answer;
   }
@@ -119,7 +124,7 @@ export class Sessions {
     if (taken >= limit) return false;
     const session = this.#idle.pop();
     if (session) session.run(task);
-    else if (taken + this.#opening < limit) this.#open();
+    else if (taken + this.#opening < limit && this.#opening < this.#waitingAlone.length) this.#open();
     return session !== undefined;
   }
 
@@ -128,7 +133,7 @@ export class Sessions {
   }
 
   #open(): void {
-    if (this.#isFull) return;
+    if (this.#isFull || performance.now() < this.#openAfter) return;
     this.#opening += 1;
     this.#pool.connect().then(
       (client) => {
@@ -142,15 +147,17 @@ export class Sessions {
       },
       (error: unknown) => {
         this.#opening -= 1;
-        // Whoever waits must be told, and not only when their time is over.
-        (this.#waitingAlone.shift() ?? this.#waitingQuick.shift())?.reject(error);
-        this.#serve();
+        this.#openAfter = performance.now() + REOPEN_MS;
+        // Where others are at work, whoever waits is served by them. Else all are told, and not only when their time is over.
+        if (this.#all.size > 0) return;
+        this.#openAfter = 0;
+        for (const task of [...this.#waitingAlone.splice(0), ...this.#waitingQuick.splice(0)]) task.reject(error);
       },
     );
   }
 
-  #finished(session: Session, { task: { pace }, tookMs, failed }: Finished): void {
-    if (pace && !failed) {
+  #finished(session: Session, { task: { pace }, tookMs }: Finished): void {
+    if (pace && tookMs !== undefined) {
       const before = pace.expectedMs ?? tookMs;
       pace.expectedMs = before + (tookMs - before) * LATEST;
     }
@@ -192,6 +199,7 @@ export class Sessions {
   /** One timer for all: sends what is held up by another way, lets in who is late, and refuses those whose time is over. */
   #relieve(): void {
     const now = performance.now();
+    for (const session of this.#all) if (session.load > 0 && session.sinceMs(now) > this.#options.deadMs) session.abandon();
     for (const session of this.#shared) {
       if (session.sinceMs(now) < LATE_MS) continue;
       for (const task of session.behind()) {
@@ -233,7 +241,8 @@ export class Sessions {
 
   #end(session: Session): void {
     this.#all.delete(session);
-    session.client.release();
+    // So that the pool does not give it out again.
+    session.client.release(true);
   }
 }
 

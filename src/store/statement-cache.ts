@@ -12,8 +12,8 @@ export interface StatementUse {
  */
 export class StatementCache {
   readonly #bound: number;
-  /** In order of last use. */
-  readonly #names = new Set<string>();
+  /** In order of last use, and whether the session surely has it. */
+  readonly #names = new Map<string, boolean>();
 
   constructor(bound: number) {
     this.#bound = bound;
@@ -21,16 +21,17 @@ export class StatementCache {
 
   /** Call when the statement is sent. */
   use(name: string): StatementUse {
-    const isNew = !this.#names.delete(name);
-    this.#names.add(name);
+    const isNew = this.#names.get(name) !== true;
+    this.#names.delete(name);
+    this.#names.set(name, true);
     if (this.#names.size <= this.#bound) return { isNew };
-    const [evicted = name] = this.#names;
+    const [evicted = name] = this.#names.keys();
     this.#names.delete(evicted);
     return { isNew, evicted };
   }
 
-  /** The session does not have it, or may not. */
-  forget(name: string): void {
-    this.#names.delete(name);
+  /** The session may have it or not: it is prepared anew when it comes again, and has its place until then. */
+  doubt(name: string): void {
+    if (this.#names.has(name)) this.#names.set(name, false);
   }
 }

@@ -66,14 +66,17 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
     const { isNew, evicted }: StatementUse = name === '' ? { isNew: true } : this.#prepared.use(name);
     this.#wasNew = isNew;
     wire.stream.cork();
-    if (evicted !== undefined) wire.close({ type: 'S', name: evicted });
-    // Of one that failed before it may be there or not. To close what is not there is no error.
-    if (isNew && name !== '') wire.close({ type: 'S', name });
-    if (isNew) wire.parse({ name, text });
-    wire.bind({ statement: name, values, binary: asKept });
-    wire.execute({});
-    wire.sync();
-    wire.stream.uncork();
+    try {
+      if (evicted !== undefined) wire.close({ type: 'S', name: evicted });
+      // Of one that failed before it may be there or not. To close what is not there is no error.
+      if (isNew && name !== '') wire.close({ type: 'S', name });
+      if (isNew) wire.parse({ name, text });
+      wire.bind({ statement: name, values, binary: asKept });
+      wire.execute({});
+      wire.sync();
+    } finally {
+      wire.stream.uncork();
+    }
     return null;
   }
 
@@ -104,7 +107,7 @@ export class TextQuery<Row extends unknown[]> extends Query implements pg.Submit
   /** The connection is ready for another one, but for one that was cut. */
   handleError(error: Error): void {
     const { name } = this.#statement;
-    if (name !== undefined && (this.#wasNew || isNotPrepared(error))) this.#prepared.forget(name);
+    if (name !== undefined && (this.#wasNew || isNotPrepared(error))) this.#prepared.doubt(name);
     this.#failure = error;
     this.callback(error, []);
   }

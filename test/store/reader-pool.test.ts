@@ -38,6 +38,13 @@ test('a statement that could not be prepared does not fail a later one when its 
   for (const n of [1, 2, 3, 4, 5]) expect(await reader.query(numbered(n))).toEqual([[`${n}`, `${n}`]]);
 });
 
+test('statements that fail when they are first run are kept within the bound as well', async () => {
+  for (let n = 0; n < 20; n++) {
+    await expect(reader.query({ name: `zero ${n}`, text: `SELECT ${n}, 1/$1::int`, values: [0] })).rejects.toMatchObject({ code: '22012' });
+  }
+  expect((await prepared()).length).toBeLessThanOrEqual(3);
+});
+
 test('a statement that runs too long is ended, and the connection goes on', async () => {
   const pid = await backend();
   await expect(reader.query({ name: 'slow', text: 'SELECT pg_sleep(30)', values: [] })).rejects.toThrow(/statement timeout/);

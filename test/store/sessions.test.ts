@@ -1,8 +1,9 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ReaderPool } from '../../src/store/index.js';
 import { until } from '../support/processes.js';
 import { openedDatabase } from './opened-database.js';
+import { Relay } from './relay.js';
 
 const opened = openedDatabase();
 let reader: ReaderPool;
@@ -153,4 +154,52 @@ test('texts and bytes come as they are kept when they are asked for so', async (
   const text = 'SELECT $1::text, textsend($1::text), NULL::text';
   const word = 'ä "quoted" \\ 漢字 \u{1F600}\n';
   expect(await reader.query({ text, values: [word], asKept: true })).toEqual([[word, word, null]]);
+});
+
+describe('a bad way to the database', () => {
+  let relay: Relay;
+  let far: ReaderPool;
+  const farEcho = async (word: string) => await far.query<[string, string]>({ ...ECHO, values: [word] });
+
+  beforeEach(async () => {
+    relay = await Relay.to(opened.connection);
+    far = new ReaderPool(relay.connection, { statementTimeoutMs: 400, graceMs: 300, size: 4, alone: 4, shared: 1 });
+  });
+  afterEach(async () => {
+    await far.close();
+    relay.close();
+  });
+
+  test('sessions that say nothing any more are given up, and their reads are answered by others', async () => {
+    await makeKnown(() => farEcho(''));
+    relay.silence();
+    const words = times(10, (i) => `word ${i}`);
+    const [first] = await Promise.all([Promise.all(words.map(farEcho)), farEcho('one more')]);
+    expect(first.map(([row]) => row?.[0])).toEqual(words);
+  });
+
+  test('while one session works, others that can not be opened refuse nobody', async () => {
+    await farEcho('');
+    relay.isClosed = true;
+    const words = times(5, (i) => `word ${i}`);
+    const slow = far.query({ text: 'SELECT pg_sleep(0.3)', values: [] });
+    const unknown = await Promise.all(words.map(async (word) => await far.query<[string]>({ text: `SELECT $1::text`, values: [word] })));
+    expect(unknown.map(([row]) => row?.[0])).toEqual(words);
+    await slow;
+  });
+
+  test('one statement that needs a session opens one, however many end meanwhile', async () => {
+    await makeKnown(() => farEcho(''));
+    relay.delayMs = 150;
+    const before = relay.opened;
+    const unknown = far.query({ text: "SELECT 'unknown'", values: [] });
+    let isDone = false;
+    const quick = times(4, async () => {
+      while (!isDone) await farEcho('x');
+    });
+    await unknown;
+    isDone = true;
+    await Promise.all(quick);
+    expect(relay.opened - before).toBeLessThanOrEqual(1);
+  });
 });

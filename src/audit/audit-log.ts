@@ -28,8 +28,8 @@ const ATTEMPTS = 3;
 const BETWEEN_ATTEMPTS_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
 /**
- * Statements under way at a time. With one, an act that comes while it waits for the disk waits for it and then for its
- * own; PostgreSQL flushes for several at once, so a second one waits for its own only.
+ * Statements under way at a time. With one, an act that comes while it waits for the disk waits until it is answered and
+ * the next is sent; a second one is at the server already when the first is done.
  */
 const WRITES_AT_ONCE = 2;
 /** A disk that is done sooner than this is not worth a second statement: acts that come meanwhile share the next one. */
@@ -168,7 +168,7 @@ export class AuditLog {
   }
 
   async #insert(values: readonly unknown[], timeoutMs: number): Promise<void> {
-    // The statement has its own limit; this one covers the wait for a connection.
+    // The statement has its own limit, and so has the wait for a session; this one covers both.
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('the database did not write in time')), timeoutMs);

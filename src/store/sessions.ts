@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { LruMap } from '../kernel/index.js';
-import { Session, Task, type Finished, type Pace } from './session.js';
+import { Session, type Finished } from './session.js';
+import { Task, type Pace } from './task.js';
 import type { TextStatement } from './text-query.js';
 
 export interface SessionsOptions {
@@ -48,9 +49,9 @@ export function sharedPool(config: pg.PoolConfig): pg.Pool {
 }
 
 /**
- * Sessions of the database for what is asked thousands of times a second, and which statement goes where. Statements that are known to be quick share a few sessions,
- * one behind the other; a slow one, or one that nobody knows yet, has a session for itself. What is held up all the same is
- * sent again by another way.
+ * Sessions of the database for what is asked thousands of times a second, and which statement goes where. Statements that
+ * are known to be quick share a few sessions, one behind the other; a slow one, or one that nobody knows yet, has a session
+ * for itself. What is held up all the same is sent again by another way.
  */
 export class Sessions {
   readonly #pool: pg.Pool;
@@ -76,6 +77,11 @@ export class Sessions {
     this.#reaper = setInterval(() => this.#reap(), options.idleMs / 2).unref();
   }
 
+  /**
+   * The rows, each a list of its columns' texts. A statement that is held up is run twice: it must not matter.
+   * @throws what PostgreSQL or the socket says; Error when no session was free in time, for a value that can't be
+   *   written as a parameter, and after `close`
+   */
   async run(statement: TextStatement): Promise<unknown[][]> {
     if (this.#closed) throw new Error('the sessions of the database are closed');
     const { name } = statement;

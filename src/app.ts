@@ -6,6 +6,7 @@ import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer,
 import {
   applyManifests,
   catalogEntities,
+  DataChanges,
   datasetKind,
   exportManifests,
   Live,
@@ -84,6 +85,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const record = openRecord({ config, log, database, keyRing, metrics, closing });
   const live = await Live.start({ database, notifications, log, load: (tx) => loadWorld(tx, log) });
   closing.add('catalog', () => live.close());
+  const dataChanges = await DataChanges.start({ database, notifications, log });
+  closing.add('data changes', () => dataChanges.close());
   const work = await openWork({ config, log, database, audit: record.audit, closing });
   const manifests = manifestService(database, record.audit, () => live.refresh());
   const services = controlServices({ database, audit: record.audit, manifests, verify: () => record.verify(), ...work });

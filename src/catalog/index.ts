@@ -16,6 +16,7 @@ export { removeDataset, saveDataset, type DatasetDocument, type SavedDataset, ty
 export { completeTable, createIndex, createTable, indexesOf, keyName, NEW_ROW_ID, tableOf, type TableName } from './table.js';
 export { loadCatalog } from './load-catalog.js';
 export { Live, type LiveOptions } from './live.js';
+export { DataChanges, type DataChange } from './data-changes.js';
 export { CATALOG_CHANNEL, raiseCatalogVersion } from './version.js';
 export { reservedText } from './reserved.js';
 export { rootNamesOf, typeNamesOf } from './type-names.js';

@@ -1,0 +1,102 @@
+import type { Log } from '../kernel/index.js';
+import type { Database, Notifications } from '../store/index.js';
+
+/** The channel of the trigger on headgate.dataset. */
+const DATA_CHANNEL = 'headgate_data';
+
+/** The rows of a dataset are others than before. */
+export interface DataChange {
+  /** A dataset that was deleted and made again has another one. */
+  readonly id: string;
+  readonly dataset: string;
+  /** The version before, as far as this process knew it; undefined for a dataset that it did not know. */
+  readonly before: number | undefined;
+  /** Rows that this version brought carry its number in `_load`. */
+  readonly dataVersion: number;
+}
+
+type Version = Pick<DataChange, 'id' | 'dataset' | 'dataVersion'>;
+
+export interface DataChangesOptions {
+  readonly database: Pick<Database, 'query'>;
+  readonly notifications: Notifications;
+  readonly log: Log;
+  /** How often the versions are looked at in case a notification was lost, in milliseconds. */
+  readonly pollMs?: number;
+}
+
+/**
+ * The data version of each dataset, as all processes agree on it, kept current by NOTIFY and by a look now and then in
+ * case one was lost. Versions only grow: several changes can come as one.
+ */
+export class DataChanges {
+  readonly #options: DataChangesOptions;
+  readonly #versions = new Map<string, number>();
+  readonly #listeners = new Set<(change: DataChange) => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #stopListening: (() => void) | undefined;
+
+  private constructor(options: DataChangesOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects when the versions can't be read. */
+  static async start(options: DataChangesOptions): Promise<DataChanges> {
+    const changes = new DataChanges(options);
+    const look = () => void changes.#look();
+    changes.#stopListening = await options.notifications.listen(DATA_CHANNEL, (payload) => changes.#hear(payload), look);
+    await changes.#read();
+    changes.#timer = setInterval(look, options.pollMs ?? 5_000);
+    changes.#timer.unref();
+    return changes;
+  }
+
+  /** By the dataset's id; 0 for one that was never loaded, or that there is not. */
+  versionOf(id: string): number {
+    return this.#versions.get(id) ?? 0;
+  }
+
+  /** `listener` is called after each change. Returns the function that ends it. */
+  subscribe(listener: (change: DataChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#stopListening?.();
+    this.#listeners.clear();
+  }
+
+  #hear(payload: string): void {
+    this.#note(JSON.parse(payload) as Version);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#read();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the versions of the data could not be read: changes are heard of later');
+    }
+  }
+
+  async #read(): Promise<void> {
+    const rows = await this.#options.database.query<Version>('SELECT id, name AS dataset, data_version::float8 AS "dataVersion" FROM headgate.dataset');
+    for (const row of rows) this.#note(row);
+    const ids = new Set(rows.map(({ id }) => id));
+    for (const id of this.#versions.keys()) if (!ids.has(id)) this.#versions.delete(id);
+  }
+
+  #note({ id, dataset, dataVersion }: Version): void {
+    const before = this.#versions.get(id);
+    if (before !== undefined && before >= dataVersion) return;
+    this.#versions.set(id, dataVersion);
+    for (const listener of this.#listeners) {
+      try {
+        listener({ id, dataset, before, dataVersion });
+      } catch (error) {
+        this.#options.log.error({ err: error, dataset }, 'a listener of data changes failed');
+      }
+    }
+  }
+}

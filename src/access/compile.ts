@@ -2,15 +2,18 @@ import type { Dataset } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import { HeadgateError, sha256 } from '../kernel/index.js';
 import { join, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
-import { conditionSql, slotSql } from './filter.js';
+import { conditionSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
-import { jsonConstant, jsonNumber, jsonObject, type Json } from './json-object.js';
+import { groupsSql } from './groups.js';
+import { jsonConstant, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { related } from './relation.js';
 import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
+import { slotSql } from './slot.js';
 import { SourceContext, type Source } from './source.js';
+import { Summary, type SummaryMember } from './summary-scope.js';
 
 /** One SQL statement for one root field; its one row holds JSON in bytes, and behind it the counts of rows as texts. */
 export interface CompiledRead {
@@ -162,17 +165,26 @@ class Compiler {
     const page = needsPage ? this.#page(connection, belongs) : undefined;
     const outer = this.#context.nextAlias('a');
     const nested: Counted[] = [];
-    const values = connection.members.map((member) => this.#member(member, connection, { page, belongs, nested }));
+    const summary = new Summary(this.#context, connection.dataset);
+    const columns: (readonly [string, Sql])[] = [];
+    const list: Sql[] = [];
+    connection.members.forEach((member, i) => {
+      const name = raw(`c${i}`);
+      if (member.kind === 'totalCount' || member.kind === 'aggregate') return columns.push([member.key, summary.column(member, name)]);
+      list.push(sql`${this.#member(member, connection, { page, belongs, nested })} AS ${name}`);
+      return columns.push([member.key, sql`${outer}.${name}`]);
+    });
     const counts = [{ dataset: connection.dataset.name, rows: page ? page.rowsInPage : raw('0') }, ...nested];
-    const list = [...values.map((value, i) => sql`${value} AS ${raw(`c${i}`)}`), ...counts.map(({ rows }, i) => sql`${rows} AS ${raw(`n${i}`)}`)];
+    counts.forEach(({ rows }, i) => list.push(sql`${rows} AS ${raw(`n${i}`)}`));
+    const all = summary.toSql((source) => this.#where(connection, source, belongs));
     return {
-      columns: connection.members.map((member, i) => [member.key, sql`${outer}.${raw(`c${i}`)}`]),
-      from: sql`(SELECT ${join(list)}${page ? sql` FROM ${page.toSql()}` : raw('')}) AS ${outer}`,
+      columns,
+      from: sql`(SELECT ${join(list)}${page ? sql` FROM ${page.toSql()}` : raw('')}) AS ${outer}${all ? sql` CROSS JOIN ${all}` : raw('')}`,
       counts: counts.map(({ dataset }, i) => ({ dataset, rows: sql`${outer}.${raw(`n${i}`)}` })),
     };
   }
 
-  #member(member: ConnectionMember, connection: ConnectionSelection, { page, belongs, nested }: ConnectionParts): Sql {
+  #member(member: Exclude<ConnectionMember, SummaryMember>, connection: ConnectionSelection, { page, belongs, nested }: ConnectionParts): Sql {
     const take = (row: CompiledRow, on: PageScope): Sql => {
       on.joins.push(row.join);
       nested.push(...row.counts.map(({ dataset, rows }) => ({ dataset, rows: on.sum(rows) })));
@@ -181,8 +193,11 @@ class Compiler {
     switch (member.kind) {
       case 'typename':
         return jsonConstant(`${connection.dataset.typeName}Connection`);
-      case 'totalCount':
-        return this.#count(connection, belongs);
+      case 'groupBy': {
+        const source = this.#context.source(connection.dataset);
+        const where = this.#where(connection, source, belongs);
+        return sql`(${groupsSql({ grouping: member.grouping, source, dataset: connection.dataset, context: this.#context, where })})`;
+      }
       case 'nodes': {
         if (!page) throw new Error('nodes without a page');
         return page.list(take(this.#row(member.row, page), page));
@@ -201,12 +216,6 @@ class Compiler {
         return jsonObject(member.members.map((info) => [info.key, page.info(info)]));
       }
     }
-  }
-
-  #count(connection: ConnectionSelection, belongs?: (there: Source) => Sql): Sql {
-    const source = this.#context.source(connection.dataset);
-    const where = this.#where(connection, source, belongs);
-    return jsonNumber(sql`SELECT count(*) FROM ${source.toSql()}${where}`);
   }
 
   #where(connection: ConnectionSelection, source: Source, belongs?: (there: Source) => Sql, more: readonly Sql[] = []): Sql {

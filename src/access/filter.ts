@@ -1,8 +1,9 @@
 import { columnType, type Field } from '../catalog/index.js';
-import { join, param, raw, sql, type Sql } from '../sql/index.js';
-import { Slotted } from './binding.js';
+import { join, raw, sql, type Sql } from '../sql/index.js';
 import type { Condition, FieldOperator, Slot } from './condition.js';
+import { jsonPathSql } from './json-path.js';
 import { related } from './relation.js';
+import { slotSql } from './slot.js';
 import type { Source, SourceContext } from './source.js';
 
 /** Lower case of all of Unicode, without a locale: in collation C `lower` knows ASCII only. */
@@ -26,6 +27,8 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
       return sql`(${source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'field':
       return sql`(${operatorSql(condition.operator, condition.field, source.column(condition.field), condition.operands)})`;
+    case 'jsonPath':
+      return sql`(${jsonPathSql(condition, source.column(condition.field))})`;
     case 'related': {
       const { quantifier, relation, target } = condition;
       const there = context.source(target);
@@ -40,7 +43,7 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
 
 const COMPARISONS: Readonly<Partial<Record<FieldOperator, string>>> = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
-function operatorSql(operator: FieldOperator, field: Field, column: Sql, operands: readonly Slot[]): Sql {
+export function operatorSql(operator: FieldOperator, field: Pick<Field, 'type' | 'list'>, column: Sql, operands: readonly Slot[]): Sql {
   const [a, b] = operands.map(slotSql);
   if (a === undefined) throw new Error(`${operator} needs an operand`);
   const c = field.type === 'text' && !field.list ? sql`${column} COLLATE "C"` : column;
@@ -93,8 +96,4 @@ function operatorSql(operator: FieldOperator, field: Field, column: Sql, operand
 /** right('...', 0) is the empty text, so everything ends with nothing. */
 function endsWith(text: Sql, end: Sql): Sql {
   return sql`right(${text}, length(${end})) = ${end}`;
-}
-
-export function slotSql(slot: Slot): Sql {
-  return param(new Slotted(slot.slot), slot.type);
 }

@@ -4,6 +4,7 @@ import { HeadgateError } from '../kernel/index.js';
 import type { Condition } from './condition.js';
 import { keyFields } from './order.js';
 import type { ConnectionMember, ConnectionSelection, EdgeMember, OrderTerm, ReadSelection, RowMember, RowSelection } from './selection.js';
+import type { AggregateMember, Grouping, Having, Quantity } from './summary.js';
 import { relationRefusal } from './traversal.js';
 
 /** A field or relation that the answer holds as null, and why. */
@@ -97,9 +98,48 @@ class Governor {
         const edges = member.members.map((edge): EdgeMember => (edge.kind === 'node' ? { ...edge, row: this.#row(edge.row, at(member.key)) } : edge));
         return { ...member, members: edges };
       }
+      if (member.kind === 'aggregate') this.#aggregate(member.members, decision);
+      if (member.kind === 'groupBy') this.#grouping(member.grouping, decision);
       return member;
     });
     return { ...connection, members };
+  }
+
+  /** A number over fields that can't be seen would tell of them: refused for the whole read. */
+  #aggregate(members: readonly AggregateMember[], decision: DatasetDecision): void {
+    for (const member of members) {
+      if (member.kind !== 'measures') continue;
+      for (const inner of member.members) if (inner.kind === 'field') this.#steer(decision, inner.field, true);
+    }
+  }
+
+  #grouping({ keys, having, order, members }: Grouping, decision: DatasetDecision): void {
+    for (const { through, field } of keys) {
+      let at = decision;
+      for (const { relation, target } of through) at = this.#follow(relation, target, at);
+      this.#steer(at, field, true);
+    }
+    if (having) this.#having(having, decision);
+    for (const { by } of order) if (by.kind === 'measure') this.#quantity(by, decision);
+    for (const member of members) if (member.kind === 'aggregate') this.#aggregate(member.members, decision);
+  }
+
+  #having(having: Having, decision: DatasetDecision): void {
+    switch (having.kind) {
+      case 'and':
+      case 'or':
+        for (const inner of having.conditions) this.#having(inner, decision);
+        return;
+      case 'not':
+        return this.#having(having.condition, decision);
+      case 'compare':
+      case 'isNull':
+        return this.#quantity(having.quantity, decision);
+    }
+  }
+
+  #quantity(quantity: Quantity, decision: DatasetDecision): void {
+    if (quantity.kind === 'measure') this.#steer(decision, quantity.field);
   }
 
   #row(row: RowSelection, place: Place): RowSelection {
@@ -143,6 +183,7 @@ class Governor {
         return this.#condition(condition.condition, decision);
       case 'field':
       case 'isNull':
+      case 'jsonPath':
         return this.#steer(decision, condition.field);
       case 'related': {
         const there = this.#follow(condition.relation, condition.target, decision);
@@ -166,10 +207,10 @@ class Governor {
     return there;
   }
 
-  #steer(decision: DatasetDecision, field: Field): void {
+  #steer(decision: DatasetDecision, field: Field, inAnswer = false): void {
     const seen = decision.fields.get(field.name);
     if (seen === undefined || seen.access === 'forbidden') throw refused(seen?.code ?? 'FORBIDDEN', decision.dataset, field.graphqlName);
-    this.#use(decision, field.name, false);
+    this.#use(decision, field.name, inAnswer);
   }
 
   /** Whoever follows a relation learns which rows belong together, even where no field of them is named. */

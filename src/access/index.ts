@@ -1,7 +1,9 @@
 export { compile, type CompiledRead } from './compile.js';
-export { FIELD_OPERATORS, type Condition, type FieldOperator, type Slot } from './condition.js';
+export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';
+export { MEASURES, measureType, type MeasureFunction } from './measure.js';
 export { price } from './price.js';
+export { type Through } from './relation.js';
 export { Reader, type ReadAnswer } from './reader.js';
 export type {
   ConnectionMember,
@@ -15,3 +17,5 @@ export type {
   RowMember,
   RowSelection,
 } from './selection.js';
+export type { AggregateMember, GroupKey, GroupKeyMember, GroupMember, GroupOrder, Grouping, Having, MeasureMember, Quantity } from './summary.js';
+export { TRUNCATIONS, type Truncation } from './truncation.js';

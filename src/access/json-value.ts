@@ -7,7 +7,7 @@ import { bytes, textBytes, type Json } from './json-object.js';
  * (RFC 3339 in UTC for timestamps), NaN and the infinities as null, since JSON has no words for them.
  * @param isNeverNull as the contract promises, and no mask or refusal stands in the value's place
  */
-export function jsonValue(field: Field, value: Sql, isNeverNull: boolean): Json {
+export function jsonValue(field: Pick<Field, 'type' | 'list'>, value: Sql, isNeverNull: boolean): Json {
   if (isNeverNull && !field.list && (field.type === 'bigint' || field.type === 'uuid')) return { bare: sql`(${value})::text` };
   if (field.type === 'json' && !field.list) return orNull(textBytes(sql`(${value})::text`));
   const json = field.list ? jsonBytes(list(field, value)) : jsonBytes(sql`JSON_SCALAR(${scalar(field, value)})`);
@@ -28,7 +28,7 @@ function orNull(json: Sql): Sql {
   return sql`coalesce(${json}, ${bytes('null')})`;
 }
 
-function list(field: Field, value: Sql): Sql {
+function list(field: Pick<Field, 'type'>, value: Sql): Sql {
   switch (field.type) {
     case 'bigint':
       return sql`to_json((${value})::text[])`;
@@ -44,7 +44,7 @@ function list(field: Field, value: Sql): Sql {
   }
 }
 
-function scalar(field: Field, value: Sql): Sql {
+function scalar(field: Pick<Field, 'type'>, value: Sql): Sql {
   switch (field.type) {
     case 'bigint':
       return sql`(${value})::text`;

@@ -1,5 +1,6 @@
 import type { Condition } from './condition.js';
 import type { ConnectionSelection, ReadSelection, RowSelection } from './selection.js';
+import type { AggregateMember, Grouping, Having } from './summary.js';
 
 /** What each count, filter or order through a relation costs beside its rows: about a small scan. */
 const SCAN = 10;
@@ -17,12 +18,30 @@ function connectionPrice(connection: ConnectionSelection): number {
   for (const { through } of connection.order) total += 1 + SCAN * through.length;
   for (const member of connection.members) {
     if (member.kind === 'totalCount') total += SCAN;
+    if (member.kind === 'aggregate') total += SCAN + aggregatePrice(member.members);
+    if (member.kind === 'groupBy') total += groupingPrice(member.grouping);
     if (member.kind === 'nodes') total += connection.page.limit * rowPrice(member.row);
     if (member.kind === 'edges') {
       for (const edge of member.members) total += connection.page.limit * (edge.kind === 'node' ? rowPrice(edge.row) : 1);
     }
   }
   return total;
+}
+
+function aggregatePrice(members: readonly AggregateMember[]): number {
+  return members.reduce((sum, member) => sum + (member.kind === 'measures' ? member.members.length : 1), 0);
+}
+
+/** All rows are read and grouped, whatever the page of groups. */
+function groupingPrice({ keys, having, limit, members }: Grouping): number {
+  const group = members.reduce((sum, member) => sum + (member.kind === 'aggregate' ? aggregatePrice(member.members) : keys.length), 0);
+  const scan = SCAN * (1 + keys.reduce((sum, { through }) => sum + 1 + through.length, 0));
+  return scan + (having ? havingPrice(having) : 0) + limit * group;
+}
+
+function havingPrice(having: Having): number {
+  if (having.kind === 'not') return 1 + havingPrice(having.condition);
+  return having.kind === 'and' || having.kind === 'or' ? having.conditions.reduce((sum, inner) => sum + havingPrice(inner), 1) : 1;
 }
 
 function rowPrice(row: RowSelection): number {

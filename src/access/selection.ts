@@ -1,5 +1,7 @@
 import type { Dataset, Field, Relation } from '../catalog/index.js';
 import type { Condition, Slot } from './condition.js';
+import type { Through } from './relation.js';
+import type { AggregateMember, Grouping } from './summary.js';
 
 /**
  * What a reader asks for, in the data plane's own words and not yet governed. It comes from a GraphQL document, an
@@ -29,6 +31,9 @@ export interface ConnectionSelection {
 export type ConnectionMember =
   | { readonly kind: 'typename'; readonly key: string }
   | { readonly kind: 'totalCount'; readonly key: string }
+  /** Over all rows of `where`, not those of the page. */
+  | { readonly kind: 'aggregate'; readonly key: string; readonly members: readonly AggregateMember[] }
+  | { readonly kind: 'groupBy'; readonly key: string; readonly grouping: Grouping }
   | { readonly kind: 'nodes'; readonly key: string; readonly row: RowSelection }
   | { readonly kind: 'edges'; readonly key: string; readonly members: readonly EdgeMember[] }
   | { readonly kind: 'pageInfo'; readonly key: string; readonly members: readonly PageInfoMember[] };
@@ -63,8 +68,7 @@ export interface CursorPosition {
 }
 
 export interface OrderTerm {
-  /** To-one relations to follow from the dataset, outermost first. */
-  readonly through: readonly { readonly relation: Relation; readonly target: Dataset }[];
+  readonly through: Through;
   readonly field: Field;
   readonly descending: boolean;
   readonly nullsFirst: boolean;

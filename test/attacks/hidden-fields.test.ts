@@ -32,6 +32,7 @@ function anyValue(type: GraphQLInputType): unknown {
   if (type instanceof GraphQLList) return [anyValue(type.ofType as GraphQLInputType)];
   const values: Record<string, unknown> = { Boolean: true, Int: 1, Float: 1, Date: '2026-01-01', DateTime: '2026-01-01T00:00:00Z', Time: '10:00:00' };
   const uuid = '11111111-2222-4333-8444-555555555555';
+  if ('name' in type && type.name === 'JSONPathFilter') return { path: ['a'], eq: 1 };
   return 'name' in type ? (values[type.name] ?? (type.name === 'UUID' ? uuid : '1')) : '1';
 }
 

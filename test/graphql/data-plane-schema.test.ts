@@ -63,7 +63,44 @@ test('a dataset has the types that clients are written against', async () => {
       'shipDate: Date placedAt: DateTime labels: [String] details: JSON customer: Customer }',
   );
   expect(all.get('Customer')).toBe(`type Customer { id: BigInt orders(${page} where: OrderWhere orderBy: [OrderOrderBy!]): OrderConnection }`);
-  expect(all.get('OrderConnection')).toBe('type OrderConnection { nodes: [Order!]! edges: [OrderEdge!]! pageInfo: PageInfo! totalCount: Int! }');
+  expect(all.get('OrderConnection')).toBe(
+    'type OrderConnection { nodes: [Order!]! edges: [OrderEdge!]! pageInfo: PageInfo! totalCount: Int! aggregate: OrderAggregate! ' +
+      'groupBy(keys: [OrderGroupKey!]! having: OrderHaving orderBy: [OrderGroupOrderBy!] first: Int offset: Int): [OrderGroup!]! }',
+  );
+  expect(all.get('OrderAggregate')).toBe(
+    'type OrderAggregate { count: BigInt! countDistinct: OrderCountDistinct! sum: OrderSum! avg: OrderAvg! min: OrderMin! max: OrderMax! stddev: OrderStddev! variance: OrderVariance! }',
+  );
+  expect(all.get('OrderCountDistinct')).toBe(
+    'type OrderCountDistinct { id: BigInt customerId: BigInt status: BigInt amount: BigInt weight: BigInt quantity: BigInt paid: BigInt shipDate: BigInt placedAt: BigInt }',
+  );
+  expect(all.get('OrderSum')).toBe('type OrderSum { id: BigInt customerId: BigInt amount: Decimal weight: Float quantity: BigInt }');
+  for (const name of ['Avg', 'Stddev', 'Variance']) {
+    expect(all.get(`Order${name}`)).toBe(`type Order${name} { id: Decimal customerId: Decimal amount: Decimal weight: Float quantity: Decimal }`);
+  }
+  for (const name of ['Min', 'Max']) {
+    expect(all.get(`Order${name}`)).toBe(
+      `type Order${name} { id: BigInt customerId: BigInt status: String amount: Decimal weight: Float quantity: Int shipDate: Date placedAt: DateTime }`,
+    );
+  }
+  expect(all.get('OrderGroupKey')).toBe(
+    'input OrderGroupKey @oneOf { id: Boolean customerId: Boolean status: Boolean amount: Boolean weight: Boolean quantity: Boolean paid: Boolean ' +
+      'shipDate: DateTruncation placedAt: DateTruncation customer: CustomerGroupKey }',
+  );
+  expect(all.get('DateTruncation')).toBe('enum DateTruncation { NONE HOUR DAY WEEK MONTH QUARTER YEAR }');
+  expect(all.get('OrderGroup')).toBe('type OrderGroup { keys: OrderGroupKeys! aggregate: OrderAggregate! }');
+  expect(all.get('OrderHaving')).toBe(
+    'input OrderHaving { and: [OrderHaving!] or: [OrderHaving!] not: OrderHaving count: BigIntFilter sum: OrderSumHaving avg: OrderAvgHaving min: OrderMinHaving max: OrderMaxHaving }',
+  );
+  expect(all.get('OrderSumHaving')).toBe(
+    'input OrderSumHaving { id: BigIntFilter customerId: BigIntFilter amount: DecimalFilter weight: FloatFilter quantity: BigIntFilter }',
+  );
+  expect(all.get('OrderGroupOrderBy')).toBe(
+    'input OrderGroupOrderBy @oneOf { key: OrderGroupKeyOrder count: SortDirection sum: OrderSumOrder avg: OrderAvgOrder min: OrderMinOrder max: OrderMaxOrder }',
+  );
+  expect(all.get('JSONFilter')).toBe('input JSONFilter { contains: JSON hasKey: String path: JSONPathFilter isNull: Boolean }');
+  expect(all.get('JSONPathFilter')).toBe(
+    'input JSONPathFilter { path: [String!]! eq: JSON ne: JSON lt: JSON lte: JSON gt: JSON gte: JSON in: [JSON!] isNull: Boolean }',
+  );
   expect(all.get('OrderEdge')).toBe('type OrderEdge { node: Order! cursor: String! }');
   expect(all.get('OrderWhere')).toBe(
     'input OrderWhere { and: [OrderWhere!] or: [OrderWhere!] not: OrderWhere id: BigIntFilter customerId: BigIntFilter status: StringFilter amount: DecimalFilter ' +

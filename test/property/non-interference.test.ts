@@ -112,6 +112,7 @@ const condition = fc.oneof(
   fc.tuple(fc.constantFrom('eq', 'gt', 'lte'), number).map(([operator, value]) => `salary: { ${operator}: ${value} }`),
   fc.tuple(fc.constantFrom(...PEOPLE_FIELDS), fc.boolean()).map(([field, isNull]) => `${field}: { isNull: ${isNull} }`),
   number.map((value) => `notes: { contains: { k: ${value} } }`),
+  number.map((value) => `notes: { path: { path: ["k"], gt: ${value} } }`),
   number.map((value) => `home: { budget: { gt: ${value} } }`),
   text.map((value) => `home: { members: { some: { email: { eq: "${value}" } } } }`),
   fc.constantFrom('born: { lt: "1990-02-01" }', 'home: { title: { like: "Team%" } }', 'home: { members: { every: { team: { lte: 3 } } } }'),
@@ -130,11 +131,29 @@ const selection = fc.uniqueArray(
     maxLength: 5,
   },
 );
+const measures = fc.constantFrom('sum', 'avg', 'min', 'max', 'countDistinct', 'stddev', 'variance');
+const measurable = fc.constantFrom('id', 'team', 'salary', 'salary', 'email', 'name', 'born', 'badge');
+/** Some ask for what there is not: then both stores say so in the same words. */
+const aggregate = fc
+  .array(fc.tuple(measures, measurable), { maxLength: 3 })
+  .map((all) => `aggregate { count ${all.map(([measure, field], i) => `a${i}: ${measure} { ${field} }`).join(' ')} }`);
+const groups = fc
+  .tuple(
+    fc.constantFrom('team: true', 'name: true', 'email: true', 'salary: true', 'born: MONTH', 'badge: true', 'home: { budget: true }', 'home: { title: true }'),
+    fc.constantFrom('', 'having: { count: { gt: 2 } }', 'having: { sum: { salary: { gt: 100 } } }', 'having: { max: { email: { gt: "e" } } }'),
+    fc.constantFrom('', 'orderBy: [{ count: DESC }]', 'orderBy: [{ sum: { salary: ASC } }]', 'orderBy: [{ min: { email: ASC } }]'),
+    aggregate,
+  )
+  .map(
+    ([key, having, orderBy, inner]) =>
+      `groupBy(first: 5, keys: [{ ${key} }] ${having} ${orderBy}) { keys { team name email salary home { title budget } } ${inner} }`,
+  );
+const summary = fc.oneof({ weight: 3, arbitrary: fc.constant('') }, aggregate, groups);
 const page = fc.record({ size: fc.integer({ min: 0, max: 6 }), backward: fc.boolean(), offset: fc.constantFrom(0, 0, 2) });
 
 const document = fc
-  .record({ where: fc.option(where, { nil: undefined }), order, selection, page })
-  .map(({ where, order, selection, page: { size, backward, offset } }) => (cursor?: string) => {
+  .record({ where: fc.option(where, { nil: undefined }), order, selection, summary, page })
+  .map(({ where, order, selection, summary, page: { size, backward, offset } }) => (cursor?: string) => {
     const args = [
       backward ? `last: ${size}` : `first: ${size}`,
       offset > 0 && !backward ? `offset: ${offset}` : '',
@@ -142,7 +161,7 @@ const document = fc
       `orderBy: ${order}`,
       cursor ? `${backward ? 'before' : 'after'}: "${cursor}"` : '',
     ];
-    return `{ people(${args.filter(Boolean).join(', ')}) { totalCount nodes { ${selection.join(' ')} } edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
+    return `{ people(${args.filter(Boolean).join(', ')}) { totalCount ${summary} nodes { ${selection.join(' ')} } edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }`;
   });
 
 const desk = principal({ subject: 'desk', roles: ['desk'] });

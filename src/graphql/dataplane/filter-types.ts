@@ -72,10 +72,31 @@ function listFilter(type: ScalarType): GraphQLInputObjectType {
   });
 }
 
+const json = { type: JsonScalar };
+
+const jsonPathFilter = new GraphQLInputObjectType({
+  name: 'JSONPathFilter',
+  description: 'Conditions on what stands at a path inside a JSON value; all that are given must hold. Where nothing stands there, only `isNull: true` holds.',
+  fields: {
+    path: {
+      type: new GraphQLNonNull(new GraphQLList(new GraphQLNonNull(GraphQLString))),
+      description: 'Keys and places in lists (from 0), from the outside in: ["bags", "0", "weight"].',
+    },
+    eq: json,
+    ne: json,
+    lt: { ...json, description: 'Numbers are compared with numbers and texts with texts, by code point; nothing else is less or greater.' },
+    lte: json,
+    gt: json,
+    gte: json,
+    in: { type: new GraphQLList(new GraphQLNonNull(JsonScalar)), description: 'One of these; an empty list matches nothing.' },
+    isNull: { type: GraphQLBoolean, description: 'Nothing stands there, or null does.' },
+  },
+});
+
 const jsonFilter = new GraphQLInputObjectType({
   name: 'JSONFilter',
   description: 'Conditions on a JSON value; all that are given must hold.',
-  fields: { contains: { type: JsonScalar }, hasKey: { type: GraphQLString }, isNull: { type: GraphQLBoolean } },
+  fields: { contains: { type: JsonScalar }, hasKey: { type: GraphQLString }, path: { type: jsonPathFilter }, isNull: { type: GraphQLBoolean } },
 });
 
 /** The filter types that all datasets share, one a scalar; made once. */
@@ -86,7 +107,7 @@ for (const type of Object.keys(SCALARS) as ScalarType[]) {
   listFilters.set(type, listFilter(type));
 }
 
-export function filterType(field: Field): GraphQLInputObjectType {
+export function filterType(field: Pick<Field, 'type' | 'list'>): GraphQLInputObjectType {
   const type = (field.list ? listFilters : scalarFilters).get(field.type);
   if (type === undefined) throw new Error(`no filter for ${field.type}`);
   return type;

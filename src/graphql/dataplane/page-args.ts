@@ -26,7 +26,8 @@ export function parsePage(args: Args, limits: Pick<Limits, 'defaultPage' | 'maxP
   return { limit, backward: last !== undefined, offset, ...(after && { after }), ...(before && { before }) };
 }
 
-function whole(args: Args, name: string, largest: number): number | undefined {
+/** A number of rows that an argument asks for. @throws HeadgateError BAD_USER_INPUT */
+export function whole(args: Args, name: string, largest: number): number | undefined {
   const value = args[name];
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'number' || value < 0) throw new HeadgateError('BAD_USER_INPUT', `${name} must not be negative.`, { path: name });

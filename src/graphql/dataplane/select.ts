@@ -5,6 +5,7 @@ import type { Limits } from '../../config/index.js';
 import { collectFields, type DocumentContext } from './collect.js';
 import { parseOrder, parsePage } from './page-args.js';
 import { RequestShape } from './request-shape.js';
+import { selectAggregate, selectGrouping, type SummaryContext } from './select-summary.js';
 import { keyFields, type DataPlane, type DatasetRoot } from './types.js';
 import { parseWhere } from './where.js';
 
@@ -76,6 +77,13 @@ class Selector {
         return { kind: 'pageInfo', key, members: this.#pageInfo(nodes) };
       case 'totalCount':
         return { kind: 'totalCount', key };
+      case 'aggregate':
+        return { kind: 'aggregate', key, members: selectAggregate(nodes, this.#summary(dataset)) };
+      case 'groupBy': {
+        const definition = this.#types(dataset).connection.getFields()[name];
+        if (!definition) throw new Error(`${dataset.name} can't be grouped`);
+        return { kind: 'groupBy', key, grouping: selectGrouping(nodes, definition, this.#summary(dataset)) };
+      }
       default:
         return { kind: 'typename', key };
     }
@@ -126,6 +134,10 @@ class Selector {
     const [first] = nodes;
     const args = first ? getArgumentValues(definition, first, this.#document.variables) : {};
     return { kind: 'many', key, relation, connection: this.#connection(target, nodes, args) };
+  }
+
+  #summary(dataset: Dataset): SummaryContext {
+    return { dataset, types: this.#types(dataset), datasets: this.#datasets, shape: this.shape, document: this.#document, limits: this.#limits };
   }
 
   #fields(type: GraphQLObjectType, nodes: readonly FieldNode[]): ReadonlyMap<string, readonly FieldNode[]> {

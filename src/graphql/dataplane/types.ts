@@ -12,6 +12,7 @@ import {
   type GraphQLOutputType,
 } from 'graphql';
 import type { Catalog, Dataset, Field, Relation } from '../../catalog/index.js';
+import { aggregateTypes, groupByArgs, type AggregateTypes } from './aggregate-types.js';
 import { filterType, SCALARS, SortDirection } from './filter-types.js';
 
 /** A root field of the data plane, and what it reads. */
@@ -22,7 +23,7 @@ export interface DatasetRoot {
 }
 
 /** The types of one dataset. */
-export interface DatasetTypes {
+export interface DatasetTypes extends AggregateTypes {
   readonly dataset: Dataset;
   readonly row: GraphQLObjectType;
   readonly connection: GraphQLObjectType;
@@ -102,6 +103,7 @@ class Builder {
       name: `${name}Edge`,
       fields: { node: { type: new GraphQLNonNull(row) }, cursor: { type: new GraphQLNonNull(GraphQLString) } },
     });
+    const summaries = aggregateTypes(dataset, (relation) => this.#target(relation));
     const connection = new GraphQLObjectType({
       name: `${name}Connection`,
       description: `A page of ${dataset.name}.`,
@@ -110,6 +112,7 @@ class Builder {
         edges: { type: nonNullList(edge) },
         pageInfo: { type: new GraphQLNonNull(this.#pageInfo) },
         totalCount: { type: new GraphQLNonNull(GraphQLInt), description: 'All rows of `where`, not of the page.' },
+        ...summaryFields(summaries),
       },
     });
     const where: GraphQLInputObjectType = new GraphQLInputObjectType({
@@ -123,7 +126,7 @@ class Builder {
       isOneOf: true,
       fields: () => this.#orderFields(dataset),
     });
-    const types = { dataset, row, connection, edge, where, orderBy };
+    const types = { dataset, row, connection, edge, where, orderBy, ...summaries };
     this.#made.set(dataset.name, types);
     return types;
   }
@@ -188,6 +191,15 @@ class Builder {
     if (dataset === undefined) throw new Error(`relation ${relation.name} leads to ${relation.to}, which the catalog has not`);
     return this.typesOf(dataset);
   }
+}
+
+function summaryFields({ aggregate, groups }: AggregateTypes): GraphQLFieldConfigMap<unknown, unknown> {
+  return {
+    aggregate: { type: new GraphQLNonNull(aggregate), description: 'Over all rows of `where`, not of the page.' },
+    ...(groups && {
+      groupBy: { type: nonNullList(groups.group), args: groupByArgs(groups), description: 'The rows of `where`, not of the page, in groups with equal keys.' },
+    }),
+  };
 }
 
 function nonNullList(type: GraphQLObjectType): GraphQLOutputType {

@@ -1,0 +1,57 @@
+import type { Field, ScalarType } from '../catalog/index.js';
+import { raw, sql, type Sql } from '../sql/index.js';
+
+/** What is computed of a field over many rows. `stddev` and `variance` are of a sample, as in SQL: null for one row. */
+export const MEASURES = ['countDistinct', 'sum', 'avg', 'min', 'max', 'stddev', 'variance'] as const;
+export type MeasureFunction = (typeof MEASURES)[number];
+
+type Measured = Pick<Field, 'type' | 'list'>;
+
+/** The type of the result; undefined where there is no such measure of the field. */
+export function measureType(measure: MeasureFunction, { type, list }: Measured): ScalarType | undefined {
+  if (list || type === 'json') return undefined;
+  const isNumber = type === 'integer' || type === 'bigint' || type === 'decimal' || type === 'float';
+  switch (measure) {
+    case 'countDistinct':
+      return 'bigint';
+    case 'sum':
+      return !isNumber ? undefined : type === 'integer' ? 'bigint' : type;
+    case 'avg':
+    case 'stddev':
+    case 'variance':
+      return !isNumber ? undefined : type === 'float' ? 'float' : 'decimal';
+    case 'min':
+    case 'max':
+      return type === 'boolean' ? undefined : type;
+  }
+}
+
+/** Floats from here on have squares and sums that a float can't hold, and PostgreSQL would raise an error. */
+const LARGEST_FLOAT = '1e140';
+
+/** The measure as an aggregate over the rows' values. */
+export function measureSql(measure: MeasureFunction, field: Measured, value: Sql): Sql {
+  const name = raw(measure);
+  switch (measure) {
+    case 'countDistinct':
+      return sql`count(DISTINCT ${value})`;
+    case 'min':
+    case 'max':
+      // A masked text may have lost its column's collation; for UUIDs there is no such aggregate, and their texts are in the same order.
+      if (field.type === 'text') return sql`${name}(${value} COLLATE "C")`;
+      return field.type === 'uuid' ? sql`${name}((${value})::text COLLATE "C")::uuid` : sql`${name}(${value})`;
+    case 'sum':
+      return field.type === 'float' ? ofFloats(measure, value) : sql`${name}(${value})`;
+    default:
+      return field.type === 'float' ? ofFloats(measure, value) : sql`trim_scale(${name}(${value}))`;
+  }
+}
+
+/**
+ * Floats are rounded at each step: in another order of the rows the last digits differ, and the order can depend on rows that
+ * the principal does not see. So they are taken by size. NaN, the infinities and what is too large have no sum: null.
+ */
+function ofFloats(measure: MeasureFunction, value: Sql): Sql {
+  const summable = sql`FILTER (WHERE ${value} > ${raw(`-${LARGEST_FLOAT}`)}::float8 AND ${value} < ${raw(LARGEST_FLOAT)}::float8)`;
+  return sql`CASE WHEN count(${value}) = count(${value}) ${summable} THEN ${raw(measure)}(${value} ORDER BY ${value}) ${summable} END`;
+}

@@ -38,25 +38,57 @@ export async function checkAnswers(query: QueryName, servers: readonly ServerPro
   }
 
   function rowsOf(server: ServerName, text: string): Row[] {
-    const answer = JSON.parse(text) as { errors?: unknown; data?: { customers?: { nodes: Row[] }; customersByKey?: Row | null } };
+    const answer = JSON.parse(text) as { errors?: unknown; data?: { customers?: Customers; customersByKey?: Row | null } };
     if (answer.errors !== undefined) throw new Error(`${server} answered ${query} with errors: ${JSON.stringify(answer.errors).slice(0, 500)}`);
     const { customers, customersByKey } = answer.data ?? {};
+    if (customers?.aggregate) return [numbersOf({ ...customers.aggregate, ...('count' in customers && { count: customers.count }) })];
+    if (customers?.groupBy) return customers.groupBy.map(groupOf).toSorted((a, b) => (String(a['city']) < String(b['city']) ? -1 : 1));
     return customers?.nodes ?? (customersByKey ? [customersByKey] : []);
   }
 
   function compare(server: ServerName, given: Row[], wanted: Row[], variant: number): void {
     const rows = given.length + given.reduce((sum, row) => sum + ordersOf(row).length, 0);
     const wrong = (what: string) => new Error(`${server} gave a wrong answer to ${query}, variant ${variant}: ${what}`);
-    if (rows !== queries[query].rows) throw wrong(`${rows} rows instead of ${queries[query].rows}`);
+    // In a small shop not every city has somebody of each country and tier.
+    const due = query === 'groups' && wanted.length > 0 ? wanted.length : queries[query].rows;
+    if (rows !== due) throw wrong(`${rows} rows instead of ${due}`);
     const seen = given.map((row) => normal(row));
     const truly = wanted.map((row) => normal(server === 'headgate' ? masked(row) : row));
-    if (server === 'headgate' && query !== 'nested') {
+    if (server === 'headgate' && (query === 'flat' || query === 'one')) {
       for (const { email } of seen) if (!/^[0-9a-f]{64}$/.test(String(email))) throw wrong('an e-mail that is not hashed');
       for (const row of seen) row['email'] = 'hashed';
     }
     const at = truly.findIndex((row, i) => !isDeepStrictEqual(row, seen[i]));
     if (at >= 0) throw wrong(`row ${at} is ${JSON.stringify(seen[at])} instead of ${JSON.stringify(truly[at])}`);
   }
+}
+
+interface Customers {
+  readonly nodes?: Row[];
+  readonly count?: unknown;
+  readonly aggregate?: Row;
+  readonly groupBy?: Row[];
+}
+
+/** PostGraphile has the keys in a list, and the sums beside them. */
+function groupOf(row: Row): Row {
+  const { keys, aggregate, ...rest } = row;
+  const isNested = 'sum' in (aggregate as Row);
+  const numbers = isNested ? numbersOf(aggregate as Row) : numbersOf({ sum: aggregate, ...rest });
+  return { city: Array.isArray(keys) ? keys[0] : (keys as Row)['city'], ...numbers };
+}
+
+/** Numbers have many spellings: rounded to what all of them say. */
+function numbersOf(row: Row): Row {
+  const round = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null
+      ? Object.fromEntries(
+          Object.entries(value)
+            .map(([name, inner]) => [name, round(inner)])
+            .toSorted(),
+        )
+      : Number(Number(value).toPrecision(10));
+  return round(row) as Row;
 }
 
 function ordersOf(row: Row | undefined): Row[] {

@@ -11,16 +11,20 @@ export interface Mark {
 }
 
 /** Requests a second against PostGraphile's. */
-const READS: Readonly<Record<QueryName, number>> = { flat: 2, nested: 2, one: 1.1 };
+const READS: Readonly<Record<QueryName, number>> = { flat: 2.5, nested: 3, one: 1.2, aggregate: 2, groups: 2 };
+/** Requests a second against the limit's, for lists. */
+const TO_LIMIT = 0.8;
 /** Rows a second against a plain COPY's. */
 const LOAD = 0.5;
 
 export function readMarks(results: readonly ReadResult[]): Mark[] {
   const of = (query: QueryName, server: string) =>
     results.find((result) => result.query === query && result.server === server)?.requestsPerSecond ?? Number.NaN;
-  return (Object.keys(READS) as QueryName[]).map((query) =>
+  const toPeer = (Object.keys(READS) as QueryName[]).map((query) =>
     mark(`${query}: Headgate / PostGraphile`, READS[query], of(query, 'headgate') / of(query, 'postgraphile')),
   );
+  const toLimit = (['flat', 'nested'] as const).map((query) => mark(`${query}: Headgate / the limit`, TO_LIMIT, of(query, 'headgate') / of(query, 'limit')));
+  return [...toPeer, ...toLimit];
 }
 
 export function loadMarks({ results }: LoadReport): Mark[] {

@@ -1,7 +1,7 @@
 import { COUNTRIES, TIERS } from './data.ts';
 import type { ServerName } from './server-process.ts';
 
-export const QUERIES = ['flat', 'nested', 'one'] as const;
+export const QUERIES = ['flat', 'nested', 'one', 'aggregate', 'groups'] as const;
 export type QueryName = (typeof QUERIES)[number];
 
 /** One request in words that all servers understand. */
@@ -28,7 +28,7 @@ const CUSTOMERS: readonly Variant[] = COUNTRY_AND_TIER.map(({ country }, i) => {
 });
 
 /**
- * The three reads. Headgate's row filter is the claim of the token; the others are told the country in the request and
+ * The reads. Headgate's row filter is the claim of the token; the others are told the country in the request and
  * so return the same rows. The limit has a prepared statement by name instead of a document.
  */
 export const queries: Readonly<Record<QueryName, Query>> = {
@@ -74,6 +74,46 @@ export const queries: Readonly<Record<QueryName, Query>> = {
       headgate: 'query One($id: BigInt!) { customersByKey(id: $id) { id name email birthDate country city tier } }',
       postgraphile: 'query One($id: BigInt!) { customersByKey: customerByRowId(rowId: $id) { id: rowId name email birthDate country city tier } }',
       limit: 'one',
+    },
+  },
+  aggregate: {
+    title: 'eight numbers over the 1,250 rows of a country and tier',
+    rows: 1,
+    variants: COUNTRY_AND_TIER,
+    documents: {
+      headgate: `query Aggregate($tier: String!) {
+        customers(where: { tier: { eq: $tier } }) {
+          aggregate { count countDistinct { city } sum { id } avg { id } min { id } max { id } stddev { id } variance { id } }
+        }
+      }`,
+      postgraphile: `query Aggregate($country: String!, $tier: String!) {
+        customers: allCustomers(condition: { country: $country, tier: $tier }) {
+          count: totalCount
+          aggregate: aggregates {
+            countDistinct: distinctCount { city } sum { id: rowId } avg: average { id: rowId } min { id: rowId } max { id: rowId }
+            stddev: stddevSample { id: rowId } variance: varianceSample { id: rowId }
+          }
+        }
+      }`,
+      limit: 'aggregate',
+    },
+  },
+  groups: {
+    title: 'the 1,250 rows of a country and tier by city, three numbers a group',
+    rows: 14,
+    variants: COUNTRY_AND_TIER,
+    documents: {
+      headgate: `query Groups($tier: String!) {
+        customers(where: { tier: { eq: $tier } }) {
+          groupBy(keys: [{ city: true }], first: 100) { keys { city } aggregate { sum { id } min { id } max { id } } }
+        }
+      }`,
+      postgraphile: `query Groups($country: String!, $tier: String!) {
+        customers: allCustomers(condition: { country: $country, tier: $tier }) {
+          groupBy: groupedAggregates(groupBy: [CITY]) { keys aggregate: sum { id: rowId } min { id: rowId } max { id: rowId } }
+        }
+      }`,
+      limit: 'groups',
     },
   },
 };

@@ -5,7 +5,7 @@ import pg from 'pg';
 import { serveFor } from './child.ts';
 
 /**
- * What this machine can do at all with Node and PostgreSQL: a bare HTTP server with three prepared statements, whose
+ * What this machine can do at all with Node and PostgreSQL: a bare HTTP server with a prepared statement for each read, whose
  * JSON is made by PostgreSQL. No GraphQL, no one who asks, nothing masked, nothing recorded.
  */
 const CUSTOMER = 'id::text, name, email, birth_date AS "birthDate", country, city, tier';
@@ -27,6 +27,19 @@ const STATEMENTS: Readonly<Record<string, { readonly text: string; readonly valu
   one: {
     text: `SELECT to_json(r)::text FROM (SELECT ${CUSTOMER} FROM data.customers WHERE country = $1 AND id = $2) AS r`,
     values: ({ country, id }) => [country, id],
+  },
+  aggregate: {
+    text: `SELECT json_build_object('aggregate', json_build_object('count', count(*)::text, 'countDistinct', json_build_object('city', count(DISTINCT city)::text),
+        'sum', json_build_object('id', sum(id)::text), 'avg', json_build_object('id', avg(id)::text), 'min', json_build_object('id', min(id)::text),
+        'max', json_build_object('id', max(id)::text), 'stddev', json_build_object('id', stddev(id)::text), 'variance', json_build_object('id', variance(id)::text)))::text
+      FROM data.customers WHERE country = $1 AND tier = $2`,
+    values: ({ country, tier }) => [country, tier],
+  },
+  groups: {
+    text: `SELECT json_build_object('groupBy', coalesce(json_agg(g), '[]'))::text FROM (
+      SELECT json_build_object('city', city) AS keys, json_build_object('sum', json_build_object('id', sum(id)::text), 'min', json_build_object('id', min(id)::text), 'max', json_build_object('id', max(id)::text)) AS aggregate
+      FROM data.customers WHERE country = $1 AND tier = $2 GROUP BY city ORDER BY city LIMIT 100) AS g`,
+    values: ({ country, tier }) => [country, tier],
   },
 };
 
@@ -60,5 +73,6 @@ async function answer(request: IncomingMessage): Promise<string> {
   if (!statement) throw new Error(`no statement "${query}"`);
   const { rows } = await pool.query<[string]>({ name: query, text: statement.text, values: statement.values(variables), rowMode: 'array' });
   const json = rows[0]?.[0] ?? 'null';
-  return query === 'one' ? `{"data":{"customersByKey":${json}}}` : `{"data":{"customers":{"nodes":${json}}}}`;
+  if (query === 'one') return `{"data":{"customersByKey":${json}}}`;
+  return query === 'aggregate' || query === 'groups' ? `{"data":{"customers":${json}}}` : `{"data":{"customers":{"nodes":${json}}}}`;
 }

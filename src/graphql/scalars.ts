@@ -53,6 +53,7 @@ export const BigIntScalar = textScalar({
 export const DecimalScalar = textScalar({
   name: 'Decimal',
   description: 'An exact decimal number; a string in JSON, so that no digit is lost.',
+  specifiedBy: 'https://www.w3.org/TR/xmlschema11-2/#decimal',
   expected: 'a decimal number, as a string or a number, like "12.50"',
   // PostgreSQL's numeric holds far more; a thousand characters is more than any amount needs.
   parse: (input) => {
@@ -64,6 +65,7 @@ export const DecimalScalar = textScalar({
 export const DateScalar = textScalar({
   name: 'Date',
   description: 'A day of the calendar as in ISO 8601: 2026-11-22.',
+  specifiedBy: 'https://scalars.graphql.org/andimarek/local-date.html',
   expected: 'a day like "2026-11-22"',
   parse: (input) => (typeof input === 'string' && isDay(input) ? input : undefined),
 });
@@ -84,6 +86,7 @@ export const DateTimeScalar = textScalar({
 export const TimeScalar = textScalar({
   name: 'Time',
   description: 'A time of the day without a zone: 21:00:00.',
+  specifiedBy: 'https://www.w3.org/TR/xmlschema11-2/#time',
   expected: 'a time like "21:00:00"',
   parse: (input) => {
     if (typeof input !== 'string') return undefined;
@@ -95,6 +98,7 @@ export const TimeScalar = textScalar({
 export const UuidScalar = textScalar({
   name: 'UUID',
   description: 'A UUID as in RFC 9562, lower case.',
+  specifiedBy: 'https://www.rfc-editor.org/rfc/rfc9562',
   expected: 'a UUID like "123e4567-e89b-12d3-a456-426614174000"',
   parse: (input) => (typeof input === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(input) ? input.toLowerCase() : undefined),
 });
@@ -102,6 +106,7 @@ export const UuidScalar = textScalar({
 export const JsonScalar = new GraphQLScalarType({
   name: 'JSON',
   description: 'Any JSON value.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: (value) => value,
   parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),

@@ -1,4 +1,5 @@
 import { ControlSchema1700000000001 } from './0001-control-schema.js';
+import { Sources1700000000003 } from './0003-sources.js';
 
 /** In order; append only: a migration that was released is never changed. */
-export const migrations = [ControlSchema1700000000001] as const;
+export const migrations = [ControlSchema1700000000001, Sources1700000000003] as const;

@@ -12,6 +12,7 @@ import {
   loadCatalog,
   parseManifests,
   purposeKind,
+  sourceKind,
   type ApplyOptions,
   type ApplyResult,
   type ManifestKind,
@@ -55,7 +56,7 @@ const ENTITIES = [
 ];
 
 /** In the order in which they depend on each other. */
-const KINDS = [purposeKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
+const KINDS = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
 
 /**
  * Opens the store and puts the rooms together, for the roles of the configuration. When it rejects, nothing stays open.

@@ -2,7 +2,16 @@ import type { GraphQLSchema } from 'graphql';
 import { GraphQLBoolean, GraphQLNonNull, GraphQLObjectType, GraphQLSchema as Schema, GraphQLString } from 'graphql';
 import { Reader } from '../../src/access/index.js';
 import { AuditLog, type AuditFact } from '../../src/audit/index.js';
-import { applyManifests, catalogEntities, datasetKind, loadCatalog, parseManifests, purposeKind, type ManifestKind } from '../../src/catalog/index.js';
+import {
+  applyManifests,
+  catalogEntities,
+  datasetKind,
+  loadCatalog,
+  parseManifests,
+  purposeKind,
+  sourceKind,
+  type ManifestKind,
+} from '../../src/catalog/index.js';
 import { loadConfig, type Limits } from '../../src/config/index.js';
 import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, loadPolicy, maskKeys, type GrantSpec } from '../../src/governance/index.js';
 import type { World } from '../../src/graphql/index.js';
@@ -80,7 +89,7 @@ export class House {
   }
 
   async apply(text: string): Promise<void> {
-    const kinds = [purposeKind, datasetKind, pipelineKind, grantKind] as unknown as ManifestKind[];
+    const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as ManifestKind[];
     await applyManifests({
       database: this.database,
       kinds,

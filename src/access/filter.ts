@@ -1,5 +1,5 @@
 import { columnType, type Field } from '../catalog/index.js';
-import { join, param, raw, sql, type Sql } from '../sql/index.js';
+import { join, param, raw, sql, word, type Sql } from '../sql/index.js';
 import { Slotted } from './binding.js';
 import type { Condition, FieldOperator, Slot } from './condition.js';
 import { related } from './relation.js';
@@ -7,6 +7,7 @@ import type { Source, SourceContext } from './source.js';
 
 /** Lower case of all of Unicode, without a locale: in collation C `lower` knows ASCII only. */
 export const FOLDED = 'COLLATE pg_catalog.pg_c_utf8';
+const folding = word('folded', FOLDED);
 
 /**
  * A condition over a governed source. No operator here can raise on data, since PostgreSQL may run it before the row
@@ -25,7 +26,7 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
     case 'isNull':
       return sql`(${source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'field':
-      return sql`(${operatorSql(condition.operator, condition.field, source.column(condition.field), condition.operands)})`;
+      return sql`(${operatorSql(condition.operator, condition.field, source, condition.operands)})`;
     case 'related': {
       const { quantifier, relation, target } = condition;
       const there = context.source(target);
@@ -40,14 +41,19 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
 
 const COMPARISONS: Readonly<Partial<Record<FieldOperator, string>>> = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
-function operatorSql(operator: FieldOperator, field: Field, column: Sql, operands: readonly Slot[]): Sql {
+/** Those that ask whether values are equal, and nothing of their order. */
+const EQUATING: ReadonlySet<FieldOperator> = new Set(['eq', 'ne', 'in', 'notIn']);
+
+function operatorSql(operator: FieldOperator, field: Field, source: Source, operands: readonly Slot[]): Sql {
   const [a, b] = operands.map(slotSql);
   if (a === undefined) throw new Error(`${operator} needs an operand`);
-  const c = field.type === 'text' && !field.list ? sql`${column} COLLATE "C"` : column;
+  const column = source.column(field);
+  const compared = field.type === 'text' && !field.list ? sql`${column} COLLATE "C"` : column;
+  const c = EQUATING.has(operator) ? source.equated(field) : compared;
   const comparison = COMPARISONS[operator];
   if (comparison !== undefined) return sql`${c} ${raw(comparison)} ${a}`;
-  const folded = sql`lower(${column} ${raw(FOLDED)})`;
-  const foldedOperand = sql`lower(${a} ${raw(FOLDED)})`;
+  const folded = sql`lower(${column} ${folding})`;
+  const foldedOperand = sql`lower(${a} ${folding})`;
   switch (operator) {
     case 'in':
       return sql`${c} = ANY (${a})`;
@@ -66,7 +72,7 @@ function operatorSql(operator: FieldOperator, field: Field, column: Sql, operand
     case 'eqInsensitive':
       return sql`${folded} = ${foldedOperand}`;
     case 'inInsensitive':
-      return sql`${folded} = ANY (SELECT lower(v ${raw(FOLDED)}) FROM unnest(${a}) AS v)`;
+      return sql`${folded} = ANY (SELECT lower(v ${folding}) FROM unnest(${a}) AS v)`;
     case 'containsInsensitive':
       return sql`strpos(${folded}, ${foldedOperand}) > 0`;
     case 'startsWithInsensitive':
@@ -76,7 +82,7 @@ function operatorSql(operator: FieldOperator, field: Field, column: Sql, operand
     case 'likeInsensitive':
       return sql`${folded} LIKE ${foldedOperand}`;
     case 'matchesInsensitive':
-      return sql`${column} ${raw(FOLDED)} ~* ${a}`;
+      return sql`${column} ${folding} ~* ${a}`;
     case 'contains':
       return field.list || field.type === 'json' ? sql`${column} @> ${a}` : sql`strpos(${column}, ${a}) > 0`;
     case 'containedBy':

@@ -2,7 +2,7 @@ import type { Dataset } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
 import { tokensSql, tokensText } from '../sources/index.js';
-import { join, param, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
+import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
 import { KeyList } from './binding.js';
 import type { CompiledRead, Crossing } from './compiled-read.js';
 import { badCursor } from './cursor-check.js';

@@ -29,6 +29,7 @@ export function isOutage(error: unknown): boolean {
 export function sourceError(source: string, error: unknown, mayFail = false): HeadgateError {
   const made = (code: ConstructorParameters<typeof HeadgateError>[0], message: string, details = {}) =>
     new HeadgateError(code, message, { source, ...details }, { cause: error });
+  if (isHeadgateError(error) && error.code === 'BAD_USER_INPUT') return error;
   if (isHeadgateError(error)) return error.details['source'] === undefined ? made(error.code, `The source ${source}: ${error.message}`, error.details) : error;
   if (error instanceof BrokenCircuitError)
     return made('UNAVAILABLE', `The source ${source} did not answer several times, and is left alone for some seconds. Try again then.`);
@@ -36,10 +37,12 @@ export function sourceError(source: string, error: unknown, mayFail = false): He
   const code = codeOf(error);
   if (code === TOOK_TOO_LONG)
     return made('TIMEOUT', `The source ${source} took longer than it may. Ask for fewer rows, or filter by a field that is indexed there.`);
-  if (code === BAD_PATTERN) return made('BAD_USER_INPUT', 'A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).');
+  // What the reader has done wrong is the same wherever the rows are.
+  const refused = (message: string) => new HeadgateError('BAD_USER_INPUT', message, {}, { cause: error });
+  if (code === BAD_PATTERN) return refused('A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).');
   if (code.startsWith('22')) {
     const alternative = mayFail ? ', or the condition of a grant on these data fails on some row: a steward can mend it' : '';
-    return made('BAD_USER_INPUT', `A value of the query or its cursor is out of the range of its type${alternative}.`);
+    return refused(`A value of the query or its cursor is out of the range of its type${alternative}.`);
   }
   if (code === NOT_ALLOWED)
     return made(

@@ -91,6 +91,6 @@ function urlOf({ name, url }: LiveSource, secrets: ReadonlyMap<string, string>):
   } catch (error) {
     throw new HeadgateError('UNAVAILABLE', `The source ${name}: ${(error as Error).message}`, { source: name });
   }
-  if (/^postgres(ql)?:$/.test(URL.parse(resolved)?.protocol ?? '')) return resolved;
+  if (/^postgres(ql)?:\/\//.test(resolved)) return resolved;
   throw new HeadgateError('UNAVAILABLE', `The source ${name}: what ${url.slice(2, -1)} holds is not a URL that begins with postgres://.`, { source: name });
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
+import type { Relay } from '../store/relay.js';
 import { findOldServer } from '../support/old-server.js';
 
 /** A database of somebody else, for a test to be a source. */
@@ -42,6 +43,24 @@ export class RemoteDatabase {
 
   async run(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
     return (await this.#client.query<Record<string, unknown>>(text, values)).rows;
+  }
+
+  /** The same over a relay to the embedded server. */
+  urlThrough({ connection }: Relay): string {
+    if (!('port' in connection)) throw new Error('the relay has no port');
+    const { user, password } = inject('connection');
+    return `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${connection.port}/${this.#name}`;
+  }
+
+  urlAs(user: string, password: string): string {
+    return this.url.replace(/\/\/[^@]*@/, `//${user}:${password}@`);
+  }
+
+  /** A session of its own. */
+  async session(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    return client;
   }
 
   /** Ends the sessions that others have of this database. */

@@ -73,6 +73,8 @@ export class House {
   readonly #drop: () => Promise<void>;
   #world: World | undefined;
 
+  /** Off where two answers to one question differ: what is behind them changes meanwhile. */
+  asksTwice = true;
   /** Live datasets are where these secrets say. */
   readonly secrets = new Map<string, string>();
   readonly sources = new Sources({ secrets: this.secrets, log: silentLog, restMs: 300 });
@@ -145,7 +147,7 @@ export class House {
     const text = stringifyResponse(body.singleResult);
     this.statements.push(...first.statements);
     this.facts.push(...first.facts);
-    await this.#askAgain(who, world, view, request, { text, statements: first.statements, facts: first.facts });
+    if (this.asksTwice) await this.#askAgain(who, world, view, request, { text, statements: first.statements, facts: first.facts });
     return { text, ...(JSON.parse(text) as Omit<Answer, 'text'>) };
   }
 

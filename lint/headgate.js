@@ -10,7 +10,7 @@ const FLOORS = [
   ['store'],
   ['sql', 'jobs', 'audit'],
   ['identity', 'catalog'],
-  ['governance'],
+  ['governance', 'sources'],
   ['access'],
   ['quality', 'storage', 'lifecycle'],
   ['ingestion', 'processing', 'delivery'],

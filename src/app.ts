@@ -13,6 +13,7 @@ import {
   loadCatalog,
   parseManifests,
   purposeKind,
+  sourceKind,
   type ApplyOptions,
   type ApplyResult,
   type ManifestKind,
@@ -28,6 +29,7 @@ import { Closing, createLog, HeadgateError, newId, type Log } from './kernel/ind
 import { RUN_QUEUES, RunEntity, RunKeeper, Runs, RunStepEntity } from './lifecycle/index.js';
 import { PipelineEntity, pipelineKind, Pipelines } from './processing/index.js';
 import { checkQuality, QualityCheckEntity, QualityReportEntity, QualityReports } from './quality/index.js';
+import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
 
@@ -56,7 +58,7 @@ const ENTITIES = [
 ];
 
 /** In the order in which they depend on each other. */
-const KINDS = [purposeKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
+const KINDS = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
 
 /**
  * Opens the store and puts the rooms together, for the roles of the configuration. When it rejects, nothing stays open.
@@ -87,15 +89,16 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('catalog', () => live.close());
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
+  const sources = openSources(config, log, live, closing);
   const work = await openWork({ config, log, database, audit: record.audit, closing });
-  const manifests = manifestService(database, record.audit, () => live.refresh());
+  const manifests = manifestService({ database, audit: record.audit, sources, refresh: () => live.refresh() });
   const services = controlServices({ database, audit: record.audit, manifests, verify: () => record.verify(), ...work });
 
   const app = { keyRing, close: () => closing.close() };
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
-  const setting = { services, reader: new Reader(database.reader), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const setting = { services, reader: new Reader(database.reader, sources), maskKeys: maskKeys(keyRing), limits: config.limits };
   const gateway = await Gateway.start({
     config,
     log,
@@ -117,6 +120,15 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
 async function loadWorld(tx: Transaction, log: Log): Promise<World> {
   const catalog = await loadCatalog(tx);
   return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log)) };
+}
+
+/** The sources of the current catalog. */
+function openSources({ secrets }: Config, log: Log, live: Live<World>, closing: Closing): Sources {
+  const sources = new Sources({ secrets, log });
+  closing.add('sources', () => sources.close());
+  sources.settle(live.current.catalog);
+  live.subscribe(({ catalog }) => sources.settle(catalog));
+  return sources;
 }
 
 type Audit = Pick<AuditLog, 'record' | 'recordIn'>;
@@ -158,15 +170,22 @@ async function openWork({ config, log, database, audit, closing }: Room & { read
   return { runs, ingestion, pipelines };
 }
 
+interface ManifestRoom {
+  readonly database: Database;
+  readonly audit: Audit;
+  readonly sources: Sources;
+  readonly refresh: () => Promise<unknown>;
+}
+
 /** Manifests in, manifests out. `refresh` resolves when this process sees what was applied. */
-function manifestService(database: Database, audit: Audit, refresh: () => Promise<unknown>) {
+function manifestService({ database, audit, sources, refresh }: ManifestRoom) {
   return {
     parse: (files: NonNullable<ApplyOptions['files']>) => parseManifests(files, KINDS),
     apply: (
       documents: NonNullable<ApplyOptions['documents']>,
       actor: Principal,
       options: { readonly dryRun: boolean; readonly prune?: boolean },
-    ): Promise<ApplyResult> => applyManifests({ database, kinds: KINDS, audit, actor, documents, ...options, notify: refresh }),
+    ): Promise<ApplyResult> => applyManifests({ database, kinds: KINDS, audit, sources, actor, documents, ...options, notify: refresh }),
     export: () => exportManifests(database, KINDS),
   };
 }

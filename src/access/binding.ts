@@ -1,3 +1,5 @@
+import type { Parameter } from '../sql/index.js';
+
 /** A parameter of a compiled read whose value comes with the request. */
 export class Slotted {
   readonly slot: number;
@@ -12,6 +14,35 @@ export class Claimed {
   constructor(claim: string) {
     this.claim = claim;
   }
+}
+
+/** A parameter that is a list: of each key that rows are wanted for, the value at this place. */
+export class KeyList {
+  readonly place: number;
+  constructor(place: number) {
+    this.place = place;
+  }
+}
+
+/** What a request brings to the statements of its plan. */
+export interface ReadRequest {
+  /** By slot. */
+  readonly values: readonly unknown[];
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Regular expressions among the values. */
+  readonly patterns: readonly string[];
+}
+
+/** Keys that rows are wanted for, each a list of the values of its fields as texts. */
+export type Keys = readonly (readonly (string | null)[])[];
+
+/** The values of a statement's parameters. */
+export function bind(parameters: readonly Parameter[], { values, claims }: ReadRequest, keys: Keys = []): unknown[] {
+  return parameters.map(({ value }) => {
+    if (value instanceof Slotted) return values[value.slot];
+    if (value instanceof Claimed) return claimText(claims, value.claim);
+    return value instanceof KeyList ? keys.map((key) => key[value.place] ?? null) : value;
+  });
 }
 
 /** Lists and objects are no text, so they are null to a row filter, which then shows no row. */

@@ -1,7 +1,12 @@
 import type { Dataset } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
-import { HeadgateError, sha256 } from '../kernel/index.js';
-import { join, raw, renderParameters, sql, type Parameter, type Sql } from '../sql/index.js';
+import { sha256 } from '../kernel/index.js';
+import { tokensSql, tokensText } from '../sources/index.js';
+import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
+import { KeyList } from './binding.js';
+import type { CompiledRead, Crossing } from './compiled-read.js';
+import { badCursor } from './cursor-check.js';
+import { keyTypes, placeholderSql } from './crossing.js';
 import { conditionSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
 import { groupsSql } from './groups.js';
@@ -9,38 +14,53 @@ import { jsonConstant, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
+import { divide, type AwayPart, type PlanPart } from './parts.js';
 import { related } from './relation.js';
 import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
 import { slotSql } from './slot.js';
-import { SourceContext, type Source } from './source.js';
+import { SourceContext, type Place, type Source } from './source.js';
 import { Summary, type SummaryMember } from './summary-scope.js';
-
-/** One SQL statement for one root field; its one row holds JSON in bytes, and behind it the counts of rows as texts. */
-export interface CompiledRead {
-  readonly name: string;
-  readonly text: string;
-  /**
-   * The keys of the answer's members, each with a column that is its JSON. Absent where the first column is the answer.
-   * A page is large: the object around it is put together from texts, not written again.
-   */
-  readonly members?: readonly string[];
-  /** The datasets whose rows the columns behind the answer count, in order; one that is reached twice stands twice. */
-  readonly counted: readonly string[];
-  readonly parameters: readonly Parameter[];
-  /** Cursors that the request gave must carry these fingerprints. */
-  readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
-  /** A condition of a grant in it may raise an error on some row. */
-  readonly mayFail: boolean;
-}
 
 /** Compiles a governed plan; there is no other way from a selection to SQL. */
 export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
-  const context = new SourceContext(plan.decisions, maskKeys);
-  const compiler = new Compiler(context);
-  const root: RootStatement = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
-  const { statement, ...columns } = root;
-  const { text, parameters } = renderParameters(statement);
-  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, ...columns, cursors: compiler.cursors, mayFail: context.hasBarrier };
+  return compilePart(divide(plan), plan, maskKeys);
+}
+
+function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
+  const crossings = [...part.away.values()].map((away): Crossing => {
+    const read = compilePart(away, plan, maskKeys);
+    return { index: away.index, path: away.path, read, datasets: [...away.datasets].map(({ name }) => name) };
+  });
+  const { source } = part;
+  if (source === undefined) return { ...compileStatement(part, plan, maskKeys), crossings };
+  const compileAt = (place: Place): CompiledRead => ({ ...compileStatement(part, plan, maskKeys, place), crossings });
+  return { ...NO_STATEMENT, crossings, elsewhere: { source, datasets: [...part.datasets], compile: compileAt } };
+}
+
+const NO_STATEMENT = { name: '', text: '', counted: [], parameters: [], cursors: [], mayFail: false, tokens: [] };
+
+function compileStatement(part: PlanPart | AwayPart, { decisions }: GovernedPlan, maskKeys: MaskKeys, place?: Place): Omit<CompiledRead, 'crossings'> {
+  const context = new SourceContext(decisions, maskKeys, place);
+  const compiler = new Compiler(context, part.away);
+  const { list, rest, ...columns } = compiler.statement(part, place !== undefined);
+  // Last: by now it is known which columns of the tables are used.
+  const used = [...(place?.shapes.values() ?? [])].flatMap(({ dataset: { source }, used: [...all] }) => (source && all.length > 0 ? [{ ...source, all }] : []));
+  const tokens = used.map(({ table, all }) =>
+    tokensSql(
+      table,
+      all.map(({ name }) => name),
+    ),
+  );
+  const { text, parameters } = renderParameters(sql`SELECT ${join([...list, ...tokens])}${rest}`, place?.dialect.words);
+  return {
+    name: `hg_${sha256(text).slice(0, 40)}`,
+    text,
+    parameters,
+    ...columns,
+    cursors: compiler.cursors,
+    mayFail: context.hasBarrier,
+    tokens: used.map(({ all }) => tokensText(all)),
+  };
 }
 
 /** How many rows of a dataset one row of the place above holds, or one page: for the record. */
@@ -50,7 +70,9 @@ interface Counted {
 }
 
 interface RootStatement extends Pick<CompiledRead, 'members' | 'counted'> {
-  readonly statement: Sql;
+  /** The columns, and what comes behind them. */
+  readonly list: readonly Sql[];
+  readonly rest: Sql;
 }
 
 /** The members of a row: FROM items that they need behind the row's own, their JSON, and the rows of relations in it. */
@@ -80,30 +102,59 @@ interface CompiledConnection {
 class Compiler {
   readonly cursors: { slot: number; fingerprint: string }[] = [];
   readonly #context: SourceContext;
+  readonly #away: PlanPart['away'];
 
-  constructor(context: SourceContext) {
+  constructor(context: SourceContext, away: PlanPart['away']) {
     this.#context = context;
+    this.#away = away;
   }
 
-  rootConnection(connection: ConnectionSelection): RootStatement {
+  /** @param isRemote whether it must give a row although there is none to give */
+  statement(part: PlanPart | AwayPart, isRemote: boolean): RootStatement {
+    if ('from' in part) return this.#ofKeys(part);
+    if (part.selection.kind === 'connection') return this.#rootConnection(part.selection.connection);
+    if (part.selection.kind === 'byKey') return this.#rootRow(part.selection, isRemote);
+    throw new Error('a relation is no root');
+  }
+
+  /** The rows of a relation for each of many keys. */
+  #ofKeys({ selection, from }: AwayPart): RootStatement {
+    if (selection.kind !== 'one' && selection.kind !== 'many') throw new Error('a root is no relation');
+    const keys = this.#context.nextAlias('k');
+    const { on } = selection.relation;
+    const lists = keyTypes(selection, from).map((type, i) => param(new KeyList(i), `${type}[]`));
+    const named = (name: string): Sql => sql`${keys}.${raw(`v${on.findIndex(({ local }) => local === name)}`)}`;
+    const compiled = selection.kind === 'one' ? this.#one(selection, { named }) : this.#many(selection, { named });
+    return {
+      list: [sql`(${keys}.i)::text`, compiled.value, ...compiled.counts.map(countText)],
+      rest: sql` FROM unnest(${join(lists)}) WITH ORDINALITY AS ${keys} (${join([...lists.map((_, i) => raw(`v${i}`)), raw('i')])})${compiled.join}`,
+      counted: compiled.counts.map((count) => count.dataset),
+    };
+  }
+
+  #rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
     return {
-      statement: sql`SELECT ${join([...columns.map(([, value]) => value), ...counts.map(countText)])} FROM ${from}`,
+      list: [...columns.map(([, value]) => value), ...counts.map(countText)],
+      rest: sql` FROM ${from}`,
       members: columns.map(([key]) => key),
       counted: counts.map((count) => count.dataset),
     };
   }
 
-  rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>): RootStatement {
+  #rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>, isRemote: boolean): RootStatement {
     const source = this.#context.source(row.dataset);
     const wanted = join(
-      key.map(({ field, value }) => sql`${source.column(field)} = ${slotSql(value)}`),
+      key.map(({ field, value }) => sql`${source.key(field.name)} = ${slotSql(value)}`),
       ' AND ',
     );
     const answer = this.#row(row, scopeOf(source, row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
-    const list = join([answer.value, ...counts.map(countText)]);
-    return { statement: sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted: counts.map((count) => count.dataset) };
+    const counted = counts.map((count) => count.dataset);
+    if (!isRemote) return { list: [answer.value, ...counts.map(countText)], rest: sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted };
+    const { list, value, outer } = this.#lateral(answer.value, counts);
+    const inner = sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`;
+    return { list: [value.sql, ...outer.map(countText)], rest: sql` FROM (SELECT) AS one LEFT JOIN (${inner}) AS ${value.alias} ON TRUE`, counted };
   }
 
   /** The members of a row as one JSON object. */
@@ -124,15 +175,24 @@ class Compiler {
         case 'field':
           return [member.key, jsonValue(member.field, scope.named(member.field.name), member.field.required && scope.isPlain(member.field))];
         case 'one':
-          return [member.key, relation(this.#one(member, scope))];
-        case 'many':
-          return [member.key, relation(this.#many(member, scope))];
+        case 'many': {
+          const away = this.#away.get(member);
+          if (away)
+            return [
+              member.key,
+              placeholderSql(
+                away.index,
+                member.relation.on.map(({ local }) => scope.named(local)),
+              ),
+            ];
+          return [member.key, relation(member.kind === 'one' ? this.#one(member, scope) : this.#many(member, scope))];
+        }
       }
     });
     return { join: join(joins, ''), value: jsonObject(pairs), counts };
   }
 
-  #one({ relation, row }: Extract<RowMember, { kind: 'one' }>, scope: RowScope): RelationValue {
+  #one({ relation, row }: Extract<RowMember, { kind: 'one' }>, scope: Pick<RowScope, 'named'>): RelationValue {
     const there = this.#context.source(row.dataset);
     const keys = related(relation, scope, there);
     const inner = this.#row(row, scopeOf(there, row.dataset));
@@ -145,7 +205,7 @@ class Compiler {
     };
   }
 
-  #many({ relation, connection }: Extract<RowMember, { kind: 'many' }>, scope: RowScope): RelationValue {
+  #many({ relation, connection }: Extract<RowMember, { kind: 'many' }>, scope: Pick<RowScope, 'named'>): RelationValue {
     const { columns, from, counts } = this.#connection(connection, (there) => related(relation, scope, there));
     const { list, value, outer } = this.#lateral(jsonObject(columns), counts);
     return { join: sql` CROSS JOIN LATERAL (SELECT ${list} FROM ${from}) AS ${value.alias}`, value: value.sql, counts: outer };
@@ -244,14 +304,6 @@ class Compiler {
 /** All columns of an answer are texts or bytes. */
 function countText({ rows }: Counted): Sql {
   return sql`(${rows})::text`;
-}
-
-/** A cursor that is damaged, or was made for another order, or before grants changed. */
-export function badCursor(): HeadgateError {
-  return new HeadgateError(
-    'BAD_USER_INPUT',
-    'The cursor does not belong to this query: it is damaged, was made with another order, or your grants changed meanwhile. Start again without it.',
-  );
 }
 
 function scopeOf(source: Source, dataset: Dataset): RowScope {

@@ -1,5 +1,5 @@
 import { columnType, type Field } from '../catalog/index.js';
-import { join, raw, sql, type Sql } from '../sql/index.js';
+import { join, raw, sql, word, type Sql } from '../sql/index.js';
 import type { Condition, FieldOperator, Slot } from './condition.js';
 import { jsonPathSql } from './json-path.js';
 import { related } from './relation.js';
@@ -8,6 +8,7 @@ import type { Source, SourceContext } from './source.js';
 
 /** Lower case of all of Unicode, without a locale: in collation C `lower` knows ASCII only. */
 export const FOLDED = 'COLLATE pg_catalog.pg_c_utf8';
+const folding = word('folded', FOLDED);
 
 /**
  * A condition over a governed source. No operator here can raise on data, since PostgreSQL may run it before the row
@@ -26,7 +27,7 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
     case 'isNull':
       return sql`(${source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'field':
-      return sql`(${operatorSql(condition.operator, condition.field, source.column(condition.field), condition.operands)})`;
+      return sql`(${operatorSql(condition.operator, condition.field, comparedOf(condition.field, source), condition.operands)})`;
     case 'jsonPath':
       return sql`(${jsonPathSql(condition, source.column(condition.field))})`;
     case 'related': {
@@ -43,14 +44,34 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
 
 const COMPARISONS: Readonly<Partial<Record<FieldOperator, string>>> = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };
 
-export function operatorSql(operator: FieldOperator, field: Pick<Field, 'type' | 'list'>, column: Sql, operands: readonly Slot[]): Sql {
+/** Those that ask whether values are equal, and nothing of their order. */
+const EQUATING: ReadonlySet<FieldOperator> = new Set(['eq', 'ne', 'in', 'notIn']);
+
+/** A value that is compared. */
+export interface Compared {
+  readonly value: Sql;
+  /** For comparisons that ask only whether values are equal. */
+  readonly equated: Sql;
+}
+
+function comparedOf(field: Field, source: Source): Compared {
+  return { value: source.column(field), equated: source.equated(field) };
+}
+
+export function operatorSql(
+  operator: FieldOperator,
+  field: Pick<Field, 'type' | 'list'>,
+  { value: column, equated }: Compared,
+  operands: readonly Slot[],
+): Sql {
   const [a, b] = operands.map(slotSql);
   if (a === undefined) throw new Error(`${operator} needs an operand`);
-  const c = field.type === 'text' && !field.list ? sql`${column} COLLATE "C"` : column;
+  const compared = field.type === 'text' && !field.list ? sql`${column} COLLATE "C"` : column;
+  const c = EQUATING.has(operator) ? equated : compared;
   const comparison = COMPARISONS[operator];
   if (comparison !== undefined) return sql`${c} ${raw(comparison)} ${a}`;
-  const folded = sql`lower(${column} ${raw(FOLDED)})`;
-  const foldedOperand = sql`lower(${a} ${raw(FOLDED)})`;
+  const folded = sql`lower(${column} ${folding})`;
+  const foldedOperand = sql`lower(${a} ${folding})`;
   switch (operator) {
     case 'in':
       return sql`${c} = ANY (${a})`;
@@ -69,7 +90,7 @@ export function operatorSql(operator: FieldOperator, field: Pick<Field, 'type' |
     case 'eqInsensitive':
       return sql`${folded} = ${foldedOperand}`;
     case 'inInsensitive':
-      return sql`${folded} = ANY (SELECT lower(v ${raw(FOLDED)}) FROM unnest(${a}) AS v)`;
+      return sql`${folded} = ANY (SELECT lower(v ${folding}) FROM unnest(${a}) AS v)`;
     case 'containsInsensitive':
       return sql`strpos(${folded}, ${foldedOperand}) > 0`;
     case 'startsWithInsensitive':
@@ -79,7 +100,7 @@ export function operatorSql(operator: FieldOperator, field: Pick<Field, 'type' |
     case 'likeInsensitive':
       return sql`${folded} LIKE ${foldedOperand}`;
     case 'matchesInsensitive':
-      return sql`${column} ${raw(FOLDED)} ~* ${a}`;
+      return sql`${column} ${folding} ~* ${a}`;
     case 'contains':
       return field.list || field.type === 'json' ? sql`${column} @> ${a}` : sql`strpos(${column}, ${a}) > 0`;
     case 'containedBy':

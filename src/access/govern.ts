@@ -31,6 +31,8 @@ declare const governed: unique symbol;
 /** A selection after governance: the only thing that can be compiled to SQL, and only `govern` makes one. */
 export interface GovernedPlan {
   readonly [governed]: true;
+  /** The key of the root field in the answer. */
+  readonly rootKey: string;
   readonly selection: ReadSelection;
   readonly decisions: ReadonlyMap<string, DatasetDecision>;
   readonly refusals: readonly Refusal[];
@@ -46,6 +48,7 @@ export function govern(selection: ReadSelection, rootKey: string, decide: (datas
   const governor = new Governor(decide);
   const result = governor.read(selection, rootKey);
   return {
+    rootKey,
     selection: result,
     decisions: governor.decisions,
     refusals: [...governor.refusals.values()],

@@ -86,7 +86,8 @@ class GroupRows {
     if (hop === undefined) return here.column(key.field);
     const there = this.#context.source(hop.target);
     const remote = hop.relation.on.map((pair) => pair.remote);
-    const isUnique = hop.target.key.length > 0 && hop.target.key.every((name) => remote.includes(name));
+    // At a source nobody keeps the key's promise for us.
+    const isUnique = hop.target.source === undefined && hop.target.key.length > 0 && hop.target.key.every((name) => remote.includes(name));
     if (isUnique) {
       const value = this.#through(key, there, depth + 1);
       const belongs = related(hop.relation, here, there);
@@ -135,7 +136,9 @@ function havingSql(having: Having, column: (field: Field) => Sql): Sql {
       return sql`((${quantitySql(having.quantity, column)}) IS ${raw(having.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'compare': {
       const field = { type: quantityType(having.quantity), list: false };
-      return sql`(${operatorSql(having.operator, field, sql`(${quantitySql(having.quantity, column)})`, having.operands)})`;
+      const value = sql`(${quantitySql(having.quantity, column)})`;
+      const equated = field.type === 'text' ? sql`${value} COLLATE "C"` : value;
+      return sql`(${operatorSql(having.operator, field, { value, equated }, having.operands)})`;
     }
   }
 }

@@ -1,4 +1,5 @@
-export { compile, type CompiledRead } from './compile.js';
+export { compile } from './compile.js';
+export type { CompiledRead } from './compiled-read.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';
 export { MEASURES, measureType, type MeasureFunction } from './measure.js';

@@ -1,6 +1,8 @@
 import type { Field } from '../catalog/index.js';
-import { raw, sql, type Sql } from '../sql/index.js';
+import { raw, sql, word, type Sql } from '../sql/index.js';
 import { bytes, textBytes, type Json } from './json-object.js';
+
+const JSON_SCALAR = word('jsonScalar', 'JSON_SCALAR');
 
 /**
  * A value as it stands in the answer, in bytes of JSON: BigInt and Decimal as strings, dates and times as ISO 8601
@@ -10,13 +12,13 @@ import { bytes, textBytes, type Json } from './json-object.js';
 export function jsonValue(field: Pick<Field, 'type' | 'list'>, value: Sql, isNeverNull: boolean): Json {
   if (isNeverNull && !field.list && (field.type === 'bigint' || field.type === 'uuid')) return { bare: sql`(${value})::text` };
   if (field.type === 'json' && !field.list) return orNull(textBytes(sql`(${value})::text`));
-  const json = field.list ? jsonBytes(list(field, value)) : jsonBytes(sql`JSON_SCALAR(${scalar(field, value)})`);
+  const json = field.list ? jsonBytes(list(field, value)) : jsonBytes(sql`${JSON_SCALAR}(${scalar(field, value)})`);
   return isNeverNull && field.type === 'text' && !field.list ? json : orNull(json);
 }
 
 /** Unlike to_json, which asks for each value anew how its type is written, JSON_SCALAR knows from the start. */
 export function jsonScalar(value: Sql): Sql {
-  return orNull(jsonBytes(sql`JSON_SCALAR(${value})`));
+  return orNull(jsonBytes(sql`${JSON_SCALAR}(${value})`));
 }
 
 /** As they would be sent; a cast goes by way of a text that is measured anew. */
@@ -50,7 +52,7 @@ function scalar(field: Pick<Field, 'type'>, value: Sql): Sql {
       return sql`(${value})::text`;
     // NaN sorts above infinity, so two comparisons leave out all three.
     case 'decimal':
-      return sql`CASE WHEN ${value} > '-Infinity' AND ${value} < 'Infinity' THEN (${value})::text END`;
+      return sql`CASE WHEN ${value} ${word('aboveLeast', "> '-Infinity'")} AND ${value} ${word('belowGreatest', "< 'Infinity'")} THEN (${value})::text END`;
     case 'float':
       return sql`CASE WHEN ${value} > '-Infinity' AND ${value} < 'Infinity' THEN ${value} END`;
     case 'date':

@@ -1,5 +1,5 @@
 import type { Field, ScalarType } from '../catalog/index.js';
-import { raw, sql, type Sql } from '../sql/index.js';
+import { raw, sql, word, type Sql } from '../sql/index.js';
 
 /** What is computed of a field over many rows. `stddev` and `variance` are of a sample, as in SQL: null for one row. */
 export const MEASURES = ['countDistinct', 'sum', 'avg', 'min', 'max', 'stddev', 'variance'] as const;
@@ -29,6 +29,9 @@ export function measureType(measure: MeasureFunction, { type, list }: Measured):
 /** Floats from here on have squares and sums that a float can't hold, and PostgreSQL would raise an error. */
 const LARGEST_FLOAT = '1e140';
 
+/** Without zeros at the end, where the server knows how. */
+const trimmed = word('trimScale', 'trim_scale');
+
 /** The measure as an aggregate over the rows' values. */
 export function measureSql(measure: MeasureFunction, field: Measured, value: Sql): Sql {
   const name = raw(measure);
@@ -43,7 +46,7 @@ export function measureSql(measure: MeasureFunction, field: Measured, value: Sql
     case 'sum':
       return field.type === 'float' ? ofFloats(measure, value) : sql`${name}(${value})`;
     default:
-      return field.type === 'float' ? ofFloats(measure, value) : sql`trim_scale(${name}(${value}))`;
+      return field.type === 'float' ? ofFloats(measure, value) : sql`${trimmed}(${name}(${value}))`;
   }
 }
 

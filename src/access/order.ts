@@ -33,7 +33,8 @@ export function totalOrder(terms: readonly OrderTerm[], source: Source, dataset:
       type: columnType({ type: field.type, list: false }),
       descending: false,
       nullsFirst: false,
-      nullable: false,
+      // Of a key only a source may not keep what the contract says.
+      nullable: !source.isPlain(field),
     })),
   ];
 }

@@ -1,9 +1,13 @@
 import type { Principal } from '../identity/index.js';
-import { HeadgateError, isHeadgateError } from '../kernel/index.js';
+import type { Sources } from '../sources/index.js';
 import type { ReaderPool } from '../store/index.js';
-import { Claimed, claimText, Slotted } from './binding.js';
-import { badCursor, type CompiledRead } from './compile.js';
-import { FOLDED } from './filter.js';
+import type { Keys, ReadRequest } from './binding.js';
+import type { CompiledRead } from './compiled-read.js';
+import { addUp, CrossingReads, type Counted, type ReadFailure } from './crossing-reads.js';
+import { checkCursors } from './cursor-check.js';
+import type { Executed, Executor } from './executor.js';
+import { SourceExecutor } from './source-executor.js';
+import { StoreExecutor } from './store-executor.js';
 
 /** The answer of one root field. */
 export interface ReadAnswer {
@@ -11,20 +15,19 @@ export interface ReadAnswer {
   readonly json: string | null;
   /** Rows in the answer, by dataset. */
   readonly rows: ReadonlyMap<string, number>;
+  /** Relations to other places that are null since these did not answer. */
+  readonly failures: readonly ReadFailure[];
 }
 
-/** Both ways in which a filter may use it: a pattern can be good for one and too complex for the other. */
-const CHECK_PATTERN = `SELECT '' ~ $1::text, '' ${FOLDED} ~* $1::text`;
-
-/** Characters of a statement that connections keep prepared; each keeps hundreds. */
-const LONGEST_PREPARED = 32_768;
-
-/** Runs compiled reads as prepared statements on the pool whose role can only read data. */
+/** Runs compiled reads: each part of one in its place. */
 export class Reader {
-  readonly #pool: Pick<ReaderPool, 'query'>;
+  readonly #store: Executor;
+  readonly #sources: Executor | undefined;
 
-  constructor(pool: Pick<ReaderPool, 'query'>) {
-    this.#pool = pool;
+  /** @param sources where live datasets are; without it none can be read */
+  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of'>) {
+    this.#store = new StoreExecutor(pool);
+    this.#sources = sources && new SourceExecutor(sources);
   }
 
   /**
@@ -32,28 +35,26 @@ export class Reader {
    * @param patterns regular expressions among them: an invalid one is found before any row is, so that the error tells
    *   nothing of the data
    * @throws HeadgateError BAD_USER_INPUT for a foreign cursor, a bad pattern or a value that its type can't hold;
-   *   TIMEOUT; UNAVAILABLE when the database can't be reached.
+   *   TIMEOUT; UNAVAILABLE when the root's place can't be reached; CONTRACT_VIOLATION when it is not as the contract says.
    */
   async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
-    for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
-    try {
-      for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: CHECK_PATTERN, values: [pattern] });
-      const rows = await this.#pool.query<[string | null, ...(string | null)[]]>({
-        ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
-        text: compiled.text,
-        asKept: true,
-        values: compiled.parameters.map(({ value }) => {
-          if (value instanceof Slotted) return values[value.slot];
-          return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
-        }),
-      });
-      const columns = rows[0] ?? [];
-      const { members, counted } = compiled;
-      const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-      return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
-    } catch (error) {
-      throw readError(error, compiled.mayFail);
-    }
+    const request = { values, claims: principal.claims, patterns };
+    checkCursors(compiled, values);
+    const { statement, rows } = await this.#run(compiled, request);
+    const columns = rows[0] ?? [];
+    const { members, counted } = statement;
+    const json = members ? objectOf(members, columns) : (columns[0] ?? null);
+    const root: Counted = { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
+    if (compiled.crossings.length === 0) return { ...root, failures: [] };
+    const crossing = new CrossingReads((read, keys) => this.#run(read, request, keys));
+    const [complete = root] = await crossing.complete([root], compiled.crossings);
+    return { ...complete, failures: crossing.failures };
+  }
+
+  async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed> {
+    if (!read.elsewhere) return this.#store.run(read, request, keys);
+    if (!this.#sources) throw new Error('there are no sources to read from here');
+    return this.#sources.run(read, request, keys);
   }
 }
 
@@ -62,31 +63,4 @@ function objectOf(keys: readonly string[], values: readonly (string | null)[]): 
   let text = '{';
   keys.forEach((key, i) => (text += `${i === 0 ? '' : ','}${JSON.stringify(key)}:${values[i] ?? 'null'}`));
   return `${text}}`;
-}
-
-function addUp(datasets: readonly string[], counts: readonly (string | null)[]): ReadonlyMap<string, number> {
-  const rows = new Map<string, number>();
-  datasets.forEach((dataset, i) => rows.set(dataset, (rows.get(dataset) ?? 0) + Number(counts[i] ?? 0)));
-  return rows;
-}
-
-/** PostgreSQL's errors in our words; its own text may hold values and stays behind as the cause. */
-function readError(error: unknown, mayFail: boolean): unknown {
-  if (isHeadgateError(error)) return error;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  if (code === '57014') {
-    return new HeadgateError('TIMEOUT', 'The query took longer than a statement may. Ask for fewer rows, or filter by an indexed field.', {}, { cause: error });
-  }
-  if (code === '2201B')
-    return new HeadgateError('BAD_USER_INPUT', 'A `matches` filter is not a regular expression that PostgreSQL understands (POSIX).', {}, { cause: error });
-  // Class 22, data exceptions: operators here are total on data, so it is a parameter that its type can't hold.
-  if (code.startsWith('22')) {
-    const alternative = mayFail ? ', or the condition of a grant on these data fails on some row: a steward can mend it' : '';
-    return new HeadgateError('BAD_USER_INPUT', `A value of the query or its cursor is out of the range of its type${alternative}.`, {}, { cause: error });
-  }
-  // 08 connection, 53 resources, 57P shutdown, and failures of the socket itself.
-  if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code) || (error instanceof Error && /timeout|terminated|closed/i.test(error.message))) {
-    return new HeadgateError('UNAVAILABLE', 'The data can not be reached now. Try again in a moment.', {}, { cause: error });
-  }
-  return error;
 }

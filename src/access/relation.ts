@@ -8,7 +8,7 @@ export type Through = readonly { readonly relation: Relation; readonly target: D
 /** The rows of `there` that belong to a row of `here`, by the values as the principal sees them. */
 export function related(relation: Relation, here: Pick<Source, 'named'>, there: Source): Sql {
   return join(
-    relation.on.map(({ local, remote }) => sql`${there.named(remote)} = ${here.named(local)}`),
+    relation.on.map(({ local, remote }) => sql`${there.key(remote)} = ${here.named(local)}`),
     ' AND ',
   );
 }

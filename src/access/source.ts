@@ -1,7 +1,9 @@
-import { columnType, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
+import { ROW_ID, type Dataset, type Field } from '../catalog/index.js';
 import { maskSql, type DatasetDecision, type FieldDecision, type MaskKeys } from '../governance/index.js';
 import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
 import { Claimed } from './binding.js';
+import type { Dialect } from './dialect.js';
+import { nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
 
 /**
  * One use of a dataset in a statement. Columns are asked for by name while the parts above are compiled, so that the
@@ -25,9 +27,32 @@ export class Source {
   }
 
   named(name: string): Sql {
+    return this.column(this.#field(name));
+  }
+
+  /** The column as rows are found by it. */
+  key(name: string): Sql {
+    const field = this.#field(name);
+    return this.#compilation.shapeOf(this.#decision.dataset) ? this.equated(field) : this.column(field);
+  }
+
+  #field(name: string): Field {
     const field = this.#decision.dataset.fields.find((candidate) => candidate.name === name);
     if (field === undefined) throw new Error(`${this.#decision.dataset.name} has no field ${name}`);
-    return this.column(field);
+    return field;
+  }
+
+  /**
+   * The column for a comparison that asks only whether values are equal. At a source it has the collation of the column's
+   * indexes, so that they serve: equal texts are the same in any.
+   */
+  equated(field: Field): Sql {
+    const column = this.column(field);
+    const isText = field.type === 'text' && !field.list;
+    const shape = this.#compilation.shapeOf(this.#decision.dataset);
+    if (!shape) return isText ? sql`${column} COLLATE "C"` : column;
+    const { collation } = shape.columnOf(field);
+    return isText && collation && this.#access(field) === 'plain' ? sql`${column} COLLATE ${identifier(...collation)}` : column;
   }
 
   /** The random row id: it orders rows whose key may not be seen, and tells nothing. */
@@ -38,7 +63,13 @@ export class Source {
 
   /** Is every visible value of the field as it is stored, so that contract promises (not null) hold for it? */
   isPlain(field: Field): boolean {
-    return this.#decision.fields.get(field.name)?.access === 'plain';
+    if (this.#access(field) !== 'plain') return false;
+    const shape = this.#compilation.shapeOf(this.#decision.dataset);
+    return !shape || !field.required || shape.columnOf(field).notNull;
+  }
+
+  #access(field: Field): FieldDecision['access'] | undefined {
+    return this.#decision.fields.get(field.name)?.access;
   }
 
   /**
@@ -47,15 +78,15 @@ export class Source {
    */
   toSql(): Sql {
     const { dataset } = this.#decision;
-    const table = this.#compilation.nextAlias('t');
+    const table = this.#compilation.table(dataset);
     const columns = [...this.#needed].map((name) => {
       const field = dataset.fields.find((candidate) => candidate.name === name);
-      return field ? sql`${this.#cell(field, table)} AS ${identifier(name)}` : sql`${table}.${identifier(name)}`;
+      return field ? sql`${this.#cell(field, table)} AS ${identifier(name)}` : table.rowId();
     });
     const { conditions, barrier } = this.#conditions(table);
     const filter = conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
     const list = columns.length > 0 ? join(columns) : raw('1');
-    return sql`(SELECT ${list} FROM ${identifier('data', dataset.name)} AS ${table}${filter}${barrier}) AS ${this.alias}`;
+    return sql`(SELECT ${list} FROM ${table.toSql()}${filter}${barrier}) AS ${this.alias}`;
   }
 
   /**
@@ -63,7 +94,7 @@ export class Source {
    * learn on which: so it is run on all rows, before anything that the reader said. OFFSET keeps PostgreSQL from moving
    * conditions in here, and the sort from stopping after a few rows.
    */
-  #conditions(table: Sql): { conditions: readonly Sql[]; barrier: Sql } {
+  #conditions(table: Table): { conditions: readonly Sql[]; barrier: Sql } {
     const { rows, fields } = this.#decision;
     const conditions = rows === 'all' ? [] : [rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table)];
     const cases = [...this.#needed].flatMap((name) => {
@@ -75,23 +106,23 @@ export class Source {
     this.#compilation.hasBarrier = true;
     // True for every row, which PostgreSQL does not know.
     const tried = partial.map((expression) => sql`(${this.#anyOf([expression], table)} IS NULL OR ${this.#anyOf([expression], table)} IS NOT NULL)`);
-    return { conditions: [...conditions, ...tried], barrier: sql` ORDER BY ${table}.${identifier(ROW_ID)} OFFSET 0` };
+    return { conditions: [...conditions, ...tried], barrier: sql` ORDER BY ${table.rowId()} OFFSET 0` };
   }
 
-  #cell(field: Field, table: Sql): Sql {
+  #cell(field: Field, table: Table): Sql {
     const seen = this.#decision.fields.get(field.name);
-    const column = sql`${table}.${identifier(field.name)}`;
+    const column = table.column(field.name);
     if (seen?.access === 'plain') return column;
     // A field that can't be seen never gets here; if it did, it would be null.
     if (seen?.access !== 'masked') return nothing(field);
     return this.#masked(field, seen, table, column);
   }
 
-  #masked(field: Field, seen: Extract<FieldDecision, { access: 'masked' }>, table: Sql, column: Sql): Sql {
+  #masked(field: Field, seen: Extract<FieldDecision, { access: 'masked' }>, table: Table, column: Sql): Sql {
     const effect = (kind: (typeof seen.cases)[number]['effect']): Sql => {
       if (kind.kind === 'allow') return column;
       if (kind.kind === 'deny') return nothing(field);
-      return maskSql(kind, field, this.#decision.dataset.name, column, this.#compilation.maskKeys);
+      return maskSql(kind, field, this.#decision.dataset.name, this.#compilation.maskable(field, column), this.#compilation.maskKeys);
     };
     const [first] = seen.cases;
     if (first?.when === 'always') return effect(first.effect);
@@ -106,16 +137,19 @@ export class Source {
     return sql`CASE ${join(branches, ' ')} ELSE ${otherwise} END`;
   }
 
-  #anyOf(expressions: readonly Expression[], table: Sql): Sql {
+  #anyOf(expressions: readonly Expression[], table: Table): Sql {
     const pieces = expressions.map(
-      (expression) => sql`(${expression.toSql({ column: (name) => sql`${table}.${identifier(name)}`, claim: (name) => this.#compilation.claim(name) })})`,
+      (expression) => sql`(${expression.toSql({ column: (name) => table.column(name), claim: (name) => this.#compilation.claim(name) })})`,
     );
     return pieces.length === 1 && pieces[0] ? pieces[0] : sql`(${join(pieces, ' OR ')})`;
   }
 }
 
-function nothing(field: Field): Sql {
-  return raw(`NULL::${columnType(field)}`);
+/** Where a statement runs that is not for the store. */
+export interface Place {
+  readonly dialect: Dialect;
+  /** Of the datasets there, by name. */
+  readonly shapes: ReadonlyMap<string, RemoteShape>;
 }
 
 /** What all sources of one statement share: aliases, claims, keys of masks. */
@@ -126,10 +160,30 @@ export class SourceContext {
   #aliases = 0;
   readonly #claims = new Map<string, Sql>();
   readonly #decisions: ReadonlyMap<string, DatasetDecision>;
+  readonly #place: Place | undefined;
 
-  constructor(decisions: ReadonlyMap<string, DatasetDecision>, maskKeys: MaskKeys) {
+  /** @param place the source that it is for; the store when absent */
+  constructor(decisions: ReadonlyMap<string, DatasetDecision>, maskKeys: MaskKeys, place?: Place) {
     this.#decisions = decisions;
     this.maskKeys = maskKeys;
+    this.#place = place;
+  }
+
+  table(dataset: Dataset): Table {
+    const alias = this.nextAlias('t');
+    const shape = this.shapeOf(dataset);
+    if (shape && this.#place) return new RemoteTable({ shape, alias, dialect: this.#place.dialect, maskKeys: this.maskKeys });
+    if (dataset.source) throw new Error(`${dataset.name} is not in the store`);
+    return new StoredTable(dataset, alias);
+  }
+
+  /** The table's, at the source; undefined in the store. */
+  shapeOf(dataset: Dataset): RemoteShape | undefined {
+    return this.#place?.shapes.get(dataset.name);
+  }
+
+  maskable(field: Field, column: Sql): Sql {
+    return this.#place ? this.#place.dialect.maskable(field, column) : column;
   }
 
   nextAlias(prefix: string): Sql {

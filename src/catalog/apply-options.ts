@@ -2,6 +2,7 @@ import type { Actor, AuditFact } from '../audit/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { ManifestKind } from './manifest-kind.js';
 import type { ManifestDocument, ManifestFile } from './manifest.js';
+import type { SourceInspector } from './source-inspector.js';
 
 /** What an apply does to one document's subject. */
 export interface ManifestChange {
@@ -30,6 +31,8 @@ export interface ApplyOptions {
   readonly actor: Actor;
   readonly files?: readonly ManifestFile[];
   readonly documents?: readonly ManifestDocument[];
+  /** Looks at the tables of live datasets; without it none can be applied. */
+  readonly sources?: SourceInspector;
   /** Does all of it, and then takes it back. */
   readonly dryRun?: boolean;
   /** Removes what is in force and in none of the documents. */

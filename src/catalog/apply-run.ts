@@ -38,7 +38,13 @@ export class ApplyRun {
     this.#tx = tx;
     this.#documents = documents;
     this.#options = options;
-    this.#context = { tx, appliedBy: options.actor.subject, catalog: () => this.#readCatalog(), warn: (message) => this.#warnings.push(message) };
+    this.#context = {
+      tx,
+      appliedBy: options.actor.subject,
+      catalog: () => this.#readCatalog(),
+      ...(options.sources && { sources: options.sources }),
+      warn: (message) => this.#warnings.push(message),
+    };
   }
 
   async run(): Promise<ApplyResult> {
@@ -140,11 +146,12 @@ export class ApplyRun {
     await audit.recordIn(this.#tx, ...facts);
   }
 
-  /** Read again only when a dataset or purpose was written since; kinds ask for it for each document. */
+  /** Read again only when a dataset, purpose or source was written since; kinds ask for it for each document. */
   async #readCatalog(): Promise<Catalog> {
     const [row] = await this.#tx.query<{ mark: string }>(`
       SELECT coalesce((SELECT string_agg(id || ':' || contract_version, ',' ORDER BY id) FROM headgate.dataset), '') || '/'
-          || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.purpose), '') AS mark`);
+          || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.purpose), '') || '/'
+          || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.source), '') AS mark`);
     const mark = row?.mark ?? '';
     if (this.#catalog?.mark !== mark) this.#catalog = { mark, value: await loadCatalog(this.#tx) };
     return this.#catalog.value;

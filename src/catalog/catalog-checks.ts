@@ -96,6 +96,7 @@ function checkReference(
         target.fields.map(({ name }) => name),
       )}`,
     );
+  if (target.source) fail(path, `${target.name} stays at its source ${target.source.source}, where no load can look for a value; leave the rule out`);
   if (!comparable(field, there))
     fail(path, `${field.name} is ${typeText(field)} and ${target.name}.${there.name} is ${typeText(there)}: they can't be compared exactly`);
 }

@@ -1,6 +1,7 @@
 import { checkCatalog } from './catalog-checks.js';
 import { withLockTimeout } from './change-table.js';
 import { DatasetSpec } from './dataset-spec.js';
+import { checkAtSource } from './at-source.js';
 import { describeDataset } from './describe-dataset.js';
 import { loadDatasets } from './load-catalog.js';
 import type { Fail, ManifestKind, Need } from './manifest-kind.js';
@@ -19,8 +20,9 @@ export const datasetKind: ManifestKind<DatasetSpec> = {
     const datasets = await loadDatasets(tx);
     return new Map(datasets.flatMap(({ name, producedBy }) => (producedBy === null ? [] : [[name, `the pipeline ${producedBy}`] as const])));
   },
-  async save(_name, spec, _before, { tx, appliedBy }, fail) {
-    await storeDataset(tx, spec, { appliedBy, fail });
+  async save(_name, spec, _before, context, fail) {
+    if (spec.source !== undefined) await checkAtSource(spec, context, fail);
+    await storeDataset(context.tx, spec, { appliedBy: context.appliedBy, fail });
   },
   async conclude(_inForce, context, failOf, saved) {
     const catalog = await context.catalog();
@@ -39,10 +41,11 @@ function conflicting(fail: Fail): Fail {
   return (path, message, code = 'CONFLICT') => fail(path, message, code);
 }
 
-/** The other datasets that its relations and references name. */
+/** Its source, and the other datasets that its relations and references name. */
 function needsOf(spec: DatasetSpec): Need[] {
   const referenced = spec.fields.flatMap(({ rules = [] }) => rules.flatMap(({ references }) => references?.split('.')[0] ?? []));
   const names = new Set([...(spec.relations ?? []).map(({ to }) => to), ...referenced]);
   names.delete(spec.name);
-  return [...names].map((name) => ({ kind: 'Dataset', name }));
+  const source = spec.source === undefined ? [] : [{ kind: 'Source', name: spec.source }];
+  return [...source, ...[...names].map((name) => ({ kind: 'Dataset', name }))];
 }

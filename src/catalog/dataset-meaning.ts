@@ -2,6 +2,7 @@ import { camelCase, pascalCase } from '../kernel/index.js';
 import type { DatasetShape, RelationShape } from './dataset-shape.js';
 import { formatProblem } from './date-format.js';
 import type { FieldRuleShape, FieldShape } from './field-spec.js';
+import { checkLive } from './live-dataset.js';
 import type { ScalarType } from './model.js';
 import { RESERVED_ROOTS, RESERVED_TYPES } from './reserved.js';
 import { didYouMean, listOf } from './suggest.js';
@@ -18,6 +19,7 @@ export function checkMeaning(dataset: DatasetShape, complain: Complain): void {
   checkUses(dataset, complain);
   dataset.relations?.forEach((relation, i) => checkRelation(dataset, relation, ['relations', i], complain));
   checkRules(dataset, complain);
+  checkLive(dataset, complain);
 }
 
 export function typeNameOf(dataset: { readonly name: string; readonly typeName?: string | undefined }): string {

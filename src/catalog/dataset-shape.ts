@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
 import { FieldShape, Name, notYet, Text } from './field-spec.js';
+import { parseTableName } from './table-name.js';
 
 const Names = z.array(Name).min(1).max(32);
 
@@ -63,7 +64,13 @@ export const DatasetShape = z.strictObject({
   consent: notYet('consent'),
   cache: notYet('cache'),
   retention: notYet('retention'),
-  source: notYet('a live source'),
-  table: notYet('a table of a live source'),
+  source: Name.optional(),
+  table: z
+    .string()
+    .refine((text) => parseTableName(text) !== undefined, {
+      error:
+        'expected schema.table as the source has them, such as billing.invoices; a name with a dot or a quote in it stands in double quotes: billing."In.voices"',
+    })
+    .optional(),
 });
 export type DatasetShape = z.infer<typeof DatasetShape>;

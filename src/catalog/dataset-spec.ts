@@ -3,7 +3,8 @@ import { checkMeaning, splitType, typeNameOf } from './dataset-meaning.js';
 import { DatasetShape } from './dataset-shape.js';
 import { durationText, parseDuration } from './duration.js';
 import type { FieldRuleShape, FieldShape } from './field-spec.js';
-import type { Dataset, DatasetRule, Field, FieldRule, Relation } from './model.js';
+import type { Dataset, DatasetRule, Field, FieldRule, Relation, RemoteTable } from './model.js';
+import { parseTableName, tableNameText } from './table-name.js';
 
 /**
  * A `Dataset` document. Its output is a document again, in one form for one meaning: defaults are left out, sets are
@@ -13,7 +14,7 @@ export const DatasetSpec = DatasetShape.superRefine((dataset, issues) =>
   checkMeaning(dataset, (path, message) => issues.addIssue({ code: 'custom', path: [...path], message })),
 ).transform(normalise);
 
-export interface DatasetSpec extends Omit<DatasetShape, 'consent' | 'cache' | 'retention' | 'source' | 'table'> {}
+export interface DatasetSpec extends Omit<DatasetShape, 'consent' | 'cache' | 'retention'> {}
 
 function normalise(shape: DatasetShape): DatasetSpec {
   const { maxQuarantine, freshness } = shape;
@@ -23,6 +24,8 @@ function normalise(shape: DatasetShape): DatasetSpec {
     description: shape.description,
     owner: shape.owner,
     visibility: shape.visibility === 'secret' ? ('secret' as const) : undefined,
+    source: shape.source,
+    table: shape.table === undefined ? undefined : tableNameText(shape.table),
     fields: shape.fields.map((field) => normaliseField(field, shape.key ?? [])),
     key: shape.key,
     subject: shape.subject,
@@ -44,6 +47,7 @@ function normaliseField(field: FieldShape, key: readonly string[]): FieldShape {
     tags: some([...new Set(field.tags)].toSorted()),
     visibility: field.visibility === 'secret' ? ('secret' as const) : undefined,
     format: field.format,
+    column: field.column === field.name ? undefined : field.column,
     rules: some(field.rules?.map((rule) => compact({ ...rule, severity: warning(rule.severity) }))),
   });
 }
@@ -81,8 +85,14 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
           : { rows: spec.maxQuarantine },
     freshness: spec.freshness && { field: spec.freshness.field, withinSeconds: parseDuration(spec.freshness.within) ?? 0 },
     producedBy: facts.producedBy ?? undefined,
+    source: remoteTable(spec),
     contractVersion: facts.contractVersion,
   });
+}
+
+function remoteTable({ source, table }: DatasetSpec): RemoteTable | undefined {
+  const name = table === undefined ? undefined : parseTableName(table);
+  return source !== undefined && name ? { source, table: name } : undefined;
 }
 
 export function toField(field: FieldShape): Field {
@@ -97,6 +107,7 @@ export function toField(field: FieldShape): Field {
     visibility: field.visibility ?? 'listed',
     rules: (field.rules ?? []).flatMap((rule) => toFieldRule(rule) ?? []),
     format: field.format,
+    column: field.column,
   });
 }
 

@@ -1,5 +1,6 @@
 import { DatasetContractEntity, DatasetEntity } from './dataset.entity.js';
 import { PurposeEntity } from './purpose.entity.js';
+import { SourceEntity } from './source.entity.js';
 
 /** For TypeORM's DataSource. */
-export const catalogEntities = [DatasetEntity, DatasetContractEntity, PurposeEntity] as const;
+export const catalogEntities = [DatasetEntity, DatasetContractEntity, PurposeEntity, SourceEntity] as const;

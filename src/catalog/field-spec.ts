@@ -15,6 +15,13 @@ export const Name = z.string().refine(isName, {
   error: 'expected a name of lower-case letters, digits and single underscores between them, a letter first, at most 50 characters',
 });
 
+/** A name at a source, where all are allowed that PostgreSQL allows. */
+export const RemoteName = z.string().refine((text) => isRemoteName(text), { error: 'expected a name of 1 to 63 bytes, as the source has it' });
+
+export function isRemoteName(text: string): boolean {
+  return text !== '' && !text.includes('\0') && Buffer.byteLength(text) <= 63;
+}
+
 const SeverityKey = z.enum(['warn', 'error']).optional();
 /** Bounds and members are kept as texts in the field's type. */
 const Value = z.union([z.string().max(10_000), z.number(), z.boolean()]).transform(String);
@@ -95,6 +102,7 @@ export const FieldShape = z.strictObject({
   visibility: z.enum(['listed', 'secret']).optional(),
   format: Text.optional(),
   rules: z.array(FieldRuleShape).max(50).optional(),
+  column: RemoteName.optional(),
   encrypted: notYet('encrypted'),
 });
 export type FieldShape = z.infer<typeof FieldShape>;

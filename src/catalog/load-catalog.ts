@@ -2,6 +2,7 @@ import type { Transaction } from '../store/index.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
 import type { Catalog, Dataset, Purpose } from './model.js';
 import { PurposeEntity } from './purpose.entity.js';
+import { loadSources } from './source-kind.js';
 import { catalogVersion } from './version.js';
 
 export interface StoredDataset {
@@ -36,5 +37,6 @@ export async function loadCatalog(tx: Transaction): Promise<Catalog> {
         { name, ...(description !== null && { description }), ...(lawfulBasis !== null && { lawfulBasis }) },
       ]),
     ),
+    sources: await loadSources(tx),
   };
 }

@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import type { ErrorCode } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
 import type { Catalog } from './model.js';
+import type { SourceInspector } from './source-inspector.js';
 
 /** What a kind may use while its documents are checked and saved. */
 export interface ApplyContext {
@@ -10,6 +11,8 @@ export interface ApplyContext {
   readonly appliedBy: string;
   /** The catalog as the transaction sees it now: with what kinds before this one have saved. */
   catalog(): Promise<Catalog>;
+  /** Looks at sources; absent where nothing can reach them. */
+  readonly sources?: SourceInspector;
   /** A thing to tell that is not an error (a mask on a field with few values, a grant that left the files). */
   warn(message: string): void;
 }

@@ -25,11 +25,6 @@ export interface ManifestDocument {
 const LARGEST_FILE = 5_000_000;
 const LARGEST_SUM = 20_000_000;
 
-/** Kinds that are part of the language of manifests, and not of this version. */
-const LATER_KINDS: Readonly<Record<string, string>> = {
-  Source: 'live sources are not supported by this version: load the data into a dataset with `headgate ingest`',
-};
-
 /**
  * Reads manifests: YAML 1.2, several documents to a file. All problems of all files are told at once.
  * @throws HeadgateError BAD_USER_INPUT with `file`, `line`, `column` and `path` of the first problem, and `problems`.
@@ -105,8 +100,6 @@ function readDocument(file: string, yaml: YamlDocument, kinds: readonly Manifest
   const { kind: kindName, state, ...body } = yaml.value;
   const known = kinds.map(({ kind }) => kind);
   if (typeof kindName !== 'string') return add(['kind'], `kind is missing; expected one of ${listOf(known)}`);
-  const later = LATER_KINDS[kindName];
-  if (later) return add(['kind'], `kind ${kindName}: ${later}`);
   const kind = kinds.find((candidate) => candidate.kind === kindName);
   if (!kind) return add(['kind'], `unknown kind "${kindName}".${didYouMean(kindName, known)} Known: ${listOf(known)}.`);
   const { name } = body;

@@ -35,6 +35,8 @@ export interface Field {
   readonly rules: readonly FieldRule[];
   /** How dates and times look in the files, as in to_timestamp; ISO 8601 when absent. */
   readonly format?: string;
+  /** The column at the source, where it has another name than the field. */
+  readonly column?: string;
 }
 
 /** A rule on the dataset as a whole: a check over each row, or a key of several fields. */
@@ -56,6 +58,25 @@ export interface Relation {
   readonly on: readonly { readonly local: string; readonly remote: string }[];
   readonly many: boolean;
   readonly description?: string;
+}
+
+/** Another system whose rows stay there. */
+export interface LiveSource {
+  readonly name: string;
+  readonly type: 'postgres';
+  readonly description?: string;
+  /** `${HEADGATE_SECRET_...}`: a reference, resolved when it is used and kept nowhere. */
+  readonly url: string;
+  /** No part of an answer waits longer for it. */
+  readonly timeoutMs: number;
+  /** Sessions at the most. */
+  readonly poolSize: number;
+}
+
+/** Where the rows of a live dataset are. */
+export interface RemoteTable {
+  readonly source: string;
+  readonly table: { readonly schema: string; readonly name: string };
 }
 
 export interface Dataset {
@@ -80,6 +101,8 @@ export interface Dataset {
   readonly freshness?: { readonly field: string; readonly withinSeconds: number };
   /** The pipeline that makes it, for a derived dataset. */
   readonly producedBy?: string;
+  /** Of a live dataset, whose rows stay where they are; absent where they are in the store. */
+  readonly source?: RemoteTable;
   readonly contractVersion: number;
 }
 
@@ -94,6 +117,12 @@ export interface Catalog {
   readonly version: string;
   readonly datasets: ReadonlyMap<string, Dataset>;
   readonly purposes: ReadonlyMap<string, Purpose>;
+  readonly sources: ReadonlyMap<string, LiveSource>;
+}
+
+/** Whether a relation between the two leads from one source, or the store, to another. */
+export function areApart(a: Dataset, b: Dataset): boolean {
+  return a.source?.source !== b.source?.source;
 }
 
 /** Columns that every stored table has beside the contract's; names that no field can have. */

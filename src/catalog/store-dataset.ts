@@ -35,12 +35,12 @@ export async function storeDataset(
   const dataset = toDataset(spec, { id, contractVersion, producedBy: producedBy ?? null });
   if (before) {
     await tx.manager.update(DatasetEntity, { id }, { typeName: dataset.typeName, contractVersion, updatedAt: () => 'clock_timestamp()' });
-    const emptied = await changeTable(tx, before.spec, spec, dataset, fail, rebuild);
+    const emptied = await settleTable(tx, before.spec, spec, dataset, fail, rebuild);
     if (empty && !emptied) await emptyTable(tx, dataset);
     if (emptied || empty) await tx.manager.update(DatasetEntity, { id }, { rowCount: '0', dataVersion: () => 'data_version + 1' });
   } else {
     await tx.manager.insert(DatasetEntity, { id, name: spec.name, typeName: dataset.typeName, contractVersion, producedBy: producedBy ?? null });
-    await makeTable(tx, dataset);
+    if (!dataset.source) await makeTable(tx, dataset);
   }
   await tx.query('INSERT INTO headgate.dataset_contract (dataset_id, version, contract, created_by) VALUES ($1, $2, $3, $4)', [
     id,
@@ -52,8 +52,19 @@ export async function storeDataset(
   return dataset;
 }
 
+/** A dataset may come from its source into the store, where it is empty at first; the other way its rows would be lost. */
+async function settleTable(tx: Transaction, before: DatasetSpec, after: DatasetSpec, dataset: Dataset, fail: Fail, rebuild: boolean): Promise<boolean> {
+  if (before.source === undefined && after.source === undefined) return changeTable(tx, before, after, dataset, fail, rebuild);
+  if (before.source === undefined) {
+    fail(['source'], `${dataset.name} has a table here, whose rows would be lost. Delete the dataset first, or give the live one another name`, 'CONFLICT');
+  }
+  if (after.source === undefined) await makeTable(tx, dataset);
+  return false;
+}
+
 /** Drops the table with its rows, its contracts, its quarantine and its ledger. Runs, reports and audit entries stay. */
 export async function dropDataset(tx: Transaction, name: string): Promise<void> {
+  const [before] = await loadDatasets(tx, name);
   const result = await tx.manager.delete(DatasetEntity, { name });
-  if (result.affected) await dropTable(tx, name);
+  if (result.affected && before?.spec.source === undefined) await dropTable(tx, name);
 }

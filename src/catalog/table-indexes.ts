@@ -18,6 +18,7 @@ export async function settleIndexes(tx: Transaction, catalog: Catalog): Promise<
      GROUP BY t.relname, i.relname`);
   const byTable = Map.groupBy(existing, ({ table }) => table);
   for (const dataset of catalog.datasets.values()) {
+    if (dataset.source) continue;
     const wanted = indexesOf(dataset, catalog.datasets);
     const there = byTable.get(dataset.name) ?? [];
     for (const { index, columns } of there) {

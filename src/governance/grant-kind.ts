@@ -1,6 +1,6 @@
-import type { ApplyContext, Catalog, Dataset, Fail, ManifestKind } from '../catalog/index.js';
+import { columnType, type ApplyContext, type Catalog, type Dataset, type Fail, type ManifestKind } from '../catalog/index.js';
 import { isHeadgateError, messageOf } from '../kernel/index.js';
-import { compileExpression, identifier, param, render, sql, type Expression } from '../sql/index.js';
+import { compileExpression, identifier, join, param, raw, render, sql, type Expression, type Sql } from '../sql/index.js';
 import { AccessGrantEntity } from './grant.entity.js';
 import { GrantSpec, type Effect } from './grant.js';
 import { covers, effectOn, effectProblem, effectsOf } from './effects.js';
@@ -118,7 +118,7 @@ function compile(text: string, dataset: Dataset, fail: Fail): Expression {
 /** PostgreSQL itself checks the types: the condition is planned over the table and run on no row. */
 async function checkIsCondition(rows: Expression, dataset: Dataset, context: ApplyContext, fail: Fail): Promise<void> {
   const condition = rows.toSql({ column: (name) => identifier(name), claim: () => param(null, 'text') });
-  const { text, values } = render(sql`SELECT 1 FROM ${identifier('data', dataset.name)} WHERE ${condition} LIMIT 0`);
+  const { text, values } = render(sql`SELECT 1 FROM ${columnsAlone(dataset)} WHERE ${condition} LIMIT 0`);
   await context.tx.query('SAVEPOINT row_filter');
   try {
     await context.tx.query(text, values);
@@ -127,6 +127,13 @@ async function checkIsCondition(rows: Expression, dataset: Dataset, context: App
     await context.tx.query('ROLLBACK TO SAVEPOINT row_filter');
     fail(['rows'], `The row filter is not a condition over ${dataset.name}: ${messageOf(error)}.`);
   }
+}
+
+/** What has the columns of the dataset: its table, or, for one that has none here, a table of nothing. */
+function columnsAlone(dataset: Dataset): Sql {
+  if (!dataset.source) return identifier('data', dataset.name);
+  const columns = dataset.fields.map((field) => sql`NULL::${raw(columnType(field))} AS ${identifier(field.name)}`);
+  return sql`(SELECT ${join(columns)}) AS t`;
 }
 
 /** A steward need not know of the secret ones, and can name one all the same. */

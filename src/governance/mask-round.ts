@@ -1,4 +1,4 @@
-import { raw, sql, type Sql } from '../sql/index.js';
+import { raw, sql, word, type Sql } from '../sql/index.js';
 
 /** Beyond it a float's neighbours are a whole number apart. */
 const FLOAT_INTEGERS = 2 ** 53;
@@ -51,7 +51,7 @@ function nearestDecimal(step: Sql, column: Sql): Sql {
 function decimal(step: string, column: Sql): Sql {
   const end = raw(`'${LARGEST_DECIMAL}'::numeric`);
   // NaN is larger than Infinity, and both are larger than any number. Nulls reach the end of the CASE.
-  return sql`CASE WHEN ${column} > -${end} AND ${column} < ${end} THEN ${nearestDecimal(raw(`'${step}'::numeric`), column)} WHEN ${column} IN ('NaN', 'Infinity', '-Infinity') THEN ${column} WHEN ${column} > 0 THEN ${end} WHEN ${column} < 0 THEN -${end} END`;
+  return sql`CASE WHEN ${column} > -${end} AND ${column} < ${end} THEN ${nearestDecimal(raw(`'${step}'::numeric`), column)} WHEN ${column} IN ${word('endless', "('NaN', 'Infinity', '-Infinity')")} THEN ${column} WHEN ${column} > 0 THEN ${end} WHEN ${column} < 0 THEN -${end} END`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Actor, AuditLog } from '../audit/index.js';
-import { loadCatalog, type Dataset } from '../catalog/index.js';
+import { loadCatalog, refuseLive, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
 import { HeadgateError, isHeadgateError, newId, sha256 } from '../kernel/index.js';
 import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
@@ -192,6 +192,7 @@ export class Ingestion {
     const { datasets } = await this.#options.database.transaction(loadCatalog, 'REPEATABLE READ');
     const dataset = datasets.get(name);
     if (!dataset) throw new HeadgateError('NOT_FOUND', `There is no dataset "${name.slice(0, 64)}".`, { dataset: name.slice(0, 64) });
+    refuseLive(dataset, 'a load');
     return dataset;
   }
 

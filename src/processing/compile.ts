@@ -93,6 +93,10 @@ async function compileStep(
     if (!isHeadgateError(error)) throw error;
     return fail([kind], `${error.message} Relations here: ${[...before.map(({ name }) => name), ...datasets.keys()].slice(0, 30).join(', ')}.`);
   }
+  for (const relation of select.reads.keys()) {
+    const live = before.some(({ name }) => name === relation) ? undefined : datasets.get(relation)?.source;
+    if (live) fail([kind], `${relation} stays at the source ${live.source}, and a pipeline reads what is stored here; load it into a dataset of its own first`);
+  }
   const wanted = step.aggregate && aggregateNames(step.aggregate);
   const names = select.outputs.map(({ name }) => name);
   if (wanted && wanted.join('\n') !== names.join('\n')) fail([kind, 'measures'], 'each measure must be one expression');

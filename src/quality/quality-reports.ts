@@ -1,6 +1,6 @@
 import { In } from 'typeorm';
 import type { Actor, AuditLog } from '../audit/index.js';
-import type { Dataset } from '../catalog/index.js';
+import { refuseLive, type Dataset } from '../catalog/index.js';
 import { HeadgateError, isUuid } from '../kernel/index.js';
 import type { Database } from '../store/index.js';
 import { checkQuality, type QualityResult } from './check-quality.js';
@@ -36,6 +36,7 @@ export class QualityReports {
 
   /** Checks a dataset as it is now; the report and its audit entry are committed together. */
   async check(dataset: Dataset, actor: Actor): Promise<QualityResult> {
+    refuseLive(dataset, 'a check of quality');
     const started = performance.now();
     return this.#database.transaction(async (tx) => {
       const result = await checkQuality(tx, dataset);

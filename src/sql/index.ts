@@ -1,5 +1,5 @@
 export { compileExpression, type Expression, type ExpressionHoles, type ExpressionOptions } from './expression.js';
-export { empty, join, param, Parameter, raw, render, renderParameters, sql, type Sql } from './fragment.js';
+export { empty, join, param, Parameter, raw, render, renderParameters, sql, word, type Sql, type Words } from './fragment.js';
 export { identifier, isName, literal } from './identifier.js';
 export { prepareParser } from './source.js';
 export { type ColumnSource } from './lineage.js';

@@ -16,6 +16,10 @@ export interface ReaderOptions {
   readonly graceMs?: number;
   /** How many prepared statements one session keeps; the least recently used goes first. */
   readonly maxStatements?: number;
+  /** At somebody else's server: the sessions keep their user's rights, and only read. */
+  readonly guest?: boolean;
+  /** How long a session may take to open, and a statement wait for one, in milliseconds. */
+  readonly connectMs?: number;
 }
 
 const READER_ROLE = 'headgate_reader';
@@ -30,21 +34,25 @@ export type PreparedQuery = TextStatement;
 
 /**
  * The pool of the data plane. Each session has the role `headgate_reader`, which can SELECT from the schema `data` and
- * nothing else, is read-only, sees only `pg_catalog` without a schema name, and ends a statement that runs too long.
+ * nothing else, is read-only, sees only `pg_catalog` without a schema name, and ends a statement that runs too long. As a
+ * guest it has no such role, and all the rest of it.
  */
 export class ReaderPool {
   readonly #pool: pg.Pool;
   readonly #sessions: Sessions;
 
-  constructor(connection: Connection, { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500 }: ReaderOptions) {
-    const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
-    this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig);
+  constructor(connection: Connection, options: ReaderOptions) {
+    const { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500, guest = false, connectMs = CONNECT_MS } = options;
+    const role = guest ? '' : `-c role=${READER_ROLE} `;
+    const settings = `${role}-c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
+    const verify = guest ? checkGuest : checkRole;
+    this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: connectMs, verify } as pg.PoolConfig);
     this.#sessions = new Sessions(this.#pool, {
       size,
       alone,
       shared,
       deadMs: statementTimeoutMs + graceMs,
-      waitMs: CONNECT_MS,
+      waitMs: connectMs,
       idleMs: IDLE_MS,
       maxStatements,
     });
@@ -80,5 +88,24 @@ function checkRole(client: pg.PoolClient, done: (error?: Error) => void): void {
     if (result.rows[0]?.role === READER_ROLE) return done();
     const message = `Reads need sessions with the role ${READER_ROLE}, and this one has another: a pooler between Headgate and PostgreSQL must pass on the startup parameter "options".`;
     return done(new HeadgateError('UNAVAILABLE', message));
+  });
+}
+
+/** What a guest's session must be, whatever its URL or a pooler in between says, since answers depend on it. */
+const GUEST_SETTINGS = { default_transaction_read_only: 'on', search_path: 'pg_catalog', TimeZone: 'UTC', server_encoding: 'UTF8' } as const;
+
+/** Once for each new connection, for the same reason. */
+function checkGuest(client: pg.PoolClient, done: (error?: Error) => void): void {
+  const names = Object.keys(GUEST_SETTINGS) as (keyof typeof GUEST_SETTINGS)[];
+  const settings = names.map((name) => `current_setting('${name}') AS "${name}"`).join(', ');
+  client.query<typeof GUEST_SETTINGS>(`SELECT ${settings}`, (error: Error | null, result) => {
+    if (error) return done(error);
+    const wrong = names.find((name) => result.rows[0]?.[name] !== GUEST_SETTINGS[name]);
+    if (wrong === undefined) return done();
+    const remedy =
+      wrong === 'server_encoding'
+        ? 'the database must keep text as UTF8'
+        : 'the URL must not set "options", and a pooler in between must pass on the startup parameter of that name';
+    return done(new HeadgateError('UNAVAILABLE', `The sessions there do not have ${wrong}=${GUEST_SETTINGS[wrong]}: ${remedy}.`));
   });
 }

@@ -49,7 +49,21 @@ test.each<[what: string, text: string, message: RegExp]>([
   ['consent that is not there yet', `name: a\n${fields}\nconsent: { purposes: [x] }`, /consent is not supported by this version/],
   ['a cache that is not there yet', `name: a\n${fields}\ncache: { ttl: 60s }`, /cache is not supported by this version/],
   ['retention that is not there yet', `name: a\n${fields}\nretention: {}`, /retention is not supported by this version/],
-  ['a live source', `name: a\n${fields}\nsource: crm`, /live source is not supported by this version/],
+  ['a source without a table', `name: a\n${fields}\nsource: crm`, /needs the table as well/],
+  ['a table without a source', `name: a\n${fields}\ntable: a.b`, /needs the source that it is in/],
+  ['a table without its schema', `name: a\n${fields}\nsource: crm\ntable: invoices`, /expected schema\.table/],
+  ['a column without a source', `name: a\nfields: [{ name: n, type: text, column: N }]`, /column names a column at a source/],
+  ['one column twice', `name: a\nsource: crm\ntable: a.b\nfields: [{ name: n, type: text }, { name: m, type: text, column: n }]`, /are both the column "n"/],
+  ['an index of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\nindexes: [[id]]`, /indexes are made where the rows are/],
+  ['a rule of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\nrules: [{ name: r, check: "id > 1" }]`, /checked when rows are loaded/],
+  ['drift of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\ndrift: freeze`, /columns of loaded files/],
+  ['maxQuarantine of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\nmaxQuarantine: 1%`, /it is about loads/],
+  [
+    'a rule of a field of a live dataset',
+    `name: a\nsource: crm\ntable: a.b\nfields: [{ name: n, type: text, rules: [{ unique: true }] }]`,
+    /checked when rows/,
+  ],
+  ['a format in a live dataset', `name: a\nsource: crm\ntable: a.b\nfields: [{ name: n, type: date, format: DD.MM.YYYY }]`, /format is about loaded files/],
   ['encryption that is not there yet', 'name: a\nfields: [{ name: d, type: text, encrypted: true }]', /encrypted is not supported by this version/],
 ])('%s is refused', (_, text, message) => {
   expect(() => parse(text)).toThrow(message);

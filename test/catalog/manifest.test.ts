@@ -35,7 +35,6 @@ test.each<[what: string, text: string, line: number, column: number, path: strin
   ['no map', '- a\n', 1, 1, '', /a map of keys that starts with "kind:"/],
   ['no kind', 'name: a\n', 1, 1, 'kind', /kind is missing; expected one of Purpose, Dataset/],
   ['an unknown kind', 'name: a\nkind: Datasets\n', 2, 7, 'kind', /unknown kind "Datasets"\. Did you mean "Dataset"\? Known: Purpose, Dataset/],
-  ['a live source', 'kind: Source\nname: crm\n', 1, 7, 'kind', /live sources are not supported/],
   ['no name', 'kind: Purpose\ndescription: x\n', 1, 1, 'name', /needs a name/],
   ['an unknown state', 'kind: Purpose\nname: a\nstate: gone\n', 3, 8, 'state', /present or absent/],
   ['an unknown key', 'kind: Purpose\nname: a\nlawfulbasis: consent\n', 3, 1, 'lawfulbasis', /unknown key "lawfulbasis"\. Did you mean "lawfulBasis"\?/],

@@ -5,6 +5,7 @@ import {
   datasetKind,
   loadCatalog,
   purposeKind,
+  sourceKind,
   type ApplyResult,
   type Catalog,
   type ManifestKind,
@@ -13,7 +14,7 @@ import { isHeadgateError, silentLog, type HeadgateError } from '../../src/kernel
 import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 
-export const KINDS: readonly ManifestKind[] = [purposeKind, datasetKind];
+export const KINDS: readonly ManifestKind[] = [purposeKind, sourceKind, datasetKind];
 
 export interface World {
   readonly database: Database;

@@ -9,7 +9,8 @@ export class Relay {
   /** How long a new connection waits, in milliseconds. */
   delayMs = 0;
   isClosed = false;
-  /** Connections that were let in. */
+  /** Connections that were asked for, and those that were let in. */
+  tried = 0;
   opened = 0;
   readonly #server: Server;
   readonly #pairs = new Set<readonly [client: Socket, server: Socket]>();
@@ -45,6 +46,7 @@ export class Relay {
 
   async #accept(client: Socket, path: string): Promise<void> {
     client.on('error', () => undefined);
+    this.tried += 1;
     if (this.isClosed) return void client.destroy();
     this.opened += 1;
     if (this.delayMs > 0) await sleep(this.delayMs);

@@ -2,7 +2,16 @@ import type { GraphQLSchema } from 'graphql';
 import { GraphQLBoolean, GraphQLNonNull, GraphQLObjectType, GraphQLSchema as Schema, GraphQLString } from 'graphql';
 import { Reader } from '../../src/access/index.js';
 import { AuditLog, type AuditFact } from '../../src/audit/index.js';
-import { applyManifests, catalogEntities, datasetKind, loadCatalog, parseManifests, purposeKind, type ManifestKind } from '../../src/catalog/index.js';
+import {
+  applyManifests,
+  catalogEntities,
+  datasetKind,
+  loadCatalog,
+  parseManifests,
+  purposeKind,
+  sourceKind,
+  type ManifestKind,
+} from '../../src/catalog/index.js';
 import { loadConfig, type Limits } from '../../src/config/index.js';
 import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, loadPolicy, maskKeys, type GrantSpec } from '../../src/governance/index.js';
 import type { World } from '../../src/graphql/index.js';
@@ -14,6 +23,7 @@ import { Views } from '../../src/graphql/views.js';
 import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
 import { sha256, silentLog } from '../../src/kernel/index.js';
 import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
+import { Sources } from '../../src/sources/index.js';
 import { prepareParser } from '../../src/sql/index.js';
 import { Database, KeyRing, type Connection as DatabaseConnection, type PreparedQuery } from '../../src/store/index.js';
 import { createTestDatabase } from './database.js';
@@ -63,6 +73,12 @@ export class House {
   readonly #drop: () => Promise<void>;
   #world: World | undefined;
 
+  /** Off where two answers to one question differ: what is behind them changes meanwhile. */
+  asksTwice = true;
+  /** Live datasets are where these secrets say. */
+  readonly secrets = new Map<string, string>();
+  readonly sources = new Sources({ secrets: this.secrets, log: silentLog, restMs: 300 });
+
   private constructor(database: Database, where: DatabaseConnection, drop: () => Promise<void>, limits: Limits) {
     this.database = database;
     this.where = where;
@@ -80,12 +96,13 @@ export class House {
   }
 
   async apply(text: string): Promise<void> {
-    const kinds = [purposeKind, datasetKind, pipelineKind, grantKind] as unknown as ManifestKind[];
+    const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as ManifestKind[];
     await applyManifests({
       database: this.database,
       kinds,
       audit: this.#audit,
       actor: { subject: 'test', roles: ['admin'] },
+      sources: this.sources,
       documents: parseManifests([{ file: 'test.yaml', text }], kinds),
     });
     this.#world = undefined;
@@ -122,6 +139,7 @@ export class House {
 
   async ask(who: Principal, request: Asked): Promise<Answer> {
     const world = await this.world();
+    this.sources.settle(world.catalog);
     const view = await this.#views.viewFor(world, who);
     const first = this.#context(who, world, view, request.query);
     const { body } = await view.server.executeOperation(request, { contextValue: first.context });
@@ -129,7 +147,7 @@ export class House {
     const text = stringifyResponse(body.singleResult);
     this.statements.push(...first.statements);
     this.facts.push(...first.facts);
-    await this.#askAgain(who, world, view, request, { text, statements: first.statements, facts: first.facts });
+    if (this.asksTwice) await this.#askAgain(who, world, view, request, { text, statements: first.statements, facts: first.facts });
     return { text, ...(JSON.parse(text) as Omit<Answer, 'text'>) };
   }
 
@@ -156,12 +174,15 @@ export class House {
       plane: view.schemas.plane,
       plans: view.plans,
       authorizer: world.authorizer,
-      reader: new Reader({
-        query: async (statement) => {
-          statements.push(statement);
-          return this.database.reader.query(statement);
+      reader: new Reader(
+        {
+          query: async (statement) => {
+            statements.push(statement);
+            return this.database.reader.query(statement);
+          },
         },
-      }),
+        this.#observed(statements),
+      ),
       maskKeys: this.#keys,
       audit: {
         record: async (fact) => {
@@ -176,12 +197,34 @@ export class House {
     return { context, statements, facts };
   }
 
+  /** The sources, with what is sent to them put beside what is sent to the store. */
+  #observed(statements: PreparedQuery[]): Pick<Sources, 'of'> {
+    return {
+      of: (name) => {
+        const source = this.sources.of(name);
+        return new Proxy(source, {
+          get: (target, key) => {
+            if (key === 'query') {
+              return (statement: PreparedQuery, options: { mayFail?: boolean }) => {
+                statements.push(statement);
+                return target.query(statement, options);
+              };
+            }
+            const value: unknown = Reflect.get(target, key, target);
+            return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+          },
+        });
+      },
+    };
+  }
+
   async schema(who: Principal): Promise<GraphQLSchema> {
     return (await this.#views.viewFor(await this.world(), who)).schemas.api;
   }
 
   async close(): Promise<void> {
     await this.#views.stop();
+    await this.sources.close();
     await this.#audit.close();
     await this.database.close();
     await this.#drop();

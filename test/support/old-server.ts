@@ -2,7 +2,7 @@ import pg from 'pg';
 
 /** A PostgreSQL older than the oldest we run on, or why there is none to test with. */
 export async function findOldServer(): Promise<{ url: string; major: number } | { reason: string }> {
-  const url = process.env['HEADGATE_TEST_OLD_DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+  const url = process.env['HEADGATE_TEST_OLD_DATABASE_URL'] ?? 'postgres://postgres:postgres@127.0.0.1:5432/postgres';
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
   client.on('error', () => undefined);
   try {

@@ -10,7 +10,7 @@ import {
   type GraphQLInputFieldConfigMap,
 } from 'graphql';
 import { MEASURES, measureType, TRUNCATIONS, type MeasureFunction } from '../../access/index.js';
-import type { Dataset, Field, Relation } from '../../catalog/index.js';
+import { areApart, type Dataset, type Field, type Relation } from '../../catalog/index.js';
 import { pascalCase } from '../../kernel/index.js';
 import { BigIntScalar } from '../scalars.js';
 import { filterType, SCALARS, SortDirection } from './filter-types.js';
@@ -136,11 +136,11 @@ function aggregateFields(dataset: Dataset): GraphQLFieldConfigMap<unknown, unkno
   return fields;
 }
 
-/** To-one relations whose dataset has something to group by. */
+/** To-one relations to datasets in the same place that have something to group by. */
 function throughs(dataset: Dataset, of: (relation: Relation) => AggregateTypes & { readonly dataset: Dataset }) {
   return dataset.relations.flatMap((relation) => {
     const target = relation.many ? undefined : of(relation);
-    return target?.groups ? [{ relation, target, groups: target.groups }] : [];
+    return target?.groups && !areApart(dataset, target.dataset) ? [{ relation, target, groups: target.groups }] : [];
   });
 }
 

@@ -1,5 +1,5 @@
 import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
-import { compile, govern, price, refusalMessage, type ReadSelection, type Reader } from '../../access/index.js';
+import { compile, govern, price, refusalMessage, type ReadAnswer, type ReadSelection, type Reader } from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
 import type { Authorizer, DatasetDecision, MaskKeys } from '../../governance/index.js';
@@ -113,13 +113,14 @@ export class DatasetReads {
     try {
       const answer = await reader.read(read.compiled, request.values, principal, request.patterns);
       // Strict: the answer waits until its entries are durable.
-      await this.#record(read, answer.rows, began);
-      this.#gather(read);
+      await this.#record(read, answer, began);
+      this.#gather(read, answer.failures);
       return answer.json === null ? null : new RawJson(answer.json);
     } catch (error) {
       const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
-      // What can't be reached can't be written to either; nothing was told, so nothing is missing on the record.
-      if (code !== 'UNAVAILABLE') await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code } });
+      // What can't be reached can't be written to either, unless it is a source; nothing was told, so nothing is missing on the record.
+      const isSource = isHeadgateError(error) && error.details['source'] !== undefined;
+      if (code !== 'UNAVAILABLE' || isSource) await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code } });
       throw error;
     }
   }
@@ -142,19 +143,24 @@ export class DatasetReads {
     return error;
   }
 
-  #gather({ refusals, masked }: PreparedRead): void {
+  #gather({ refusals, masked }: PreparedRead, failures: ReadAnswer['failures']): void {
+    for (const { error, path } of failures) this.errors.push(refusalError(error.message, path, { ...error.details, code: error.code }));
     for (const { code, dataset, field, path } of refusals) {
       this.errors.push(refusalError(refusalMessage(code, dataset, field), path, { code, dataset, field }));
     }
     for (const name of masked) this.#masked.add(name);
   }
 
-  async #record({ acts }: PreparedRead, rows: ReadonlyMap<string, number>, began: number): Promise<void> {
+  /** A dataset that a failed relation leads to is on the record as failed; as read too, where the answer has rows of it from elsewhere. */
+  async #record({ acts }: PreparedRead, { rows, failures }: ReadAnswer, began: number): Promise<void> {
     const { audit } = this.#options;
-    const recorded = acts.map((act) => {
+    const failed = new Map(failures.flatMap(({ error, datasets }) => [...datasets].map((dataset) => [dataset, error.code] as const)));
+    const done = acts.filter(({ dataset, decision }) => decision !== 'ALLOWED' || !failed.has(dataset) || rows.has(dataset));
+    const recorded = done.map((act) => {
       const fact = { ...this.#fact(act.dataset, began), ...act };
       return audit.record(act.decision === 'ALLOWED' ? { ...fact, rowCount: rows.get(act.dataset) ?? 0 } : fact);
     });
+    for (const [dataset, code] of failed) recorded.push(audit.record({ ...this.#fact(dataset, began), decision: 'FAILED', details: { code } }));
     await (recorded.length === 1 ? recorded[0] : Promise.all(recorded));
   }
 

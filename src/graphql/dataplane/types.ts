@@ -11,7 +11,7 @@ import {
   type GraphQLInputFieldConfigMap,
   type GraphQLOutputType,
 } from 'graphql';
-import type { Catalog, Dataset, Field, Relation } from '../../catalog/index.js';
+import { areApart, type Catalog, type Dataset, type Field, type Relation } from '../../catalog/index.js';
 import { aggregateTypes, groupByArgs, type AggregateTypes } from './aggregate-types.js';
 import { filterType, SCALARS, SortDirection } from './filter-types.js';
 
@@ -160,6 +160,8 @@ class Builder {
     for (const field of dataset.fields) fields[field.graphqlName] = { type: filterType(field) };
     for (const relation of dataset.relations) {
       const target = this.#target(relation);
+      // No one place could answer it.
+      if (areApart(dataset, target.dataset)) continue;
       fields[relation.graphqlName] = { type: relation.many ? this.#manyFilter(target) : target.where };
     }
     return fields;
@@ -182,7 +184,10 @@ class Builder {
   #orderFields(dataset: Dataset): GraphQLInputFieldConfigMap {
     const fields: GraphQLInputFieldConfigMap = {};
     for (const field of dataset.fields) if (!field.list && field.type !== 'json') fields[field.graphqlName] = { type: SortDirection };
-    for (const relation of dataset.relations) if (!relation.many) fields[relation.graphqlName] = { type: this.#target(relation).orderBy };
+    for (const relation of dataset.relations) {
+      const target = this.#target(relation);
+      if (!relation.many && !areApart(dataset, target.dataset)) fields[relation.graphqlName] = { type: target.orderBy };
+    }
     return fields;
   }
 

@@ -55,9 +55,10 @@ export class DatasetResolver {
     return (await loaders.dataset.load(name))?.dataVersion ?? '0';
   }
 
-  @FieldResolver(() => BigIntScalar, { nullable: true, description: 'Null for who may not see every row.' })
+  @FieldResolver(() => BigIntScalar, { nullable: true, description: 'Null for who may not see every row, and for a dataset that stays at its source.' })
   async rowCount(@Root() dataset: Dataset, @Ctx() context: RequestContext): Promise<string | null> {
-    return mayCount(context, dataset.model) ? ((await context.loaders.dataset.load(dataset.name))?.rowCount ?? null) : null;
+    if (dataset.model.source || !mayCount(context, dataset.model)) return null;
+    return (await context.loaders.dataset.load(dataset.name))?.rowCount ?? null;
   }
 
   @FieldResolver(() => BigIntScalar, { nullable: true, description: 'On disk, with indexes; null for who may not see every row.' })

@@ -1,0 +1,33 @@
+import type { Keys, ReadRequest } from './binding.js';
+import type { CompiledRead } from './compiled-read.js';
+
+/** What a statement gave. */
+export interface Executed {
+  /** The statement that ran: it says what the columns are. */
+  readonly statement: CompiledRead;
+  readonly rows: readonly (readonly (string | null)[])[];
+}
+
+/**
+ * Answers one part of a governed plan, at one place. The answer is the part's JSON as its statement builds it, masked and
+ * filtered there; where the part leads to other places, it holds placeholders.
+ *
+ * There are two: the store's, and the one of sources that are another PostgreSQL. One for a source that gives rows as JSON
+ * (HTTP, GraphQL) is a third: it fetches the rows of the part's datasets, and runs the statement, which it has compiled with
+ * a `Table` of `jsonb_to_recordset($1)`, in the store. So there is one implementation of each mask, filter and order.
+ */
+export interface Executor {
+  /**
+   * @param keys of a part that a relation leads to: those that rows are wanted for
+   * @throws HeadgateError; nothing else that a reader can bring about
+   */
+  run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed>;
+}
+
+/** Characters of a statement that sessions keep prepared; each keeps hundreds. */
+const LONGEST_PREPARED = 32_768;
+
+/** The name to prepare the statement under; none for a long one. */
+export function preparedName({ name, text }: CompiledRead): { name?: string } {
+  return text.length <= LONGEST_PREPARED ? { name } : {};
+}

@@ -1,0 +1,11 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { SourceSpec } from './source-spec.js';
+
+/** A source of live datasets. Its URL is the name of a variable, never a value. */
+@Entity({ name: 'source', schema: 'headgate' })
+export class SourceEntity {
+  @PrimaryColumn('text') name!: string;
+  @Column('jsonb') spec!: SourceSpec;
+  @Column('text', { name: 'updated_by' }) updatedBy!: string;
+  @Column('timestamptz', { name: 'updated_at' }) updatedAt!: Date;
+}

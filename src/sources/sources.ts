@@ -1,0 +1,96 @@
+import { resolveSecret, type Catalog, type Dataset, type Inspection, type LiveSource, type SourceInspector } from '../catalog/index.js';
+import { HeadgateError, type Log } from '../kernel/index.js';
+import { inspect } from './inspect.js';
+import { PostgresSource } from './postgres-source.js';
+
+/** How long a source that failed several times is left alone, in milliseconds. */
+const REST_MS = 5_000;
+
+export interface SourcesOptions {
+  /** The variables that manifests may name, with their full names. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly log: Log;
+  readonly restMs?: number;
+}
+
+/**
+ * The sources of the catalog, each with sessions of its own, which are opened when it is first asked for something, and
+ * closed when it leaves the catalog or changes.
+ */
+export class Sources implements SourceInspector {
+  readonly #options: SourcesOptions;
+  readonly #open = new Map<string, { readonly definition: string; readonly source: PostgresSource }>();
+  #catalog: Pick<Catalog, 'sources'> = { sources: new Map() };
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+  }
+
+  /** From now on this catalog's sources are the ones that can be asked for. */
+  settle(catalog: Pick<Catalog, 'sources'>): void {
+    this.#catalog = catalog;
+    for (const [name, { definition, source }] of this.#open) {
+      const wanted = catalog.sources.get(name);
+      if (wanted && definitionOf(wanted) === definition) continue;
+      this.#open.delete(name);
+      this.#end(source);
+    }
+  }
+
+  /** @throws HeadgateError UNAVAILABLE when the catalog has no such source any more, or its secret is not set */
+  of(name: string): PostgresSource {
+    const found = this.#open.get(name);
+    if (found) return found.source;
+    const wanted = this.#catalog.sources.get(name);
+    if (!wanted) throw new HeadgateError('UNAVAILABLE', `The source ${name} is not in the catalog any more. Try again.`, { source: name });
+    const source = this.#make(wanted);
+    this.#open.set(name, { definition: definitionOf(wanted), source });
+    return source;
+  }
+
+  async inspect(wanted: LiveSource, dataset: Dataset): Promise<Inspection> {
+    return this.borrow(wanted, (source) => inspect(source, dataset));
+  }
+
+  /** Runs `work` with a source as it is defined now, which may be otherwise than in the catalog: an apply is under way. */
+  async borrow<T>(wanted: LiveSource, work: (source: PostgresSource) => Promise<T>): Promise<T> {
+    const source = this.#make(wanted);
+    try {
+      return await work(source);
+    } finally {
+      this.#end(source);
+    }
+  }
+
+  async close(): Promise<void> {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(open.map(({ source }) => source.close()));
+  }
+
+  #make(source: LiveSource): PostgresSource {
+    const { secrets, log, restMs = REST_MS } = this.#options;
+    return new PostgresSource({ source, url: urlOf(source, secrets), log, restMs });
+  }
+
+  /** Nobody waits for it: a source that hangs closes late. */
+  #end(source: PostgresSource): void {
+    source.close().catch(() => this.#options.log.warn({ source: source.name }, 'a source did not close as it should'));
+  }
+}
+
+function definitionOf(source: LiveSource): string {
+  return JSON.stringify(source);
+}
+
+/** @throws HeadgateError UNAVAILABLE that names the variable, never its value */
+function urlOf({ name, url }: LiveSource, secrets: ReadonlyMap<string, string>): string {
+  let resolved: string;
+  try {
+    resolved = resolveSecret(url, secrets);
+  } catch (error) {
+    throw new HeadgateError('UNAVAILABLE', `The source ${name}: ${(error as Error).message}`, { source: name });
+  }
+  if (/^postgres(ql)?:\/\//.test(resolved)) return resolved;
+  throw new HeadgateError('UNAVAILABLE', `The source ${name}: what ${url.slice(2, -1)} holds is not a URL that begins with postgres://.`, { source: name });
+}

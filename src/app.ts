@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Reader } from './access/index.js';
+import { AnswerCache, Reader } from './access/index.js';
 import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
 import {
   applyManifests,
@@ -29,6 +29,7 @@ import { RUN_QUEUES, RunEntity, RunKeeper, Runs, RunStepEntity } from './lifecyc
 import { PipelineEntity, pipelineKind, Pipelines } from './processing/index.js';
 import { checkQuality, QualityCheckEntity, QualityReportEntity, QualityReports } from './quality/index.js';
 import { prepareParser } from './sql/index.js';
+import { KeptAnswers } from './storage/index.js';
 import { KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
 
 /** A running Headgate. */
@@ -87,7 +88,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('catalog', () => live.close());
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
-  const work = await openWork({ config, log, database, audit: record.audit, closing });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges });
   const manifests = manifestService(database, record.audit, () => live.refresh());
   const services = controlServices({ database, audit: record.audit, manifests, verify: () => record.verify(), ...work });
 
@@ -95,7 +96,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
-  const setting = { services, reader: new Reader(database.reader), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
+  const setting = { services, reader: new Reader(database.reader, answers), maskKeys: maskKeys(keyRing), limits: config.limits };
   const gateway = await Gateway.start({
     config,
     log,
@@ -106,7 +108,12 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     world: () => live.current,
     views,
     contextOf: (facts) => createContext(setting, facts),
-    load: (upload, principal, signal) => work.ingestion.loadNow({ ...upload, signal }, principal),
+    load: async (upload, principal, signal) => {
+      const run = await work.ingestion.loadNow({ ...upload, signal }, principal);
+      // Whoever loaded it sees it: this process does not wait to be told.
+      await dataChanges.refresh();
+      return run;
+    },
     manifests,
     record,
   });
@@ -129,7 +136,7 @@ interface Room {
 }
 
 /** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
-async function openWork({ config, log, database, audit, closing }: Room & { readonly audit: Audit }) {
+async function openWork({ config, log, database, audit, closing, dataChanges }: Room & { readonly audit: Audit; readonly dataChanges: DataChanges }) {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -152,10 +159,30 @@ async function openWork({ config, log, database, audit, closing }: Room & { read
   const pipelines = new Pipelines({ database, runs, keeper, audit, log });
   if (config.roles.includes('worker')) {
     await pipelines.sweep();
-    jobs.work(RUN_QUEUES.INGESTION, ingestion.handler, { concurrency: 2 });
-    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal), { concurrency: 2 });
+    jobs.work(RUN_QUEUES.INGESTION, (job, context) => ingestion.handler(job, context).finally(() => dataChanges.refresh()), { concurrency: 2 });
+    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
   }
   return { runs, ingestion, pipelines };
+}
+
+interface AnswersRoom extends Omit<Room, 'database'> {
+  readonly keyRing: KeyRing;
+  readonly dataChanges: DataChanges;
+  readonly views: Views;
+  readonly metrics: Metrics;
+}
+
+/** Answers that are kept, in this process and in Redis, and the numbers of all caches. */
+async function openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing }: AnswersRoom): Promise<AnswerCache> {
+  const store = await KeptAnswers.open({ maxBytes: config.cacheBytes, redisUrl: config.redisUrl, keyRing, log });
+  closing.add('answers', () => store.close());
+  const cache = new AnswerCache({ store, markOf: (id) => dataChanges.markOf(id), secret: keyRing.derive('cache/key') });
+  metrics.watch({
+    plans: () => ({ size: views.held.plans, ...views.planCounts }),
+    persistedQueries: () => views.held.persistedQueries,
+    answers: () => ({ ...cache.counts, shared: store.shared, size: store.memory.size, bytes: store.memory.bytes, evictions: store.memory.evictions }),
+  });
+  return cache;
 }
 
 /** Manifests in, manifests out. `refresh` resolves when this process sees what was applied. */

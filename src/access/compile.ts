@@ -6,6 +6,7 @@ import { conditionSql, slotSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
 import { jsonConstant, jsonNumber, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
+import { keepable, type Keepable } from './keepable.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { related } from './relation.js';
@@ -28,6 +29,8 @@ export interface CompiledRead {
   readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
   /** A condition of a grant in it may raise an error on some row. */
   readonly mayFail: boolean;
+  /** Absent where no answer may be kept. */
+  readonly keepable: Keepable | undefined;
 }
 
 /** Compiles a governed plan; there is no other way from a selection to SQL. */
@@ -37,7 +40,15 @@ export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
   const root: RootStatement = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
   const { statement, ...columns } = root;
   const { text, parameters } = renderParameters(statement);
-  return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, ...columns, cursors: compiler.cursors, mayFail: context.hasBarrier };
+  return {
+    name: `hg_${sha256(text).slice(0, 40)}`,
+    text,
+    parameters,
+    ...columns,
+    cursors: compiler.cursors,
+    mayFail: context.hasBarrier,
+    keepable: keepable(plan.decisions),
+  };
 }
 
 /** How many rows of a dataset one row of the place above holds, or one page: for the record. */

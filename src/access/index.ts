@@ -1,3 +1,4 @@
+export { AnswerCache, type AnswerCounts, type AnswerStore, type Columns } from './answer-cache.js';
 export { compile, type CompiledRead } from './compile.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type Slot } from './condition.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';

@@ -1,6 +1,7 @@
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { ReaderPool } from '../store/index.js';
+import type { AnswerCache, Columns } from './answer-cache.js';
 import { Claimed, claimText, Slotted } from './binding.js';
 import { badCursor, type CompiledRead } from './compile.js';
 import { FOLDED } from './filter.js';
@@ -11,6 +12,8 @@ export interface ReadAnswer {
   readonly json: string | null;
   /** Rows in the answer, by dataset. */
   readonly rows: ReadonlyMap<string, number>;
+  /** It was not read for this request. */
+  readonly cached: boolean;
 }
 
 /** Both ways in which a filter may use it: a pattern can be good for one and too complex for the other. */
@@ -22,37 +25,57 @@ const LONGEST_PREPARED = 32_768;
 /** Runs compiled reads as prepared statements on the pool whose role can only read data. */
 export class Reader {
   readonly #pool: Pick<ReaderPool, 'query'>;
+  readonly #cache: AnswerCache | undefined;
 
-  constructor(pool: Pick<ReaderPool, 'query'>) {
+  constructor(pool: Pick<ReaderPool, 'query'>, cache?: AnswerCache) {
     this.#pool = pool;
+    this.#cache = cache;
   }
 
   /**
    * @param values the request's values, by slot
    * @param patterns regular expressions among them: an invalid one is found before any row is, so that the error tells
    *   nothing of the data
+   * @param catalogVersion of the catalog that the read was decided under. Only when it is given, the answer may be one that
+   *   was kept: whoever gives it puts `cached` on the record
    * @throws HeadgateError BAD_USER_INPUT for a foreign cursor, a bad pattern or a value that its type can't hold;
    *   TIMEOUT; UNAVAILABLE when the database can't be reached.
    */
-  async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
+  async read(
+    compiled: CompiledRead,
+    values: readonly unknown[],
+    principal: Principal,
+    patterns: readonly string[] = [],
+    catalogVersion?: string,
+  ): Promise<ReadAnswer> {
     for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
+    const bound = compiled.parameters.map(({ value }) => {
+      if (value instanceof Slotted) return values[value.slot];
+      return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
+    });
+    const read = async (): Promise<Columns> => this.#columns(compiled, bound, patterns);
+    const { name: statement, keepable } = compiled;
+    const { columns, cached } =
+      keepable && this.#cache && catalogVersion !== undefined
+        ? await this.#cache.answer({ keepable, statement, values: bound, catalogVersion }, read)
+        : { columns: await read(), cached: false };
+    const { members, counted } = compiled;
+    const json = members ? objectOf(members, columns) : (columns[0] ?? null);
+    return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)), cached };
+  }
+
+  async #columns({ name, text, mayFail }: CompiledRead, values: readonly unknown[], patterns: readonly string[]): Promise<Columns> {
     try {
       for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: CHECK_PATTERN, values: [pattern] });
       const rows = await this.#pool.query<[string | null, ...(string | null)[]]>({
-        ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
-        text: compiled.text,
+        ...(text.length <= LONGEST_PREPARED && { name }),
+        text,
         asKept: true,
-        values: compiled.parameters.map(({ value }) => {
-          if (value instanceof Slotted) return values[value.slot];
-          return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
-        }),
+        values,
       });
-      const columns = rows[0] ?? [];
-      const { members, counted } = compiled;
-      const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-      return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
+      return rows[0] ?? [];
     } catch (error) {
-      throw readError(error, compiled.mayFail);
+      throw readError(error, mayFail);
     }
   }
 }

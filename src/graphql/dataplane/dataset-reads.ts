@@ -1,5 +1,5 @@
 import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
-import { compile, govern, price, refusalMessage, type ReadSelection, type Reader } from '../../access/index.js';
+import { compile, govern, price, refusalMessage, type ReadAnswer, type ReadSelection, type Reader } from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
 import type { Authorizer, DatasetDecision, MaskKeys } from '../../governance/index.js';
@@ -109,11 +109,12 @@ export class DatasetReads {
     const prepared = this.#prepared.get(String(info.path.key));
     if (!prepared) throw new Error(`${info.fieldName} was not prepared`);
     const { read, request, began } = prepared;
-    const { reader, principal } = this.#options;
+    const { reader, principal, authorizer } = this.#options;
     try {
-      const answer = await reader.read(read.compiled, request.values, principal, request.patterns);
+      const { version } = authorizer.policy.catalog;
+      const answer = await reader.read(read.compiled, request.values, principal, request.patterns, version);
       // Strict: the answer waits until its entries are durable.
-      await this.#record(read, answer.rows, began);
+      await this.#record(read, answer, began);
       this.#gather(read);
       return answer.json === null ? null : new RawJson(answer.json);
     } catch (error) {
@@ -149,11 +150,12 @@ export class DatasetReads {
     for (const name of masked) this.#masked.add(name);
   }
 
-  async #record({ acts }: PreparedRead, rows: ReadonlyMap<string, number>, began: number): Promise<void> {
+  async #record({ acts }: PreparedRead, { rows, cached }: ReadAnswer, began: number): Promise<void> {
     const { audit } = this.#options;
     const recorded = acts.map((act) => {
       const fact = { ...this.#fact(act.dataset, began), ...act };
-      return audit.record(act.decision === 'ALLOWED' ? { ...fact, rowCount: rows.get(act.dataset) ?? 0 } : fact);
+      if (act.decision !== 'ALLOWED') return audit.record(fact);
+      return audit.record({ ...fact, rowCount: rows.get(act.dataset) ?? 0, ...(cached && { details: { cached } }) });
     });
     await (recorded.length === 1 ? recorded[0] : Promise.all(recorded));
   }

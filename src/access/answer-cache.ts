@@ -8,8 +8,8 @@ export type Columns = readonly (string | null)[];
 export interface AnswerStore {
   /** Undefined when it has none. It never rejects: what can't be reached has none. */
   get(key: string): Promise<Columns | undefined>;
-  /** Returns at once and never throws; what can't be kept is not. */
-  set(key: string, columns: Columns, ttlMs: number): void;
+  /** Resolves when it is found by who asks next, in this process. It never rejects: what can't be kept is not. */
+  set(key: string, columns: Columns, ttlMs: number): Promise<void>;
 }
 
 export interface AnswerCacheOptions {
@@ -87,7 +87,7 @@ export class AnswerCache {
     this.counts.misses += 1;
     const columns = await read();
     // After a change nobody here will ask for the old key again.
-    if (this.#marksOf(cause) === marks) store.set(key, columns, cause.keepable.ttlMs);
+    if (this.#marksOf(cause) === marks) await store.set(key, columns, cause.keepable.ttlMs);
     return { columns, cached: false };
   }
 

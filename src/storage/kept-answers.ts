@@ -54,10 +54,10 @@ export class KeptAnswers implements AnswerStore {
     return found.columns;
   }
 
-  set(key: string, columns: Columns, ttlMs: number): void {
+  async set(key: string, columns: Columns, ttlMs: number): Promise<void> {
     const bytes = bytesOf(columns);
-    if (bytes <= LARGEST) void this.memory.set(key, columns, ttlMs);
     if (bytes <= LARGEST_SHARED) this.#redis?.set(key, () => this.#seal.seal(key, { columns, until: Date.now() + ttlMs }), ttlMs);
+    if (bytes <= LARGEST) await this.memory.set(key, columns, ttlMs);
   }
 
   close(): void {

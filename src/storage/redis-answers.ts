@@ -43,7 +43,9 @@ export class RedisAnswers {
 
   async get(key: string): Promise<string | undefined> {
     if (!this.#isUsable) return undefined;
-    return this.#bounded(this.#keyv.get<string>(key));
+    const found: unknown = await this.#bounded(this.#keyv.get(key));
+    // Others can write there too.
+    return typeof found === 'string' ? found : undefined;
   }
 
   /** @param make the text: it is made only if it can be sent */

@@ -19,7 +19,7 @@ import {
 } from './catalog/index.js';
 import type { Config } from './config/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
-import { buildControlSchema, createContext, Views, type ControlServices, type World } from './graphql/index.js';
+import { buildControlSchema, createContext, DocumentGate, readTrustedDocuments, Views, type ControlServices, type World } from './graphql/index.js';
 import { Gateway, Metrics } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
 import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
@@ -75,6 +75,7 @@ export async function startApp(config: Config, { log = createLog(config.logLevel
 
 async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   await prepareParser();
+  const gate = await openGate(config);
   const keyRing = await KeyRing.open(config.home, config.masterKey);
   const { database, ...store } = await openStore(config, ENTITIES);
   closing.add('store', () => store.close());
@@ -108,6 +109,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     world: () => live.current,
     views,
     contextOf: (facts) => createContext(setting, facts),
+    gate,
     load: async (upload, principal, signal) => {
       const run = await work.ingestion.loadNow({ ...upload, signal }, principal);
       // Whoever loaded it sees it: this process does not wait to be told.
@@ -119,6 +121,12 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   });
   closing.add('gateway', () => gateway.close());
   return { ...app, url: gateway.url };
+}
+
+/** Read before anything is opened: a folder that can't be used must not let any document through. */
+async function openGate({ trustedDocumentsDir, roles }: Config): Promise<DocumentGate | undefined> {
+  if (trustedDocumentsDir === undefined || !roles.includes('gateway')) return undefined;
+  return new DocumentGate(await readTrustedDocuments(trustedDocumentsDir));
 }
 
 async function loadWorld(tx: Transaction, log: Log): Promise<World> {

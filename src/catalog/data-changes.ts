@@ -98,10 +98,17 @@ export class DataChanges {
   }
 
   async #read(): Promise<void> {
+    const known = new Map(this.#versions);
     const rows = await this.#options.database.query<Version>(
       'SELECT id, name AS dataset, data_version::float8 AS "dataVersion", data_mark AS mark FROM headgate.dataset',
     );
-    for (const row of rows) this.#note(row);
+    for (const row of rows) {
+      const before = known.get(row.id);
+      // What was heard before we looked was committed: where there is less now, or another state under the same number, the
+      // database was brought back to an earlier one.
+      if (before && before === this.#versions.get(row.id) && row.dataVersion <= before.dataVersion && row.mark !== before.mark) this.#versions.delete(row.id);
+      this.#note(row);
+    }
     const ids = new Set(rows.map(({ id }) => id));
     for (const id of this.#versions.keys()) if (!ids.has(id)) this.#versions.delete(id);
   }

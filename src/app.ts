@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Reader } from './access/index.js';
+import { AnswerCache, Reader } from './access/index.js';
 import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
 import {
   applyManifests,
@@ -20,7 +20,7 @@ import {
 } from './catalog/index.js';
 import type { Config } from './config/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
-import { buildControlSchema, createContext, Views, type ControlServices, type World } from './graphql/index.js';
+import { buildControlSchema, createContext, DocumentGate, readTrustedDocuments, Views, type ControlServices, type World } from './graphql/index.js';
 import { Gateway, Metrics } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
 import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
@@ -31,6 +31,7 @@ import { PipelineEntity, pipelineKind, Pipelines } from './processing/index.js';
 import { checkQuality, QualityCheckEntity, QualityReportEntity, QualityReports } from './quality/index.js';
 import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
+import { KeptAnswers } from './storage/index.js';
 import { KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
 
 /** A running Headgate. */
@@ -76,6 +77,7 @@ export async function startApp(config: Config, { log = createLog(config.logLevel
 
 async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   await prepareParser();
+  const gate = await openGate(config);
   const keyRing = await KeyRing.open(config.home, config.masterKey);
   const { database, ...store } = await openStore(config, ENTITIES);
   closing.add('store', () => store.close());
@@ -90,7 +92,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
   const sources = openSources(config, log, live, closing);
-  const work = await openWork({ config, log, database, audit: record.audit, closing });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges });
   const manifests = manifestService({ database, audit: record.audit, sources, refresh: () => live.refresh() });
   const services = controlServices({ database, audit: record.audit, manifests, verify: () => record.verify(), ...work });
 
@@ -98,7 +100,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
-  const setting = { services, reader: new Reader(database.reader, sources), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
+  const setting = { services, reader: new Reader(database.reader, sources, answers), maskKeys: maskKeys(keyRing), limits: config.limits };
   const gateway = await Gateway.start({
     config,
     log,
@@ -109,12 +112,24 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     world: () => live.current,
     views,
     contextOf: (facts) => createContext(setting, facts),
-    load: (upload, principal, signal) => work.ingestion.loadNow({ ...upload, signal }, principal),
+    gate,
+    load: async (upload, principal, signal) => {
+      const run = await work.ingestion.loadNow({ ...upload, signal }, principal);
+      // Whoever loaded it sees it: this process does not wait to be told.
+      await dataChanges.refresh();
+      return run;
+    },
     manifests,
     record,
   });
   closing.add('gateway', () => gateway.close());
   return { ...app, url: gateway.url };
+}
+
+/** Read before anything is opened: a folder that can't be used must not let any document through. */
+async function openGate({ trustedDocumentsDir, roles }: Config): Promise<DocumentGate | undefined> {
+  if (trustedDocumentsDir === undefined || !roles.includes('gateway')) return undefined;
+  return new DocumentGate(await readTrustedDocuments(trustedDocumentsDir));
 }
 
 async function loadWorld(tx: Transaction, log: Log): Promise<World> {
@@ -141,7 +156,7 @@ interface Room {
 }
 
 /** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
-async function openWork({ config, log, database, audit, closing }: Room & { readonly audit: Audit }) {
+async function openWork({ config, log, database, audit, closing, dataChanges }: Room & { readonly audit: Audit; readonly dataChanges: DataChanges }) {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -164,10 +179,30 @@ async function openWork({ config, log, database, audit, closing }: Room & { read
   const pipelines = new Pipelines({ database, runs, keeper, audit, log });
   if (config.roles.includes('worker')) {
     await pipelines.sweep();
-    jobs.work(RUN_QUEUES.INGESTION, ingestion.handler, { concurrency: 2 });
-    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal), { concurrency: 2 });
+    jobs.work(RUN_QUEUES.INGESTION, (job, context) => ingestion.handler(job, context).finally(() => dataChanges.refresh()), { concurrency: 2 });
+    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
   }
   return { runs, ingestion, pipelines };
+}
+
+interface AnswersRoom extends Omit<Room, 'database'> {
+  readonly keyRing: KeyRing;
+  readonly dataChanges: DataChanges;
+  readonly views: Views;
+  readonly metrics: Metrics;
+}
+
+/** Answers that are kept, in this process and in Redis, and the numbers of all caches. */
+async function openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing }: AnswersRoom): Promise<AnswerCache> {
+  const store = await KeptAnswers.open({ maxBytes: config.cacheBytes, redisUrl: config.redisUrl, keyRing, log });
+  closing.add('answers', () => store.close());
+  const cache = new AnswerCache({ store, markOf: (id) => dataChanges.markOf(id), secret: keyRing.derive('cache/key') });
+  metrics.watch({
+    plans: () => ({ size: views.held.plans, ...views.planCounts }),
+    persistedQueries: () => views.held.persistedQueries,
+    answers: () => ({ ...cache.counts, shared: store.shared, size: store.memory.size, bytes: store.memory.bytes, evictions: store.memory.evictions }),
+  });
+  return cache;
 }
 
 interface ManifestRoom {

@@ -12,6 +12,7 @@ import type { GovernedPlan } from './govern.js';
 import { groupsSql } from './groups.js';
 import { jsonConstant, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
+import { keepable } from './keepable.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { divide, type AwayPart, type PlanPart } from './parts.js';
@@ -37,7 +38,7 @@ function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, maskKeys: Ma
   return { ...NO_STATEMENT, crossings, elsewhere: { source, datasets: [...part.datasets], compile: compileAt } };
 }
 
-const NO_STATEMENT = { name: '', text: '', counted: [], parameters: [], cursors: [], mayFail: false, tokens: [] };
+const NO_STATEMENT = { name: '', text: '', counted: [], parameters: [], cursors: [], mayFail: false, tokens: [], keepable: undefined };
 
 function compileStatement(part: PlanPart | AwayPart, { decisions }: GovernedPlan, maskKeys: MaskKeys, place?: Place): Omit<CompiledRead, 'crossings'> {
   const context = new SourceContext(decisions, maskKeys, place);
@@ -60,6 +61,7 @@ function compileStatement(part: PlanPart | AwayPart, { decisions }: GovernedPlan
     cursors: compiler.cursors,
     mayFail: context.hasBarrier,
     tokens: used.map(({ all }) => tokensText(all)),
+    keepable: place || part.away.size > 0 || 'from' in part ? undefined : keepable(decisions),
   };
 }
 

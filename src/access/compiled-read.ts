@@ -1,5 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import type { Parameter } from '../sql/index.js';
+import type { Keepable } from './keepable.js';
 import type { Place } from './source.js';
 
 /** One SQL statement for one root field; its one row holds JSON in bytes, and behind it the counts of rows as texts. */
@@ -18,6 +19,8 @@ export interface CompiledRead {
   readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
   /** A condition of a grant in it may raise an error on some row. */
   readonly mayFail: boolean;
+  /** Absent where no answer may be kept: nobody tells us of changes at a source. */
+  readonly keepable: Keepable | undefined;
   /** Relations in it that lead to another place; in the answer stand placeholders for their rows. */
   readonly crossings: readonly Crossing[];
   /** At a source: the statement is made for its server, and here is none. */

@@ -1,3 +1,4 @@
+export { AnswerCache, type AnswerCounts, type AnswerStore, type Columns } from './answer-cache.js';
 export { compile } from './compile.js';
 export type { CompiledRead } from './compiled-read.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';

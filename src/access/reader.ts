@@ -1,7 +1,8 @@
 import type { Principal } from '../identity/index.js';
 import type { Sources } from '../sources/index.js';
 import type { ReaderPool } from '../store/index.js';
-import type { Keys, ReadRequest } from './binding.js';
+import type { AnswerCache } from './answer-cache.js';
+import { bind, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
 import { addUp, CrossingReads, type Counted, type ReadFailure } from './crossing-reads.js';
 import { checkCursors } from './cursor-check.js';
@@ -17,38 +18,53 @@ export interface ReadAnswer {
   readonly rows: ReadonlyMap<string, number>;
   /** Relations to other places that are null since these did not answer. */
   readonly failures: readonly ReadFailure[];
+  /** It was not read for this request. */
+  readonly cached: boolean;
 }
 
 /** Runs compiled reads: each part of one in its place. */
 export class Reader {
   readonly #store: Executor;
   readonly #sources: Executor | undefined;
+  readonly #cache: AnswerCache | undefined;
 
-  /** @param sources where live datasets are; without it none can be read */
-  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of'>) {
+  /** @param sources where live datasets are; without it none can be read. @param cache of answers; without it none is kept */
+  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of'>, cache?: AnswerCache) {
     this.#store = new StoreExecutor(pool);
     this.#sources = sources && new SourceExecutor(sources);
+    this.#cache = cache;
   }
 
   /**
    * @param values the request's values, by slot
    * @param patterns regular expressions among them: an invalid one is found before any row is, so that the error tells
    *   nothing of the data
+   * @param catalogVersion of the catalog that the read was decided under. Only when it is given, the answer may be one that
+   *   was kept: whoever gives it puts `cached` on the record
    * @throws HeadgateError BAD_USER_INPUT for a foreign cursor, a bad pattern or a value that its type can't hold;
    *   TIMEOUT; UNAVAILABLE when the root's place can't be reached; CONTRACT_VIOLATION when it is not as the contract says.
    */
-  async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
+  async read(
+    compiled: CompiledRead,
+    values: readonly unknown[],
+    principal: Principal,
+    patterns: readonly string[] = [],
+    catalogVersion?: string,
+  ): Promise<ReadAnswer> {
     const request = { values, claims: principal.claims, patterns };
     checkCursors(compiled, values);
+    const { keepable } = compiled;
+    if (keepable && this.#cache && catalogVersion !== undefined) {
+      const cause = { keepable, statement: compiled.name, values: bind(compiled.parameters, request), catalogVersion };
+      const { columns, cached } = await this.#cache.answer(cause, async () => (await this.#run(compiled, request)).rows[0] ?? []);
+      return { ...answerOf(compiled, columns), failures: [], cached };
+    }
     const { statement, rows } = await this.#run(compiled, request);
-    const columns = rows[0] ?? [];
-    const { members, counted } = statement;
-    const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-    const root: Counted = { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
-    if (compiled.crossings.length === 0) return { ...root, failures: [] };
+    const root = answerOf(statement, rows[0] ?? []);
+    if (compiled.crossings.length === 0) return { ...root, failures: [], cached: false };
     const crossing = new CrossingReads((read, keys) => this.#run(read, request, keys));
     const [complete = root] = await crossing.complete([root], compiled.crossings);
-    return { ...complete, failures: crossing.failures };
+    return { ...complete, failures: crossing.failures, cached: false };
   }
 
   async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed> {
@@ -56,6 +72,11 @@ export class Reader {
     if (!this.#sources) throw new Error('there are no sources to read from here');
     return this.#sources.run(read, request, keys);
   }
+}
+
+function answerOf({ members, counted }: CompiledRead, columns: readonly (string | null)[]): Counted {
+  const json = members ? objectOf(members, columns) : (columns[0] ?? null);
+  return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
 }
 
 /** Strung together and not joined: a page is large, and a join copies it. */

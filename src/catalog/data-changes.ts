@@ -15,7 +15,10 @@ export interface DataChange {
   readonly dataVersion: number;
 }
 
-type Version = Pick<DataChange, 'id' | 'dataset' | 'dataVersion'>;
+/** A version, and the mark of the rows that it is of. */
+interface Version extends Pick<DataChange, 'id' | 'dataset' | 'dataVersion'> {
+  readonly mark: string;
+}
 
 export interface DataChangesOptions {
   readonly database: Pick<Database, 'query'>;
@@ -31,7 +34,7 @@ export interface DataChangesOptions {
  */
 export class DataChanges {
   readonly #options: DataChangesOptions;
-  readonly #versions = new Map<string, number>();
+  readonly #versions = new Map<string, Version>();
   readonly #listeners = new Set<(change: DataChange) => void>();
   #timer: NodeJS.Timeout | undefined;
   #stopListening: (() => void) | undefined;
@@ -53,7 +56,21 @@ export class DataChanges {
 
   /** By the dataset's id; 0 for one that was never loaded, or that there is not. */
   versionOf(id: string): number {
-    return this.#versions.get(id) ?? 0;
+    return this.#versions.get(id)?.dataVersion ?? 0;
+  }
+
+  /**
+   * What stands for the dataset's rows as they are: each change makes another one, which no other rows ever had, in this
+   * database or a copy of it. A read that begins after this sees these rows or later ones. Undefined for a dataset that this
+   * process has not heard of yet.
+   */
+  markOf(id: string): string | undefined {
+    return this.#versions.get(id)?.mark;
+  }
+
+  /** Resolves when all is known that was committed before the call, for who must see it at once. It never rejects. */
+  async refresh(): Promise<void> {
+    await this.#look();
   }
 
   /** `listener` is called after each change. Returns the function that ends it. */
@@ -81,16 +98,26 @@ export class DataChanges {
   }
 
   async #read(): Promise<void> {
-    const rows = await this.#options.database.query<Version>('SELECT id, name AS dataset, data_version::float8 AS "dataVersion" FROM headgate.dataset');
-    for (const row of rows) this.#note(row);
+    const known = new Map(this.#versions);
+    const rows = await this.#options.database.query<Version>(
+      'SELECT id, name AS dataset, data_version::float8 AS "dataVersion", data_mark AS mark FROM headgate.dataset',
+    );
+    for (const row of rows) {
+      const before = known.get(row.id);
+      // What was heard before we looked was committed: where there is less now, or another state under the same number, the
+      // database was brought back to an earlier one.
+      if (before && before === this.#versions.get(row.id) && row.dataVersion <= before.dataVersion && row.mark !== before.mark) this.#versions.delete(row.id);
+      this.#note(row);
+    }
     const ids = new Set(rows.map(({ id }) => id));
     for (const id of this.#versions.keys()) if (!ids.has(id)) this.#versions.delete(id);
   }
 
-  #note({ id, dataset, dataVersion }: Version): void {
-    const before = this.#versions.get(id);
+  #note(version: Version): void {
+    const { id, dataset, dataVersion } = version;
+    const before = this.#versions.get(id)?.dataVersion;
     if (before !== undefined && before >= dataVersion) return;
-    this.#versions.set(id, dataVersion);
+    this.#versions.set(id, version);
     for (const listener of this.#listeners) {
       try {
         listener({ id, dataset, before, dataVersion });

@@ -35,6 +35,9 @@ const DatasetRuleShape = z
     if (kinds.length !== 1) issues.addIssue({ code: 'custom', message: `expected exactly one of ${RULE_KINDS.join(', ')}` });
   });
 
+/** Of an answer in the cache, in seconds. */
+const LONGEST_TTL = 86_400;
+
 const QUARANTINE = 'expected a number of rows, such as 100, or a share of them, such as 1%';
 
 /** The keys of a `Dataset` document and the form of each; what they mean together is checked after. */
@@ -62,7 +65,13 @@ export const DatasetShape = z.strictObject({
     })
     .optional(),
   consent: notYet('consent'),
-  cache: notYet('cache'),
+  cache: z
+    .strictObject({
+      ttl: z
+        .string()
+        .refine((text) => (parseDuration(text) ?? Infinity) <= LONGEST_TTL, { error: 'expected a duration of at most a day, such as 60s, 5m or 1h' }),
+    })
+    .optional(),
   retention: notYet('retention'),
   source: Name.optional(),
   table: z

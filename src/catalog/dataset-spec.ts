@@ -14,10 +14,10 @@ export const DatasetSpec = DatasetShape.superRefine((dataset, issues) =>
   checkMeaning(dataset, (path, message) => issues.addIssue({ code: 'custom', path: [...path], message })),
 ).transform(normalise);
 
-export interface DatasetSpec extends Omit<DatasetShape, 'consent' | 'cache' | 'retention'> {}
+export interface DatasetSpec extends Omit<DatasetShape, 'consent' | 'retention'> {}
 
 function normalise(shape: DatasetShape): DatasetSpec {
-  const { maxQuarantine, freshness } = shape;
+  const { maxQuarantine, freshness, cache } = shape;
   return compact({
     name: shape.name,
     typeName: shape.typeName === pascalCase(shape.name) ? undefined : shape.typeName,
@@ -34,6 +34,7 @@ function normalise(shape: DatasetShape): DatasetSpec {
     rules: some(shape.rules?.map((rule) => compact({ ...rule, rowCount: rule.rowCount && compact(rule.rowCount), severity: warning(rule.severity) }))),
     maxQuarantine: typeof maxQuarantine === 'string' ? `${Number.parseFloat(maxQuarantine)}%` : maxQuarantine,
     freshness: freshness && { field: freshness.field, within: durationText(parseDuration(freshness.within) ?? 0) },
+    cache: cache && { ttl: durationText(parseDuration(cache.ttl) ?? 0) },
   });
 }
 
@@ -84,6 +85,7 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
           ? undefined
           : { rows: spec.maxQuarantine },
     freshness: spec.freshness && { field: spec.freshness.field, withinSeconds: parseDuration(spec.freshness.within) ?? 0 },
+    cache: spec.cache && { ttlSeconds: parseDuration(spec.cache.ttl) ?? 0 },
     producedBy: facts.producedBy ?? undefined,
     source: remoteTable(spec),
     contractVersion: facts.contractVersion,

@@ -2,13 +2,14 @@ import { HeadgateError } from '../kernel/index.js';
 import type { DatasetShape } from './dataset-shape.js';
 import type { Dataset } from './model.js';
 
-/** Keys that say something of rows which are loaded, and what each is for. */
+/** Keys that say something of rows which are in the store, and why they can't be had here. */
 const OF_LOADS = {
   indexes: 'indexes are made where the rows are',
   rules: 'rules are checked when rows are loaded',
   drift: 'it is about the columns of loaded files',
   maxQuarantine: 'it is about loads',
   freshness: 'it is about loads',
+  cache: 'nobody tells of it when they change there, so answers are not kept',
 } as const;
 
 /** What a dataset that stays at its source can't say, and what only such a one can. */

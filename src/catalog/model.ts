@@ -99,6 +99,8 @@ export interface Dataset {
   /** More bad rows than this refuse a load: a count, or a share (0.01 is 1%). Absent: any number is quarantined. */
   readonly maxQuarantine?: { readonly rows: number } | { readonly share: number };
   readonly freshness?: { readonly field: string; readonly withinSeconds: number };
+  /** How long an answer from it may be kept, as long as nothing changes. Absent: none is. */
+  readonly cache?: { readonly ttlSeconds: number };
   /** The pipeline that makes it, for a derived dataset. */
   readonly producedBy?: string;
   /** Of a live dataset, whose rows stay where they are; absent where they are in the store. */

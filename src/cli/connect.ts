@@ -29,7 +29,7 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   if (running !== undefined) return work(new Client(running, token ?? (await localToken(config, options.as))), { own: false });
 
   // Its own port on this machine, the local key, no role of the outside world: whoever can open the store may do all.
-  const { identityProvider: _provider, tls: _tls, ...rest } = config;
+  const { identityProvider: _provider, tls: _tls, trustedDocumentsDir: _documents, ...rest } = config;
   const own: Config = { ...rest, host: '127.0.0.1', port: 0, roles: ['gateway', 'worker'], corsOrigins: [] };
   // Loaded only here: most commands talk to a server, and should not wait for all that makes one.
   const { startApp } = await import('../app.js');

@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HeadgateError } from '../kernel/index.js';
 import type { Client } from './client.js';
 import { withServer, type ServerOptions } from './connect.js';
+import { DOCUMENTS } from './documents.js';
 import { print } from './output.js';
-import { RUN_FIELDS, runLines, type RunAnswer } from './run-lines.js';
+import { runLines, type RunAnswer } from './run-lines.js';
 
 const POLL_MS = 250;
 
@@ -19,9 +20,7 @@ export function pipelineCommand(program: Command): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const options: ServerOptions & { readonly wait?: boolean; readonly json?: boolean } = command.optsWithGlobals();
       const run = await withServer(options, async (client, { own }) => {
-        const { runPipeline } = await client.graphql<{ runPipeline: RunAnswer }>(`mutation ($name: String!) { runPipeline(name: $name) { ${RUN_FIELDS} } }`, {
-          name,
-        });
+        const { runPipeline } = await client.graphql<{ runPipeline: RunAnswer }>(DOCUMENTS.runPipeline, { name });
         // A server of this command's own would end with it, and the run would wait for the next.
         return options.wait || own ? await ended(client, runPipeline) : runPipeline;
       });
@@ -40,22 +39,20 @@ export function runCommand(program: Command): void {
       .addHelpText('after', `\nExample:\n  headgate run ${name} 01a2055e-45e7-7f5f-b56c-360e25be34a3`)
       .action(async (id: string, _options: unknown, command: Command) => {
         const options: ServerOptions & { readonly json?: boolean } = command.optsWithGlobals();
-        const { found } = await withServer(options, (client) =>
-          client.graphql<{ found: RunAnswer | null }>(`${operation.replace('FIELDS', RUN_FIELDS)}`, { id }),
-        );
+        const { found } = await withServer(options, (client) => client.graphql<{ found: RunAnswer | null }>(operation, { id }));
         if (!found) throw new HeadgateError('NOT_FOUND', `There is no run "${id}".`, { run: id });
         print(found, options.json, () => runLines(found));
       });
-  one('show', 'Shows a run: its state, counts, steps and error.', 'query ($id: ID!) { found: run(id: $id) { FIELDS } }');
-  one('cancel', 'Ends a run that is not over.', 'mutation ($id: ID!) { found: cancelRun(id: $id) { FIELDS } }');
+  one('show', 'Shows a run: its state, counts, steps and error.', DOCUMENTS.showRun);
+  one('cancel', 'Ends a run that is not over.', DOCUMENTS.cancelRun);
 }
 
 async function ended(client: Client, run: RunAnswer): Promise<RunAnswer> {
   let now: RunAnswer = run;
   while (now.status === 'QUEUED' || now.status === 'RUNNING') {
     await delay(POLL_MS);
-    const { run: next } = await client.graphql<{ run: RunAnswer | null }>(`query ($id: ID!) { run(id: $id) { ${RUN_FIELDS} } }`, { id: run.id });
-    now = next ?? now;
+    const { found } = await client.graphql<{ found: RunAnswer | null }>(DOCUMENTS.showRun, { id: run.id });
+    now = found ?? now;
   }
   return now;
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { HeadgateError } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
+import { DOCUMENTS } from './documents.js';
 import { print, table } from './output.js';
 
 interface Report {
@@ -22,10 +23,6 @@ interface Report {
   }[];
 }
 
-const QUERY = `mutation ($dataset: String!) { checkQuality(dataset: $dataset) {
-  id rowCount score accuracy completeness consistency timeliness
-  checks { name dimension severity status observed expected failingRows } } }`;
-
 export function qualityCommand(program: Command): void {
   const quality = program.command('quality').summary('check the quality of a dataset').description('Checks the quality of datasets.');
   quality
@@ -35,7 +32,7 @@ export function qualityCommand(program: Command): void {
     .addHelpText('after', '\nExample:\n  headgate quality check flights')
     .action(async (dataset: string, _options: unknown, command: Command) => {
       const options: ServerOptions & { readonly json?: boolean } = command.optsWithGlobals();
-      const { checkQuality: report } = await withServer(options, (client) => client.graphql<{ checkQuality: Report }>(QUERY, { dataset }));
+      const { checkQuality: report } = await withServer(options, (client) => client.graphql<{ checkQuality: Report }>(DOCUMENTS.checkQuality, { dataset }));
       print(report, options.json, () => reportLines(report));
       const failed = report.checks.filter(({ status }) => status === 'FAILED');
       if (failed.length > 0)

@@ -14,6 +14,7 @@ interface ServeOptions {
   readonly host?: string;
   readonly port?: string;
   readonly roles?: string;
+  readonly trustedDocuments?: string;
   readonly json?: boolean;
 }
 
@@ -26,6 +27,10 @@ export function serveCommand(program: Command): void {
     .option('--host <host>', 'address to listen on (HOST)')
     .option('--port <port>', 'port to listen on; 0 for any that is free (PORT)')
     .addOption(new Option('--roles <roles>', 'gateway answers HTTP, worker runs queued work (HEADGATE_ROLES)'))
+    .option(
+      '--trusted-documents <folder>',
+      'execute only the documents in it: manifests of codegen, Relay or Apollo, and *.graphql (HEADGATE_TRUSTED_DOCUMENTS)',
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  headgate serve --demo\n  headgate serve --host 0.0.0.0 --port 8080\n  DATABASE_URL=postgres://... headgate serve --roles worker',
@@ -51,7 +56,8 @@ export function serveCommand(program: Command): void {
 
 function configOf(options: ServeOptions): Config {
   // The same checks and the same words as for the variables.
-  const flags = { HOST: options.host, PORT: options.port };
+  const flags = { HOST: options.host, PORT: options.port, HEADGATE_TRUSTED_DOCUMENTS: options.trustedDocuments };
+  if (options.trustedDocuments === '') throw new HeadgateError('BAD_USER_INPUT', '--trusted-documents: expected a folder, got an empty text.');
   const config = loadConfig({ ...process.env, ...Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) });
   const roles = options.roles === undefined ? config.roles : processRoles(options.roles, '--roles');
   if (options.demo && config.identityProvider) {
@@ -62,6 +68,12 @@ function configOf(options: ServeOptions): Config {
   }
   if (options.demo && !(roles.includes('gateway') && roles.includes('worker'))) {
     throw new HeadgateError('BAD_USER_INPUT', '--demo needs both roles, gateway and worker: leave --roles out.');
+  }
+  if (options.demo && config.trustedDocumentsDir !== undefined) {
+    throw new HeadgateError(
+      'CONFLICT',
+      '--demo asks for more than trusted documents while it loads its data. Start it once without them (--trusted-documents, HEADGATE_TRUSTED_DOCUMENTS), and then with them and without --demo.',
+    );
   }
   return { ...config, roles };
 }

@@ -27,6 +27,10 @@ export interface Config {
   readonly roles: readonly ProcessRole[];
   /** The folder under which `ingest(source:)` may read files; none when absent. */
   readonly filesDir?: string;
+  /** The folder with the documents that may be executed; any when absent. */
+  readonly trustedDocumentsDir?: string;
+  /** Bytes of all answers that are kept in memory. */
+  readonly cacheBytes: number;
   readonly limits: Limits;
   /** `HEADGATE_SECRET_*` only: the variables a manifest may refer to. */
   readonly secrets: ReadonlyMap<string, string>;
@@ -56,6 +60,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: e.LOG_LEVEL,
     roles: processRoles(e.HEADGATE_ROLES, 'HEADGATE_ROLES'),
     ...(e.HEADGATE_FILES && { filesDir: resolve(e.HEADGATE_FILES) }),
+    ...(e.HEADGATE_TRUSTED_DOCUMENTS && { trustedDocumentsDir: resolve(e.HEADGATE_TRUSTED_DOCUMENTS) }),
+    cacheBytes: e.HEADGATE_CACHE_BYTES,
     limits: limitsOf(e, env),
     secrets: secretsOf(env),
   });

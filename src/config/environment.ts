@@ -44,6 +44,8 @@ const Variables = z.object({
     'origins with commas between (https://app.example.com), or *',
   ).optional(),
   HEADGATE_FILES: anyText.optional(),
+  HEADGATE_TRUSTED_DOCUMENTS: anyText.optional(),
+  HEADGATE_CACHE_BYTES: whole(0, 1e13, 64 * MIB),
   HEADGATE_ROLES: anyText.default('gateway,worker'),
   HEADGATE_DEFAULT_PAGE: whole(1, 100_000, 50),
   HEADGATE_MAX_PAGE: whole(1, 100_000, 1000),

@@ -6,5 +6,7 @@ export type { IngestInput } from './control/types/ingest.type.js';
 export type { Pipeline } from './control/types/pipeline.type.js';
 export { toRun, type Run } from './control/types/run.type.js';
 export { View } from './dataplane/view.js';
+export { DocumentGate, type RequestParameters } from './document-gate.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
+export { readTrustedDocuments } from './trusted-documents.js';
 export { Views } from './views.js';

@@ -5,6 +5,7 @@ import type { Principal } from '../identity/index.js';
 import { HeadgateError, LruMap, type Log } from '../kernel/index.js';
 import type { World } from './context.js';
 import { datasetResolver } from './dataplane/dataset-resolver.js';
+import type { PlanCounts } from './dataplane/prepared-read.js';
 import { buildSchemas, type ViewSchemas } from './dataplane/schemas.js';
 import { View } from './dataplane/view.js';
 
@@ -20,6 +21,9 @@ export class Views {
   readonly #limits: Limits;
   readonly #log: Log;
   readonly #resolve = datasetResolver();
+  /** Of all views, those that are gone included. */
+  readonly planCounts: PlanCounts = { hits: 0, misses: 0, evictions: 0 };
+  readonly #started = new Set<View>();
   readonly #views = new LruMap<string, Promise<View>>(KEPT_VIEWS, (_key, view) => this.#retire(view));
   #world: World | undefined;
   #stopped = false;
@@ -39,8 +43,9 @@ export class Views {
     const key = known.join(' ');
     const started = this.#views.get(key);
     if (started) return await started;
-    const view = View.start({ schemas: this.schemasFor(world, known), limits: this.#limits, log: this.#log });
+    const view = View.start({ schemas: this.schemasFor(world, known), limits: this.#limits, log: this.#log, planCounts: this.planCounts });
     this.#views.set(key, view);
+    view.then((one) => one.retired || this.#started.add(one)).catch(() => undefined);
     // A view that did not start must not be kept.
     view.catch(() => this.#views.delete(key));
     return await view;
@@ -49,6 +54,16 @@ export class Views {
   /** The schemas alone, for printing. */
   schemasFor(world: World, knownSecrets: readonly string[]): ViewSchemas {
     return buildSchemas(visibleCatalog(world.catalog, knownSecrets), this.#control, this.#resolve);
+  }
+
+  /** What the views of now hold. */
+  get held(): { readonly views: number; readonly plans: number; readonly persistedQueries: number } {
+    const views = [...this.#started];
+    return {
+      views: views.length,
+      plans: views.reduce((sum, view) => sum + view.plans.size, 0),
+      persistedQueries: views.reduce((sum, view) => sum + view.persisted.size, 0),
+    };
   }
 
   async stop(): Promise<void> {
@@ -63,6 +78,10 @@ export class Views {
   }
 
   #retire(view: Promise<View>): void {
-    view.then((started) => started.retire()).catch((error: unknown) => this.#log.warn({ err: error }, 'a view did not stop'));
+    const end = async (started: View): Promise<void> => {
+      this.#started.delete(started);
+      await started.retire();
+    };
+    view.then(end).catch((error: unknown) => this.#log.warn({ err: error }, 'a view did not stop'));
   }
 }

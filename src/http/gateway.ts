@@ -18,7 +18,7 @@ import { presentable, sendProblem } from './problem.js';
 import { startPage } from './start-page.js';
 import { UNROUTED } from './unrouted.js';
 
-export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf'>, Pick<IngestRouteOptions, 'load'> {
+export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'gate'>, Pick<IngestRouteOptions, 'load'> {
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
   readonly log: Log;
   readonly database: Database;

@@ -30,7 +30,7 @@ export function graphiqlFiles(app: FastifyInstance): void {
 
 /** A browser that came without a query wants the page; a GraphQL client asks for JSON. */
 export function wantsGraphiql({ method, headers, query }: FastifyRequest): boolean {
-  if (method !== 'GET' || typeof query !== 'object' || query === null || 'query' in query || 'extensions' in query) return false;
+  if (method !== 'GET' || typeof query !== 'object' || query === null || 'query' in query || 'extensions' in query || 'documentId' in query) return false;
   const accept = headers.accept ?? '';
   return accept.includes('text/html') && !accept.includes('application/graphql-response+json');
 }

@@ -1,9 +1,9 @@
 import { HeaderMap, type HTTPGraphQLRequest } from '@apollo/server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
-import type { RequestContext, View, Views, World } from '../graphql/index.js';
+import type { DocumentGate, RequestContext, View, Views, World } from '../graphql/index.js';
 import type { Principal } from '../identity/index.js';
-import { ERROR_CODES, sha256, type Log } from '../kernel/index.js';
+import { ERROR_CODES, isHeadgateError, sha256, type Log } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
 import { sendGraphiql, wantsGraphiql } from './graphiql.js';
 import { presentable } from './problem.js';
@@ -23,6 +23,8 @@ export interface GraphqlRouteOptions extends Door {
   readonly contextOf: (asked: Asked) => RequestContext;
   readonly maxRequestBytes: number;
   readonly log: Log;
+  /** Which documents may be executed; any without it. */
+  readonly gate?: DocumentGate | undefined;
 }
 
 /** Values of `Accept` that are answered as a request without one. */
@@ -50,13 +52,22 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
   });
 }
 
+/** A request as it will be executed. */
+interface Incoming {
+  /** Of a POST its body, of a GET what is in its URL. */
+  readonly parameters: unknown;
+  /** What is in the URL, from `?` on. */
+  readonly search: string;
+}
+
 async function answer(options: GraphqlRouteOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const principal = await authenticate(options, request, reply);
+  const incoming = await admitted(options, principal, request);
   const { world, view } = await currentView(options, principal);
-  const body = await answerKnown(options, { principal, world, view }, request);
+  const body = await answerKnown(options, { principal, world, view }, request, incoming);
   if (body !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(body);
-  const httpGraphQLRequest = graphqlRequestOf(request);
-  const operationHash = hashOf(request);
+  const httpGraphQLRequest = graphqlRequestOf(request, incoming);
+  const operationHash = hashOf(incoming.parameters);
   const response = await view.use((server) =>
     server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => options.contextOf({ principal, world, view, operationHash }) }),
   );
@@ -67,31 +78,70 @@ async function answer(options: GraphqlRouteOptions, request: FastifyRequest, rep
 }
 
 /**
+ * The request as it came or, where documents must be trusted, for the document that it names. A refusal is on the record
+ * before it is told.
+ */
+async function admitted({ gate, audit }: GraphqlRouteOptions, principal: Principal, request: FastifyRequest): Promise<Incoming> {
+  const start = request.url.indexOf('?');
+  const search = start < 0 ? '' : request.url.slice(start);
+  const isGet = request.method === 'GET';
+  if (!gate) return { parameters: isGet ? request.query : request.body, search };
+  try {
+    const parameters = gate.admit(isGet ? Object.fromEntries(new URLSearchParams(search)) : request.body);
+    // All that a GET has are texts.
+    return { parameters, search: isGet ? `?${new URLSearchParams(parameters as Record<string, string>).toString()}` : '' };
+  } catch (error) {
+    if (isHeadgateError(error) && error.code === 'FORBIDDEN') {
+      const { operationHash } = error.details;
+      const hash = typeof operationHash === 'string' ? { operationHash } : {};
+      await audit.record({ actor: principal, action: 'document', decision: 'DENIED', ...hash, details: { code: error.code } });
+    }
+    throw error;
+  }
+}
+
+/**
  * The answer to a plain request for what this view has validated before: most requests are, and the server's own way from
  * a request to its operation takes longer than the read. Undefined for all others.
  */
-async function answerKnown(options: GraphqlRouteOptions, asked: Omit<Asked, 'operationHash'>, request: FastifyRequest): Promise<string | undefined> {
-  const plain = plainRequest(request);
-  const known = plain && asked.view.known.get(plain.query, plain.operationName);
-  if (!known) return undefined;
+async function answerKnown(
+  options: GraphqlRouteOptions,
+  asked: Omit<Asked, 'operationHash'>,
+  request: FastifyRequest,
+  incoming: Incoming,
+): Promise<string | undefined> {
+  const plain = plainRequest(request, incoming);
+  const text = plain && (plain.query ?? asked.view.persisted.textOf(plain.hash));
+  const known = text === undefined ? undefined : asked.view.known.get(text, plain?.operationName);
+  if (!plain || !known) return undefined;
   return await asked.view.answerKnown(known, plain.variables, options.contextOf({ ...asked, operationHash: known.hash }));
 }
 
 interface PlainRequest {
-  readonly query: string;
+  /** Undefined where it is asked for by its hash. */
+  readonly query: string | undefined;
+  readonly hash: string;
   readonly operationName?: string;
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** A POST of a JSON object with a query, that takes JSON for an answer and asks for nothing else. */
-function plainRequest({ method, headers, body, url }: FastifyRequest): PlainRequest | undefined {
-  if (method !== 'POST' || typeof body !== 'object' || body === null || url.includes('?')) return undefined;
+/** A POST of a JSON object with a query, or the hash of one, that takes JSON for an answer and asks for nothing else. */
+function plainRequest({ method, headers }: FastifyRequest, { parameters, search }: Incoming): PlainRequest | undefined {
+  if (method !== 'POST' || typeof parameters !== 'object' || parameters === null || search !== '') return undefined;
   if (headers.accept !== undefined && !MEANS_JSON.has(headers.accept)) return undefined;
-  const { query, operationName, variables, extensions } = body as Readonly<Record<string, unknown>>;
-  if (typeof query !== 'string' || isGiven(extensions)) return undefined;
+  const { query, operationName, variables, extensions } = parameters as Readonly<Record<string, unknown>>;
+  const hash = query === undefined ? bareHash(extensions) : '';
+  if (hash === undefined || (query !== undefined && (typeof query !== 'string' || isGiven(extensions)))) return undefined;
   if (isGiven(operationName) && (typeof operationName !== 'string' || operationName === '')) return undefined;
   if (isGiven(variables) && (typeof variables !== 'object' || Array.isArray(variables))) return undefined;
-  return { query, variables: (variables ?? {}) as Readonly<Record<string, unknown>>, ...(typeof operationName === 'string' && { operationName }) };
+  return { query, hash, variables: (variables ?? {}) as Readonly<Record<string, unknown>>, ...(typeof operationName === 'string' && { operationName }) };
+}
+
+/** Of extensions that hold the hash of a persisted query and nothing else. */
+function bareHash(extensions: unknown): string | undefined {
+  if (typeof extensions !== 'object' || extensions === null || Object.keys(extensions).length !== 1) return undefined;
+  const { persistedQuery } = extensions as { readonly persistedQuery?: { readonly version?: unknown; readonly sha256Hash?: unknown } | null };
+  return persistedQuery?.version === 1 && typeof persistedQuery.sha256Hash === 'string' ? persistedQuery.sha256Hash : undefined;
 }
 
 function isGiven(value: unknown): boolean {
@@ -107,7 +157,7 @@ async function currentView({ world: current, views }: GraphqlRouteOptions, princ
   }
 }
 
-function graphqlRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
+function graphqlRequestOf(request: FastifyRequest, { parameters, search }: Incoming): HTTPGraphQLRequest {
   const headers = new HeaderMap();
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
@@ -116,13 +166,12 @@ function graphqlRequestOf(request: FastifyRequest): HTTPGraphQLRequest {
   if (MEANS_JSON.has(headers.get('accept') ?? '')) headers.delete('accept');
   // Apollo refuses a plain GET against forged requests with a browser's cookies. Credentials here are never cookies.
   headers.set('apollo-require-preflight', 'true');
-  const query = request.url.indexOf('?');
-  return { method: request.method, headers, search: query < 0 ? '' : request.url.slice(query), body: request.body };
+  return { method: request.method, headers, search, body: request.method === 'GET' ? request.body : parameters };
 }
 
 /** Of the text that came; a persisted query's own hash, which Apollo holds against the text, stands for it. */
-function hashOf({ body, query }: FastifyRequest): string {
-  const asked = (typeof body === 'object' && body !== null ? body : query) as { query?: unknown; extensions?: unknown };
+function hashOf(parameters: unknown): string {
+  const asked = (typeof parameters === 'object' && parameters !== null ? parameters : {}) as { query?: unknown; extensions?: unknown };
   if (typeof asked.query === 'string') return sha256(asked.query);
   const persisted = persistedHash(asked.extensions);
   return typeof persisted === 'string' && /^[0-9a-f]{64}$/.test(persisted) ? persisted : sha256('');

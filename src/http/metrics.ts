@@ -1,7 +1,16 @@
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { AnswerCounts } from '../access/index.js';
 import type { AuditFact } from '../audit/index.js';
 import type { Database } from '../store/index.js';
+
+/** The caches of a process, as they are when they are asked. */
+export interface Caches {
+  /** Plans of reads. */
+  readonly plans: () => { readonly size: number; readonly hits: number; readonly misses: number; readonly evictions: number };
+  readonly persistedQueries: () => number;
+  readonly answers: () => AnswerCounts & { readonly shared: number; readonly size: number; readonly bytes: number; readonly evictions: number };
+}
 
 /**
  * The numbers of one process. No label holds the name of a dataset: that one is there may be a secret, and /metrics asks
@@ -34,6 +43,11 @@ export class Metrics {
   /** Counts acts on their way to the record. */
   count(...facts: readonly AuditFact[]): void {
     for (const { action, decision } of facts) this.#acts.inc({ action, decision });
+  }
+
+  /** Shows the numbers of the caches from now on. */
+  watch(caches: Caches): void {
+    registerCaches(this.#registry, caches);
   }
 
   route(app: FastifyInstance): void {
@@ -85,4 +99,45 @@ function registerGauges(register: Registry, database: Database): void {
     },
   });
   void [pool, runs, unsealed];
+}
+
+function registerCaches(register: Registry, { plans, persistedQueries, answers }: Caches): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [register],
+      collect() {
+        this.set(value());
+      },
+    });
+  // Counted where it happens, and only read here.
+  const counter = (name: string, help: string, values: () => Readonly<Record<string, number>>) =>
+    new Counter({
+      name,
+      help,
+      labelNames: ['result'],
+      registers: [register],
+      collect() {
+        this.reset();
+        for (const [result, value] of Object.entries(values())) this.inc({ result }, value);
+      },
+    });
+  void [
+    gauge('headgate_plans', 'Plans of reads that are kept, in all views.', () => plans().size),
+    counter('headgate_plan_lookups_total', 'Plans that were asked for: found, or made anew.', () => ({ hit: plans().hits, miss: plans().misses })),
+    counter('headgate_plan_evictions_total', 'Plans that made room for others.', () => ({ evicted: plans().evictions })),
+    gauge('headgate_persisted_queries', 'Automatic persisted queries that are kept, in all views.', persistedQueries),
+    gauge('headgate_answer_cache_entries', 'Answers that are kept in memory.', () => answers().size),
+    gauge('headgate_answer_cache_bytes', 'Bytes that the answers in memory take.', () => answers().bytes),
+    counter(
+      'headgate_answer_lookups_total',
+      'Answers that may be kept and were asked for: found in memory or in Redis, shared with a request that was under way, or read.',
+      () => {
+        const { hits, shared, joined, misses } = answers();
+        return { memory: hits - shared, redis: shared, joined, miss: misses };
+      },
+    ),
+    counter('headgate_answer_evictions_total', 'Answers in memory that made room for others.', () => ({ evicted: answers().evictions })),
+  ];
 }

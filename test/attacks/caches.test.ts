@@ -56,6 +56,18 @@ describe('a document that was cached for one principal and is run for another', 
     expect((await house.ask(partner, { extensions })).text).not.toContain('chargebacks');
   });
 
+  test('a hash that was registered runs for nobody whose view lacks its names, and gives no sign of it', async () => {
+    const query = '{ customers(first: 1) { nodes { id passportNo } } }';
+    const extensions = persisted(query);
+    expect((await house.ask(investigator, { query, extensions })).errors).toBeUndefined();
+    expect((await house.ask(investigator, { extensions })).text).toContain('passportNo');
+    for (const who of [partner, anonymous, analyst]) {
+      const byHash = await house.ask(who, { extensions });
+      expect(byHash.errors?.[0]?.extensions['code']).toBe('PERSISTED_QUERY_NOT_FOUND');
+      expect(byHash.text).toBe((await house.ask(who, { extensions: persisted('{ never }') })).text);
+    }
+  });
+
   test('a hash that is not that of the text is refused', async () => {
     const answer = await house.ask(partner, { query: '{ me }', extensions: persisted('{ customers { totalCount } }') });
     expect(answer.data).toBeUndefined();

@@ -85,3 +85,47 @@ test('a dataset that was deleted and made again begins anew', async () => {
   await vi.waitFor(() => expect([changes.versionOf(old), changes.versionOf(id)]).toEqual([0, 1]), { interval: 5 });
   changes.close();
 });
+
+test('each state of the rows has a mark of its own, the same in every process', async () => {
+  const [one, two] = [await start(), await start({ deaf: true })];
+  const id = await idOf('orders');
+  const marks = new Set([one.markOf(id)]);
+  expect(one.markOf(id)).toMatch(/^[0-9a-f-]{36}$/);
+  for (let i = 0; i < 3; i++) {
+    await raise('orders');
+    // Who asks for it knows it at once, told or not.
+    await two.refresh();
+    await vi.waitFor(() => expect(one.markOf(id)).toBe(two.markOf(id)), { interval: 5 });
+    marks.add(two.markOf(id));
+  }
+  expect(marks.size).toBe(4);
+  await world.database.query("UPDATE headgate.dataset SET loaded_at = now() WHERE name = 'orders'");
+  await one.refresh();
+  expect(marks).toContain(one.markOf(id));
+  expect(one.markOf('00000000-0000-0000-0000-000000000000')).toBeUndefined();
+  one.close();
+  two.close();
+});
+
+test('a database that was brought back gives no mark that other rows had, although the numbers come again', async () => {
+  const changes = await start();
+  const id = await idOf('orders');
+  await raise('orders');
+  await changes.refresh();
+  const [version, mark] = [changes.versionOf(id), changes.markOf(id)];
+  // As a restore does it: without a word to anybody.
+  await world.database.transaction(async (tx) => {
+    await tx.query('SET LOCAL session_replication_role = replica');
+    await tx.query("UPDATE headgate.dataset SET data_version = 1, data_mark = gen_random_uuid() WHERE name = 'orders'");
+  });
+  await changes.refresh();
+  expect(changes.versionOf(id)).toBe(1);
+  const marks = [mark, changes.markOf(id)];
+  while (changes.versionOf(id) < version) {
+    await raise('orders');
+    await changes.refresh();
+    marks.push(changes.markOf(id));
+  }
+  expect(new Set(marks).size).toBe(marks.length);
+  changes.close();
+});

@@ -47,7 +47,9 @@ test.each<[what: string, text: string, message: RegExp]>([
   ['more than all in quarantine', `name: a\n${fields}\nmaxQuarantine: 101%`, /a share of them, such as 1%/],
   ['drift that is not there yet', `name: a\n${fields}\ndrift: evolve`, /freeze/],
   ['consent that is not there yet', `name: a\n${fields}\nconsent: { purposes: [x] }`, /consent is not supported by this version/],
-  ['a cache that is not there yet', `name: a\n${fields}\ncache: { ttl: 60s }`, /cache is not supported by this version/],
+  ['a cache without a unit', `name: a\n${fields}\ncache: { ttl: '60' }`, /a duration of at most a day/],
+  ['a cache for longer than a day', `name: a\n${fields}\ncache: { ttl: 25h }`, /a duration of at most a day/],
+  ['a cache of nothing', `name: a\n${fields}\ncache: {}`, /ttl/],
   ['retention that is not there yet', `name: a\n${fields}\nretention: {}`, /retention is not supported by this version/],
   ['a source without a table', `name: a\n${fields}\nsource: crm`, /needs the table as well/],
   ['a table without a source', `name: a\n${fields}\ntable: a.b`, /needs the source that it is in/],
@@ -78,6 +80,7 @@ fields:
 key: [id]
 maxQuarantine: 1%
 freshness: { field: id, within: 1d }
+cache: { ttl: 2m }
 `.replace('type: bigint', 'type: timestamp'),
   );
   const long = parse(`name: orders
@@ -93,6 +96,7 @@ indexes: []
 rules: []
 maxQuarantine: 1.00%
 freshness: { field: id, within: 24h }
+cache: { ttl: 120s }
 `);
   expect(long).toEqual(short);
   expect(datasetKind.schema.parse(short)).toEqual(short);

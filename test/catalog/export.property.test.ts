@@ -96,6 +96,7 @@ const dataset = fc
         fc.nat(100).map((share) => `${share}%`),
         fc.constant('0.5%'),
       ),
+      cache: fc.constantFrom({ ttl: '60s' }, { ttl: '90s' }, { ttl: '24h' }),
       withKey: fc.boolean(),
       rules: fc.constantFrom([{ name: 'some', rowCount: { min: 1 } }], [{ name: 'sane', check: 'f0 IS NOT NULL', severity: 'warn' }]),
     },

@@ -107,6 +107,27 @@ test('the operation hash of an entry is the SHA-256 of the query text', async ()
   expect(data.auditEntries.nodes[0]?.operationHash).toBe(Buffer.from(hash).toString('hex'));
 });
 
+test('a query that was registered by its hash is answered by the hash alone, as for its text, and on the record as it', async () => {
+  const query = 'query One($id: BigInt!) { peopleByKey(id: $id) { id country } }';
+  const hash = Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(query))).toString('hex');
+  const extensions = { persistedQuery: { version: 1, sha256Hash: hash } };
+  const headers = { ...JSON_BODY, authorization: `Bearer ${reader}` };
+  const ask = async (asked: object) => (await post(JSON.stringify({ variables: { id: '2' }, ...asked }), headers)).body;
+  expect((await ask({ extensions })).errors?.[0]?.extensions.code).toBe('PERSISTED_QUERY_NOT_FOUND');
+  const text = await ask({ query, extensions });
+  expect(text.data).toEqual({ peopleByKey: { id: '2', country: 'FR' } });
+  for (const _ of [1, 2, 3]) expect(await ask({ extensions })).toEqual(text);
+  // What the quick way leaves to the server is answered in the server's words.
+  expect((await ask({ extensions, variables: { id: 'x' } })).errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
+  expect((await ask({ extensions: { persistedQuery: { version: 2, sha256Hash: hash } } })).errors).toHaveLength(1);
+  const get = await fetch(`${served.url}/graphql?${new URLSearchParams({ extensions: JSON.stringify(extensions), variables: '{"id":"2"}' }).toString()}`, {
+    headers,
+  });
+  expect(await get.json()).toEqual(text);
+  const entries = await served.sql("SELECT operation_hash FROM headgate.audit_record WHERE action = 'read' AND principal = 'ron' ORDER BY at DESC LIMIT 4");
+  expect(entries).toEqual(Array.from({ length: 4 }, () => ({ operation_hash: hash })));
+});
+
 test.each([
   ['half a JSON', '{"query": ', JSON_BODY, 400, 'BAD_USER_INPUT'],
   ['no body', '', JSON_BODY, 400, 'BAD_USER_INPUT'],

@@ -1,10 +1,11 @@
 import type { GraphQLSchema } from 'graphql';
 import { GraphQLBoolean, GraphQLNonNull, GraphQLObjectType, GraphQLSchema as Schema, GraphQLString } from 'graphql';
-import { Reader } from '../../src/access/index.js';
+import { AnswerCache, Reader } from '../../src/access/index.js';
 import { AuditLog, type AuditFact } from '../../src/audit/index.js';
 import {
   applyManifests,
   catalogEntities,
+  DataChanges,
   datasetKind,
   loadCatalog,
   parseManifests,
@@ -25,7 +26,8 @@ import { sha256, silentLog } from '../../src/kernel/index.js';
 import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
 import { Sources } from '../../src/sources/index.js';
 import { prepareParser } from '../../src/sql/index.js';
-import { Database, KeyRing, type Connection as DatabaseConnection, type PreparedQuery } from '../../src/store/index.js';
+import { KeptAnswers } from '../../src/storage/index.js';
+import { Database, KeyRing, Notifications, type Connection as DatabaseConnection, type PreparedQuery } from '../../src/store/index.js';
 import { createTestDatabase } from './database.js';
 
 export { ANONYMOUS };
@@ -72,6 +74,8 @@ export class House {
   readonly #keys = maskKeys(this.keyRing);
   readonly #drop: () => Promise<void>;
   #world: World | undefined;
+  /** Of answers that are kept, after `keepAnswers`. */
+  answers: { readonly cache: AnswerCache; readonly store: KeptAnswers; readonly changes: DataChanges; readonly close: () => Promise<void> } | undefined;
 
   /** Off where two answers to one question differ: what is behind them changes meanwhile. */
   asksTwice = true;
@@ -93,6 +97,22 @@ export class House {
     const { connection, drop } = await createTestDatabase();
     const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity, PipelineEntity], statementTimeoutMs: 10_000 });
     return new House(database, connection, drop, { ...loadConfig({}).limits, ...limits });
+  }
+
+  /** From now on answers are kept, of the datasets that opted in. */
+  async keepAnswers({ maxBytes = 1_000_000, redisUrl }: { maxBytes?: number; redisUrl?: string } = {}): Promise<void> {
+    const { database, keyRing, where } = this;
+    const notifications = new Notifications(where, silentLog);
+    await notifications.start();
+    const changes = await DataChanges.start({ database, notifications, log: silentLog });
+    const store = await KeptAnswers.open({ maxBytes, redisUrl, keyRing, log: silentLog });
+    const cache = new AnswerCache({ store, markOf: (id) => changes.markOf(id), secret: keyRing.derive('cache/key') });
+    const close = async (): Promise<void> => {
+      changes.close();
+      store.close();
+      await notifications.close();
+    };
+    this.answers = { cache, store, changes, close };
   }
 
   async apply(text: string): Promise<void> {
@@ -137,36 +157,51 @@ export class House {
     return this.ask(who, { query, variables });
   }
 
-  async ask(who: Principal, request: Asked): Promise<Answer> {
+  /** @param fresh no answer that was kept */
+  async ask(who: Principal, request: Asked, { fresh = false } = {}): Promise<Answer> {
     const world = await this.world();
     this.sources.settle(world.catalog);
     const view = await this.#views.viewFor(world, who);
-    const first = this.#context(who, world, view, request.query);
+    const first = this.#context(who, world, view, { ...request, fresh });
     const { body } = await view.server.executeOperation(request, { contextValue: first.context });
     if (body.kind !== 'single') throw new Error('one answer expected');
     const text = stringifyResponse(body.singleResult);
     this.statements.push(...first.statements);
     this.facts.push(...first.facts);
-    if (this.asksTwice) await this.#askAgain(who, world, view, request, { text, statements: first.statements, facts: first.facts });
+    if (this.asksTwice) await this.#askAgain(who, world, view, { ...request, fresh }, { text, statements: first.statements, facts: first.facts });
     return { text, ...(JSON.parse(text) as Omit<Answer, 'text'>) };
   }
 
   /** Whatever was asked once goes a shorter way the next time: the answer, its statements and its entries must be the same. */
-  async #askAgain(who: Principal, world: World, view: View, { query, operationName, variables = {}, extensions }: Asked, before: Outcome): Promise<void> {
-    const known = query === undefined || extensions ? undefined : view.known.get(query, operationName);
+  async #askAgain(
+    who: Principal,
+    world: World,
+    view: View,
+    { query: given, operationName, variables = {}, extensions, fresh }: Asked & { fresh: boolean },
+    before: Outcome,
+  ): Promise<void> {
+    const query = given ?? view.persisted.textOf((extensions?.['persistedQuery'] as { sha256Hash?: string } | undefined)?.sha256Hash ?? '');
+    const known = query === undefined || (extensions && given !== undefined) ? undefined : view.known.get(query, operationName);
     if (!known) return;
-    const { context, statements, facts } = this.#context(who, world, view, query);
+    const { context, statements, facts } = this.#context(who, world, view, { ...(given !== undefined && { query: given }), fresh });
     const text = await view.answerKnown(known, variables, context);
     if (text === undefined) {
       if (before.statements.length > 0) throw new Error('what was answered the long way was not answered the short way');
       return;
     }
-    const again = comparable({ text, statements, facts });
-    const once = comparable(before);
+    // What is kept needs no statement, and says so on the record.
+    const isKept = !fresh && this.answers !== undefined;
+    const again = comparable({ text, statements: isKept ? [] : statements, facts: isKept ? facts.map(withoutCached) : facts });
+    const once = comparable(isKept ? { ...before, statements: [], facts: before.facts.map(withoutCached) } : before);
     if (again !== once) throw new Error(`the second answer to ${query} differs:\n${once}\n${again}`);
   }
 
-  #context(who: Principal, world: World, view: View, query = ''): { context: RequestContext; statements: PreparedQuery[]; facts: AuditFact[] } {
+  #context(
+    who: Principal,
+    world: World,
+    view: View,
+    { query = '', fresh }: { query?: string; fresh: boolean },
+  ): { context: RequestContext; statements: PreparedQuery[]; facts: AuditFact[] } {
     const statements: PreparedQuery[] = [];
     const facts: AuditFact[] = [];
     const reads = new DatasetReads({
@@ -182,6 +217,7 @@ export class House {
           },
         },
         this.#observed(statements),
+        fresh ? undefined : this.answers?.cache,
       ),
       maskKeys: this.#keys,
       audit: {
@@ -223,6 +259,7 @@ export class House {
   }
 
   async close(): Promise<void> {
+    await this.answers?.close();
     await this.#views.stop();
     await this.sources.close();
     await this.#audit.close();
@@ -235,6 +272,10 @@ interface Outcome {
   readonly text: string;
   readonly statements: readonly PreparedQuery[];
   readonly facts: readonly AuditFact[];
+}
+
+function withoutCached({ details, ...fact }: AuditFact): AuditFact {
+  return details?.['cached'] === true ? fact : { ...fact, ...(details && { details }) };
 }
 
 /** Without what differs from time to time: how long it took, ids of unexpected errors, and the order of roots that run side by side. */

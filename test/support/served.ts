@@ -35,7 +35,15 @@ export class Served {
   }
 
   static async start(env: NodeJS.ProcessEnv = {}): Promise<Served> {
-    const { connection, drop } = await createTestDatabase();
+    return Served.#on(await createTestDatabase(), env);
+  }
+
+  /** Another process of the same installation, as far as one can be in this one. Close it first. */
+  async beside(env: NodeJS.ProcessEnv): Promise<Served> {
+    return Served.#on({ connection: this.connection, drop: async () => undefined }, env);
+  }
+
+  static async #on({ connection, drop }: Awaited<ReturnType<typeof createTestDatabase>>, env: NodeJS.ProcessEnv): Promise<Served> {
     const { user, password, host, port, database } = connection;
     const home = await mkdtemp(join(tmpdir(), 'headgate-served-'));
     const databaseUrl = `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;

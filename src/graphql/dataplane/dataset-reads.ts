@@ -109,9 +109,10 @@ export class DatasetReads {
     const prepared = this.#prepared.get(String(info.path.key));
     if (!prepared) throw new Error(`${info.fieldName} was not prepared`);
     const { read, request, began } = prepared;
-    const { reader, principal } = this.#options;
+    const { reader, principal, authorizer } = this.#options;
     try {
-      const answer = await reader.read(read.compiled, request.values, principal, request.patterns);
+      const { version } = authorizer.policy.catalog;
+      const answer = await reader.read(read.compiled, request.values, principal, request.patterns, version);
       // Strict: the answer waits until its entries are durable.
       await this.#record(read, answer, began);
       this.#gather(read, answer.failures);
@@ -152,13 +153,14 @@ export class DatasetReads {
   }
 
   /** A dataset that a failed relation leads to is on the record as failed; as read too, where the answer has rows of it from elsewhere. */
-  async #record({ acts }: PreparedRead, { rows, failures }: ReadAnswer, began: number): Promise<void> {
+  async #record({ acts }: PreparedRead, { rows, failures, cached }: ReadAnswer, began: number): Promise<void> {
     const { audit } = this.#options;
     const failed = new Map(failures.flatMap(({ error, datasets }) => [...datasets].map((dataset) => [dataset, error.code] as const)));
     const done = acts.filter(({ dataset, decision }) => decision !== 'ALLOWED' || !failed.has(dataset) || rows.has(dataset));
     const recorded = done.map((act) => {
       const fact = { ...this.#fact(act.dataset, began), ...act };
-      return audit.record(act.decision === 'ALLOWED' ? { ...fact, rowCount: rows.get(act.dataset) ?? 0 } : fact);
+      if (act.decision !== 'ALLOWED') return audit.record(fact);
+      return audit.record({ ...fact, rowCount: rows.get(act.dataset) ?? 0, ...(cached && { details: { cached } }) });
     });
     for (const [dataset, code] of failed) recorded.push(audit.record({ ...this.#fact(dataset, began), decision: 'FAILED', details: { code } }));
     await (recorded.length === 1 ? recorded[0] : Promise.all(recorded));

@@ -16,9 +16,26 @@ export interface PreparedRead {
 
 export type ReadAct = Pick<AuditFact, 'fields' | 'masked' | 'decision' | 'details'> & { readonly dataset: string };
 
+/** How often plans were found, made and driven out, in all views of a process. */
+export interface PlanCounts {
+  hits: number;
+  misses: number;
+  evictions: number;
+}
+
+/** The plans of one view. A plan is some kilobytes; its statement is prepared in the sessions of the database as well. */
 export class PlanCache extends LruMap<string, PreparedRead> {
-  constructor(bound = 2_000) {
-    super(bound);
+  readonly #counts: PlanCounts;
+
+  constructor(counts: PlanCounts = { hits: 0, misses: 0, evictions: 0 }, bound = 2_000) {
+    super(bound, () => (counts.evictions += 1));
+    this.#counts = counts;
+  }
+
+  override get(key: string): PreparedRead | undefined {
+    const found = super.get(key);
+    this.#counts[found === undefined ? 'misses' : 'hits'] += 1;
+    return found;
   }
 }
 

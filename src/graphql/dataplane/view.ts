@@ -13,9 +13,10 @@ import type { Limits } from '../../config/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { errorFormatter } from '../errors.js';
-import { PlanCache } from './prepared-read.js';
+import { PlanCache, type PlanCounts } from './prepared-read.js';
 import { executeKnown, executeOperation } from './executor.js';
 import { KnownOperations, type KnownOperation } from './known-operations.js';
+import { PersistedQueries } from './persisted-queries.js';
 import { stringifyResponse } from './raw-json.js';
 import type { ViewSchemas } from './schemas.js';
 
@@ -23,6 +24,7 @@ export interface ViewOptions {
   readonly schemas: ViewSchemas;
   readonly limits: Limits;
   readonly log: Log;
+  readonly planCounts: PlanCounts;
 }
 
 /**
@@ -31,22 +33,26 @@ export interface ViewOptions {
  */
 export class View {
   readonly schemas: ViewSchemas;
-  readonly plans = new PlanCache();
+  readonly plans: PlanCache;
   /** What the server validated. */
   readonly known: KnownOperations;
+  /** What clients registered by its hash. */
+  readonly persisted: PersistedQueries;
   readonly #formatError: FormatError;
   readonly server: ApolloServer<RequestContext>;
   #running = 0;
   #retired = false;
 
-  private constructor(schemas: ViewSchemas, known: KnownOperations, server: ApolloServer<RequestContext>, formatError: FormatError) {
+  private constructor({ schemas, known, persisted, plans, server, formatError }: ViewParts) {
     this.schemas = schemas;
     this.known = known;
+    this.persisted = persisted;
+    this.plans = plans;
     this.server = server;
     this.#formatError = formatError;
   }
 
-  static async start({ schemas, limits, log }: ViewOptions): Promise<View> {
+  static async start({ schemas, limits, log, planCounts }: ViewOptions): Promise<View> {
     const armor = new ApolloArmor({
       maxDepth: { n: limits.maxDepth, flattenFragments: true, onReject: [tooComplex('deep')], propagateOnRejection: false },
       maxAliases: { n: limits.maxAliases, onReject: [tooComplex('aliased')], propagateOnRejection: false },
@@ -59,6 +65,7 @@ export class View {
     });
     const protection = armor.protect();
     const known = new KnownOperations(schemas, limits);
+    const persisted = new PersistedQueries();
     const formatError = errorFormatter(log);
     const plugins = [
       ...protection.plugins,
@@ -80,12 +87,13 @@ export class View {
       includeStacktraceInErrorResponses: false,
       stopOnTerminationSignals: false,
       allowBatchedHttpRequests: false,
+      persistedQueries: { cache: persisted },
       formatError,
       stringifyResult: stringifyResponse,
       logger: { debug: (m) => log.debug(m), info: (m) => log.debug(m), warn: (m) => log.warn(m), error: (m) => log.error(m) },
     });
     await server.start();
-    return new View(schemas, known, server, formatError);
+    return new View({ schemas, known, persisted, plans: new PlanCache(planCounts), server, formatError });
   }
 
   /**
@@ -124,6 +132,10 @@ export class View {
     this.#retired = true;
     if (this.#running === 0) await this.server.stop();
   }
+}
+
+interface ViewParts extends Pick<View, 'schemas' | 'known' | 'persisted' | 'plans' | 'server'> {
+  readonly formatError: FormatError;
 }
 
 type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;

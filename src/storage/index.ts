@@ -1,0 +1,1 @@
+export { KeptAnswers, type KeptAnswersOptions } from './kept-answers.js';

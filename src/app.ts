@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { Reader } from './access/index.js';
-import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
+import { Admission, Reader } from './access/index.js';
+import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, Tally, verifyAudit, type AuditVerification } from './audit/index.js';
 import {
   applyManifests,
   catalogEntities,
@@ -19,7 +19,7 @@ import {
 import type { Config } from './config/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
 import { buildControlSchema, createContext, Views, type ControlServices, type World } from './graphql/index.js';
-import { Gateway, Metrics } from './http/index.js';
+import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
 import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
 import { JobQueue } from './jobs/index.js';
@@ -92,13 +92,22 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
-  const setting = { services, reader: new Reader(database.reader), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const { gate, admission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
+  const setting = {
+    services,
+    reader: new Reader(database.reader),
+    maskKeys: maskKeys(keyRing),
+    limits: config.limits,
+    admission,
+    admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
+  };
   const gateway = await Gateway.start({
     config,
     log,
     database,
     metrics,
     audit: record.audit,
+    gate,
     authenticator: new Authenticator({ config, keyRing, database }),
     world: () => live.current,
     views,
@@ -109,6 +118,24 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   });
   closing.add('gateway', () => gateway.close());
   return { ...app, url: gateway.url };
+}
+
+/** What bounds how much is asked of this process: rates, reads at a time, load. */
+function openGate({ config, log, database, metrics, audit, closing }: Room & { readonly metrics: Metrics; readonly audit: Audit }) {
+  const { limits, redisUrl } = config;
+  const tally = new Tally({ audit, log, onRefusal: (reason) => metrics.refused(reason) });
+  closing.add('refusals', () => tally.close());
+  const overload = new Overload({ maxLoopDelayMs: limits.maxLoopDelayMs, isDatabaseBusy: () => database.isBusy });
+  closing.add('load', () => overload.close());
+  const counts = redisUrl === undefined ? undefined : new SharedCounts({ url: redisUrl, log });
+  closing.add('shared counts', () => counts?.close());
+  return {
+    gate: new Gate({ limits, overload, tally, ...(counts && { counts }) }),
+    admission: new Admission({
+      max: limits.maxConcurrentReads,
+      onRefusal: (principal, { code }) => tally.note(principal, { code, reason: 'concurrency' }),
+    }),
+  };
 }
 
 async function loadWorld(tx: Transaction, log: Log): Promise<World> {

@@ -28,12 +28,17 @@ export interface CompiledRead {
   readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
   /** A condition of a grant in it may raise an error on some row. */
   readonly mayFail: boolean;
+  /** Bytes of JSON that it gives at the most. Then its last column is how many there are, and the members are null where these are more. */
+  readonly maxBytes?: number;
 }
 
-/** Compiles a governed plan; there is no other way from a selection to SQL. */
-export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
+/**
+ * Compiles a governed plan; there is no other way from a selection to SQL.
+ * @param maxBytes of JSON that the database may send; any number when absent
+ */
+export function compile(plan: GovernedPlan, maskKeys: MaskKeys, maxBytes?: number): CompiledRead {
   const context = new SourceContext(plan.decisions, maskKeys);
-  const compiler = new Compiler(context);
+  const compiler = new Compiler(context, maxBytes);
   const root: RootStatement = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
   const { statement, ...columns } = root;
   const { text, parameters } = renderParameters(statement);
@@ -46,7 +51,7 @@ interface Counted {
   readonly rows: Sql;
 }
 
-interface RootStatement extends Pick<CompiledRead, 'members' | 'counted'> {
+interface RootStatement extends Pick<CompiledRead, 'members' | 'counted' | 'maxBytes'> {
   readonly statement: Sql;
 }
 
@@ -78,16 +83,26 @@ class Compiler {
   readonly cursors: { slot: number; fingerprint: string }[] = [];
   readonly #context: SourceContext;
 
-  constructor(context: SourceContext) {
+  readonly #maxBytes: number | undefined;
+
+  constructor(context: SourceContext, maxBytes: number | undefined) {
     this.#context = context;
+    this.#maxBytes = maxBytes;
   }
 
   rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
+    // The other members are short, and what they read would be read again to be measured: only a page is an aggregate, computed before.
+    const isLarge = connection.members.map(({ kind }) => kind === 'nodes' || kind === 'edges');
+    const { values, size } = this.#measured(
+      columns.map(([, value]) => value),
+      isLarge,
+    );
     return {
-      statement: sql`SELECT ${join([...columns.map(([, value]) => value), ...counts.map(countText)])} FROM ${from}`,
+      statement: sql`SELECT ${join([...values, ...counts.map(countText), ...size.list])} FROM ${from}`,
       members: columns.map(([key]) => key),
       counted: counts.map((count) => count.dataset),
+      ...size.bound,
     };
   }
 
@@ -99,8 +114,30 @@ class Compiler {
     );
     const answer = this.#row(row, scopeOf(source, row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
-    const list = join([answer.value, ...counts.map(countText)]);
-    return { statement: sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted: counts.map((count) => count.dataset) };
+    const counted = counts.map((count) => count.dataset);
+    const from = sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`;
+    if (this.#maxBytes === undefined) return { statement: sql`SELECT ${join([answer.value, ...counts.map(countText)])}${from}`, counted };
+    const alias = this.#context.nextAlias('r');
+    const { values, size } = this.#measured([sql`${alias}.v`], [true]);
+    const inner = join([sql`${answer.value} AS v`, ...counts.map((count, i) => sql`${countText(count)} AS ${raw(`n${i}`)}`)]);
+    const outer = join([...values, ...counts.map((_, i) => sql`${alias}.${raw(`n${i}`)}`), ...size.list]);
+    return { statement: sql`SELECT ${outer} FROM (SELECT ${inner}${from}) AS ${alias}`, counted, ...size.bound };
+  }
+
+  /**
+   * The values as they are sent: what is too large is measured where it is, and stays there. Bytes know their length.
+   * @param values columns of what was computed before
+   */
+  #measured(values: readonly Sql[], isLarge: readonly boolean[]) {
+    const maxBytes = this.#maxBytes;
+    const large = values.filter((_, i) => isLarge[i]);
+    if (maxBytes === undefined || large.length === 0) return { values, size: { list: [], bound: {} } };
+    const bytes = join(
+      large.map((value) => sql`octet_length(${value})::int8`),
+      ' + ',
+    );
+    const bounded = values.map((value, i) => (isLarge[i] ? sql`CASE WHEN ${bytes} <= ${raw(String(maxBytes))} THEN ${value} END` : value));
+    return { values: bounded, size: { list: [sql`(${bytes})::text`], bound: { maxBytes } } };
   }
 
   /** The members of a row as one JSON object. */

@@ -1,5 +1,5 @@
 import type { Principal } from '../identity/index.js';
-import { HeadgateError, isHeadgateError } from '../kernel/index.js';
+import { HeadgateError, isHeadgateError, messageOf } from '../kernel/index.js';
 import type { ReaderPool } from '../store/index.js';
 import { Claimed, claimText, Slotted } from './binding.js';
 import { badCursor, type CompiledRead } from './compile.js';
@@ -11,6 +11,8 @@ export interface ReadAnswer {
   readonly json: string | null;
   /** Rows in the answer, by dataset. */
   readonly rows: ReadonlyMap<string, number>;
+  /** Of the JSON; 0 where it was not measured, since it is short. */
+  readonly bytes: number;
 }
 
 /** Both ways in which a filter may use it: a pattern can be good for one and too complex for the other. */
@@ -32,7 +34,8 @@ export class Reader {
    * @param patterns regular expressions among them: an invalid one is found before any row is, so that the error tells
    *   nothing of the data
    * @throws HeadgateError BAD_USER_INPUT for a foreign cursor, a bad pattern or a value that its type can't hold;
-   *   TIMEOUT; UNAVAILABLE when the database can't be reached.
+   *   QUERY_TOO_COMPLEX with `size` and `limit` (bytes) for an answer larger than the statement's bound; TIMEOUT;
+   *   UNAVAILABLE when the database can't be reached, or too many wait for it.
    */
   async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
     for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
@@ -48,13 +51,23 @@ export class Reader {
         }),
       });
       const columns = rows[0] ?? [];
-      const { members, counted } = compiled;
+      const { members, counted, maxBytes } = compiled;
+      const bytes = maxBytes === undefined ? 0 : Number(columns.at(-1) ?? 0);
+      if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
       const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-      return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
+      return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)), bytes };
     } catch (error) {
       throw readError(error, compiled.mayFail);
     }
   }
+}
+
+/** @param size bytes */
+export function answerTooLarge(size: number, limit: number): HeadgateError {
+  return new HeadgateError('QUERY_TOO_COMPLEX', `The answer has ${size} bytes of data; ${limit} are allowed. Ask for smaller pages (first), or fewer fields.`, {
+    size,
+    limit,
+  });
 }
 
 /** Strung together and not joined: a page is large, and a join copies it. */
@@ -83,6 +96,15 @@ function readError(error: unknown, mayFail: boolean): unknown {
   if (code.startsWith('22')) {
     const alternative = mayFail ? ', or the condition of a grant on these data fails on some row: a steward can mend it' : '';
     return new HeadgateError('BAD_USER_INPUT', `A value of the query or its cursor is out of the range of its type${alternative}.`, {}, { cause: error });
+  }
+  // What PostgreSQL can hold in one value, 1 GB, was reached before the bound of an answer could be looked at.
+  if (code === '54000' || (code === 'XX000' && messageOf(error).startsWith('invalid memory alloc request size'))) {
+    return new HeadgateError(
+      'QUERY_TOO_COMPLEX',
+      'The answer is larger than the database can put together. Ask for smaller pages (first), or fewer fields.',
+      {},
+      { cause: error },
+    );
   }
   // 08 connection, 53 resources, 57P shutdown, and failures of the socket itself.
   if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code) || (error instanceof Error && /timeout|terminated|closed/i.test(error.message))) {

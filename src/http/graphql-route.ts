@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import type { RequestContext, View, Views, World } from '../graphql/index.js';
 import type { Principal } from '../identity/index.js';
 import { ERROR_CODES, sha256, type Log } from '../kernel/index.js';
-import { authenticate, type Door } from './authenticate.js';
+import { addressOf, authenticate, type Door } from './authenticate.js';
 import { sendGraphiql, wantsGraphiql } from './graphiql.js';
-import { presentable } from './problem.js';
+import { presentable, sayWhen } from './problem.js';
 
 /** What one request to the data and control plane is made of. */
 export interface Asked {
@@ -15,6 +15,8 @@ export interface Asked {
   readonly view: View;
   /** SHA-256 of the operation's text, hex. */
   readonly operationHash: string;
+  /** Of the socket. */
+  readonly address?: string | undefined;
 }
 
 export interface GraphqlRouteOptions extends Door {
@@ -35,6 +37,7 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
       const { error, status } = presentable(thrown, options.log);
       // Apollo's own words for a request that is no GraphQL request; ours for the rest.
       const code = status === 400 || status === 415 ? 'BAD_USER_INPUT' : error.code;
+      sayWhen(reply, error.details['retryAfter']);
       const body = { errors: [{ message: error.message, extensions: { ...error.details, code } }] };
       return reply
         .code(status === ERROR_CODES.INTERNAL_SERVER_ERROR ? 500 : status)
@@ -52,14 +55,15 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
 
 async function answer(options: GraphqlRouteOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const principal = await authenticate(options, request, reply);
+  const address = addressOf(request);
   const { world, view } = await currentView(options, principal);
-  const body = await answerKnown(options, { principal, world, view }, request);
+  const body = await answerKnown(options, { principal, world, view, address }, request, reply);
   if (body !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(body);
   const httpGraphQLRequest = graphqlRequestOf(request);
   const operationHash = hashOf(request);
-  const response = await view.use((server) =>
-    server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => options.contextOf({ principal, world, view, operationHash }) }),
-  );
+  const context = options.contextOf({ principal, world, view, operationHash, address });
+  const response = await view.use((server) => server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => context }));
+  sayWhen(reply, context.reads.retryAfter);
   for (const [name, value] of response.headers) void reply.header(name, value);
   // Whatever Apollo says of caching: an answer is for one principal, at one moment.
   void reply.code(response.status ?? 200).header('cache-control', 'no-store');
@@ -70,11 +74,19 @@ async function answer(options: GraphqlRouteOptions, request: FastifyRequest, rep
  * The answer to a plain request for what this view has validated before: most requests are, and the server's own way from
  * a request to its operation takes longer than the read. Undefined for all others.
  */
-async function answerKnown(options: GraphqlRouteOptions, asked: Omit<Asked, 'operationHash'>, request: FastifyRequest): Promise<string | undefined> {
+async function answerKnown(
+  options: GraphqlRouteOptions,
+  asked: Omit<Asked, 'operationHash'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<string | undefined> {
   const plain = plainRequest(request);
   const known = plain && asked.view.known.get(plain.query, plain.operationName);
   if (!known) return undefined;
-  return await asked.view.answerKnown(known, plain.variables, options.contextOf({ ...asked, operationHash: known.hash }));
+  const context = options.contextOf({ ...asked, operationHash: known.hash });
+  const answer = await asked.view.answerKnown(known, plain.variables, context);
+  if (answer !== undefined) sayWhen(reply, context.reads.retryAfter);
+  return answer;
 }
 
 interface PlainRequest {

@@ -11,6 +11,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Histogram;
   readonly #acts: Counter;
+  readonly #refused: Counter;
 
   constructor(database: Database) {
     const registers = [this.#registry];
@@ -28,12 +29,23 @@ export class Metrics {
       labelNames: ['action', 'decision'],
       registers,
     });
+    this.#refused = new Counter({
+      name: 'headgate_refused_total',
+      help: 'Requests and reads refused for a limit, by reason: rate, anonymous, login, introspection, concurrency, overload.',
+      labelNames: ['reason'],
+      registers,
+    });
     registers.forEach((register) => registerGauges(register, database));
   }
 
   /** Counts acts on their way to the record. */
   count(...facts: readonly AuditFact[]): void {
     for (const { action, decision } of facts) this.#acts.inc({ action, decision });
+  }
+
+  /** Counts what was refused for a limit. */
+  refused(reason: string): void {
+    this.#refused.inc({ reason });
   }
 
   route(app: FastifyInstance): void {

@@ -16,6 +16,8 @@ export interface ReaderOptions {
   readonly graceMs?: number;
   /** How many prepared statements one session keeps; the least recently used goes first. */
   readonly maxStatements?: number;
+  /** Reads that may wait for a session; any number when absent. */
+  readonly maxWaiting?: number;
 }
 
 const READER_ROLE = 'headgate_reader';
@@ -36,7 +38,8 @@ export class ReaderPool {
   readonly #pool: pg.Pool;
   readonly #sessions: Sessions;
 
-  constructor(connection: Connection, { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500 }: ReaderOptions) {
+  constructor(connection: Connection, options: ReaderOptions) {
+    const { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500, maxWaiting } = options;
     const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
     this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig);
     this.#sessions = new Sessions(this.#pool, {
@@ -47,6 +50,7 @@ export class ReaderPool {
       waitMs: CONNECT_MS,
       idleMs: IDLE_MS,
       maxStatements,
+      ...(maxWaiting !== undefined && { maxWaiting }),
     });
   }
 
@@ -62,6 +66,11 @@ export class ReaderPool {
         if (attempt === ATTEMPTS || !(isCut(error) || isNotPrepared(error))) throw error;
       }
     }
+  }
+
+  /** Whether a read that comes now would be refused with UNAVAILABLE. */
+  get isFull(): boolean {
+    return this.#sessions.isFull;
   }
 
   async close(): Promise<void> {

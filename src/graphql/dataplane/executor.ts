@@ -1,3 +1,4 @@
+import { HeaderMap } from '@apollo/server';
 import {
   execute,
   getVariableValues,
@@ -10,6 +11,7 @@ import {
   type FragmentDefinitionNode,
   type OperationDefinitionNode,
 } from 'graphql';
+import { isHeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { collectFields } from './collect.js';
 import type { KnownOperation, KnownRoot } from './known-operations.js';
@@ -36,6 +38,10 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
   const run = async (schema: ViewSchemas['api'], part: DocumentNode): Promise<ExecutionResult> =>
     execute({ schema, document: part, contextValue: context, variableValues: variables, operationName });
   const split = splitIntrospection(document, operation, variables);
+  if (split) {
+    const refused = await introspectionRefused(context);
+    if (refused) return { errors: [refused] };
+  }
   const parts = split ? [await run(schemas.execution, split.rest), await run(schemas.api, split.introspection)] : [await run(schemas.execution, document)];
   const results = parts.filter((part): part is ExecutionResult => part !== undefined);
   const data = results.some((result) => result.data === null || result.data === undefined)
@@ -44,6 +50,20 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
       Object.assign(Object.create(null), ...results.map((result) => result.data));
   const answer = split && data ? inOrder(data as Record<string, unknown>, split.keys) : data;
   return answerOf(answer, [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], context);
+}
+
+/** The schema is dear to tell, so questions about it have a limit of their own: over it nothing of the operation is run. */
+async function introspectionRefused(context: RequestContext): Promise<GraphQLError | undefined> {
+  try {
+    await context.admitIntrospection();
+    return undefined;
+  } catch (error) {
+    if (!isHeadgateError(error)) throw error;
+    const headers = new HeaderMap();
+    const { retryAfter } = error.details;
+    if (typeof retryAfter === 'number') headers.set('retry-after', String(retryAfter));
+    return new GraphQLError(error.message, { originalError: error, extensions: { http: { status: error.status, headers } } });
+  }
 }
 
 /**

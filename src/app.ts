@@ -133,7 +133,7 @@ function openGate({ config, log, database, metrics, audit, closing }: Room & { r
     gate: new Gate({ limits, overload, tally, ...(counts && { counts }) }),
     admission: new Admission({
       max: limits.maxConcurrentReads,
-      onRefusal: (principal, { code }) => tally.note(principal, { code, reason: 'concurrency' }),
+      onRefusal: (principal, { code, details }) => tally.note(principal, { code, reason: String(details['reason']) }),
     }),
   };
 }

@@ -29,14 +29,19 @@ export class Admission {
   enter(principal: Principal, address?: string): () => void {
     const leave = this.tryEnter(principal, address);
     if (leave) return leave;
-    const { max, onRefusal } = this.#options;
+    const { max } = this.#options;
     const error = new HeadgateError('RATE_LIMITED', `You have ${max} reads under way, and may have no more at a time. Wait for one of them to end.`, {
       reason: 'concurrency',
       limit: max,
       retryAfter: RETRY_AFTER,
     });
-    onRefusal?.(principal, error);
+    this.refused(principal, error);
     throw error;
+  }
+
+  /** Tells of a read that was refused for a limit after it had entered. */
+  refused(principal: Principal, error: HeadgateError): void {
+    this.#options.onRefusal?.(principal, error);
   }
 
   /** The same for those who can wait: undefined when there is no place. */

@@ -1,5 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-
 export interface OverloadOptions {
   /** How late timers may be, on average over a while, in milliseconds; 0 for any time. */
   readonly maxLoopDelayMs: number;
@@ -7,23 +5,27 @@ export interface OverloadOptions {
   readonly isDatabaseBusy: () => boolean;
 }
 
-const RESOLUTION_MS = 20;
+const SAMPLE_MS = 20;
 const WINDOW_MS = 250;
 /** One long turn of the event loop, such as a large answer, is in one window; load is in all. */
 const WINDOWS = 2;
 
-/** Whether this process has more to do than it can, so that who comes now would wait for nothing. */
+/**
+ * Whether this process has more to do than it can, so that who comes now would wait for nothing. It has a timer of its own:
+ * Node's histogram of delays forgets, when it is read and reset, the very turn that is longer than a window.
+ */
 export class Overload {
   readonly #options: OverloadOptions;
-  readonly #histogram: ReturnType<typeof monitorEventLoopDelay>;
   readonly #timer: NodeJS.Timeout;
+  #sampledAt = performance.now();
+  #windowSince = this.#sampledAt;
+  #lateMs = 0;
+  #samples = 0;
   #lateWindows = 0;
 
   constructor(options: OverloadOptions) {
     this.#options = options;
-    this.#histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-    this.#histogram.enable();
-    this.#timer = setInterval(() => this.#look(), WINDOW_MS).unref();
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
   }
 
   get isOver(): boolean {
@@ -32,14 +34,18 @@ export class Overload {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#histogram.disable();
   }
 
-  #look(): void {
+  #sample(): void {
+    const now = performance.now();
+    this.#lateMs += now - this.#sampledAt - SAMPLE_MS;
+    this.#samples += 1;
+    this.#sampledAt = now;
+    if (now - this.#windowSince < WINDOW_MS) return;
     const { maxLoopDelayMs } = this.#options;
-    // Not a number while nothing was measured.
-    const delayMs = this.#histogram.mean / 1e6 - RESOLUTION_MS;
-    this.#histogram.reset();
-    this.#lateWindows = maxLoopDelayMs > 0 && delayMs > maxLoopDelayMs ? this.#lateWindows + 1 : 0;
+    this.#lateWindows = maxLoopDelayMs > 0 && this.#lateMs / this.#samples > maxLoopDelayMs ? this.#lateWindows + 1 : 0;
+    this.#lateMs = 0;
+    this.#samples = 0;
+    this.#windowSince = now;
   }
 }

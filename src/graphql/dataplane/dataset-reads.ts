@@ -128,10 +128,15 @@ export class DatasetReads {
         leave();
       }
     } catch (error) {
-      const retryAfter = isHeadgateError(error) ? error.details['retryAfter'] : undefined;
-      if (typeof retryAfter === 'number') this.#retryAfter = Math.max(this.#retryAfter ?? 0, retryAfter);
+      if (isHeadgateError(error)) this.#noteLimit(error);
       throw error;
     }
+  }
+
+  #noteLimit(error: HeadgateError): void {
+    const { retryAfter, reason } = error.details;
+    if (typeof retryAfter === 'number') this.#retryAfter = Math.max(this.#retryAfter ?? 0, retryAfter);
+    if (reason === 'overload') this.#options.admission.refused(this.#options.principal, error);
   }
 
   /** A place among the reads of the principal. Where this request's own reads have taken the last one, it waits for them. */

@@ -14,6 +14,7 @@ import {
 import { isHeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { collectFields } from './collect.js';
+import type { SchemaQuestion } from './introspections.js';
 import type { KnownOperation, KnownRoot } from './known-operations.js';
 import type { ViewSchemas } from './schemas.js';
 
@@ -35,14 +36,14 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
     const message = 'The document has no operation of the name that was asked for, or has several and none was named. Give operationName.';
     return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
   }
-  const run = async (schema: ViewSchemas['api'], part: DocumentNode): Promise<ExecutionResult> =>
-    execute({ schema, document: part, contextValue: context, variableValues: variables, operationName });
+  const run = async (part: DocumentNode): Promise<ExecutionResult> =>
+    execute({ schema: schemas.execution, document: part, contextValue: context, variableValues: variables, operationName });
   const split = splitIntrospection(document, operation, variables);
   if (split) {
     const refused = await introspectionRefused(context);
     if (refused) return { errors: [refused] };
   }
-  const parts = split ? [await run(schemas.execution, split.rest), await run(schemas.api, split.introspection)] : [await run(schemas.execution, document)];
+  const parts = split ? [await run(split.rest), await schemas.introspections.answer({ ...split.introspection, variables })] : [await run(document)];
   const results = parts.filter((part): part is ExecutionResult => part !== undefined);
   const data = results.some((result) => result.data === null || result.data === undefined)
     ? results[0]?.data
@@ -127,7 +128,7 @@ function answerOf(data: ExecutionResult['data'], errors: readonly GraphQLError[]
 }
 
 interface Split {
-  readonly introspection: DocumentNode;
+  readonly introspection: Pick<SchemaQuestion, 'document' | 'operation'>;
   readonly rest: DocumentNode;
   /** The response keys in the document's order. */
   readonly keys: readonly string[];
@@ -141,15 +142,13 @@ function splitIntrospection(document: DocumentNode, operation: OperationDefiniti
   if (!mentions(operation, fragments)) return undefined;
   const fields = collectFields('Query', [operation.selectionSet], { fragments, variables });
   const nodes = [...fields.values()].flat();
-  const part = (selections: readonly FieldNode[]): DocumentNode => ({
-    ...document,
-    definitions: document.definitions.map((definition) =>
-      definition === operation ? { ...operation, selectionSet: { ...operation.selectionSet, selections } } : definition,
-    ),
-  });
+  const part = (selections: readonly FieldNode[]) => {
+    const own = { ...operation, selectionSet: { ...operation.selectionSet, selections } };
+    return { operation: own, document: { ...document, definitions: document.definitions.map((definition) => (definition === operation ? own : definition)) } };
+  };
   return {
     introspection: part(nodes.filter(isIntrospection)),
-    rest: part(nodes.filter((node) => !isIntrospection(node))),
+    rest: part(nodes.filter((node) => !isIntrospection(node))).document,
     keys: [...fields.keys()],
   };
 }

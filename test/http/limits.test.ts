@@ -251,6 +251,12 @@ describe('an answer', () => {
     expect((await graphql('{ notesByKey(id: "555") { body } }', bearer(reader))).data).toEqual({ notesByKey: null });
   });
 
+  test('to variables with too many values is a refusal, before they are looked at one by one', async () => {
+    const query = 'query ($v: [BigInt!]) { notes(where: { id: { in: $v } }) { totalCount } }';
+    const { status, errors, data } = await house().ask(reader, query, { v: Array.from({ length: 60_000 }, () => 0) });
+    expect([status, data, errors?.[0]?.extensions]).toEqual([400, undefined, { code: 'QUERY_TOO_COMPLEX', limit: 50_000 }]);
+  });
+
   test('is bounded over all of its root fields', async () => {
     const { data, errors } = await graphql(`{ ${[1, 2, 3].map((i) => `a${i}: notes(first: 9) { nodes { body } }`).join(' ')} }`, bearer(reader));
     expect(errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX', limit: 20_000 } }]);

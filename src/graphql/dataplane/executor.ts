@@ -11,12 +11,13 @@ import {
   type FragmentDefinitionNode,
   type OperationDefinitionNode,
 } from 'graphql';
-import { isHeadgateError } from '../../kernel/index.js';
+import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { collectFields } from './collect.js';
 import type { SchemaQuestion } from './introspections.js';
 import type { KnownOperation, KnownRoot } from './known-operations.js';
 import type { ViewSchemas } from './schemas.js';
+import { holdsTooMany, MOST_VALUES } from './variable-size.js';
 
 export interface Operation {
   readonly document: DocumentNode;
@@ -38,6 +39,7 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
   }
   const run = async (part: DocumentNode): Promise<ExecutionResult> =>
     execute({ schema: schemas.execution, document: part, contextValue: context, variableValues: variables, operationName });
+  if (holdsTooMany(variables)) return { errors: [tooManyValues()] };
   const split = splitIntrospection(document, operation, variables);
   if (split) {
     const refused = await introspectionRefused(context);
@@ -51,6 +53,11 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
       Object.assign(Object.create(null), ...results.map((result) => result.data));
   const answer = split && data ? inOrder(data as Record<string, unknown>, split.keys) : data;
   return answerOf(answer, [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], context);
+}
+
+function tooManyValues(): GraphQLError {
+  const originalError = new HeadgateError('QUERY_TOO_COMPLEX', `The variables hold more than ${MOST_VALUES} values. Split the query.`, { limit: MOST_VALUES });
+  return new GraphQLError(originalError.message, { originalError, extensions: { http: { status: 400 } } });
 }
 
 /** The schema is dear to tell, so questions about it have a limit of their own: over it nothing of the operation is run. */
@@ -77,6 +84,7 @@ export async function executeKnown(
   variables: Readonly<Record<string, unknown>>,
   context: RequestContext,
 ): Promise<ExecutionResult | undefined> {
+  if (holdsTooMany(variables)) return undefined;
   const schema = schemas.execution;
   const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
   const query = schema.getQueryType();

@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { AnswerCache, Reader } from './access/index.js';
-import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
+import { Admission, AnswerCache, Reader } from './access/index.js';
+import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, Tally, verifyAudit, type AuditVerification } from './audit/index.js';
 import {
   applyManifests,
   catalogEntities,
@@ -21,7 +21,7 @@ import {
 import type { Config } from './config/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
 import { buildControlSchema, createContext, DocumentGate, readTrustedDocuments, Views, type ControlServices, type World } from './graphql/index.js';
-import { Gateway, Metrics } from './http/index.js';
+import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
 import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
 import { JobQueue } from './jobs/index.js';
@@ -77,7 +77,7 @@ export async function startApp(config: Config, { log = createLog(config.logLevel
 
 async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   await prepareParser();
-  const gate = await openGate(config);
+  const documents = await openDocuments(config);
   const keyRing = await KeyRing.open(config.home, config.masterKey);
   const { database, ...store } = await openStore(config, ENTITIES);
   closing.add('store', () => store.close());
@@ -101,18 +101,27 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
   const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
-  const setting = { services, reader: new Reader(database.reader, sources, answers), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const { gate, admission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
+  const setting = {
+    services,
+    reader: new Reader(database.reader, sources, answers),
+    maskKeys: maskKeys(keyRing),
+    limits: config.limits,
+    admission,
+    admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
+  };
   const gateway = await Gateway.start({
     config,
     log,
     database,
     metrics,
     audit: record.audit,
+    gate,
     authenticator: new Authenticator({ config, keyRing, database }),
     world: () => live.current,
     views,
     contextOf: (facts) => createContext(setting, facts),
-    gate,
+    documents,
     load: async (upload, principal, signal) => {
       const run = await work.ingestion.loadNow({ ...upload, signal }, principal);
       // Whoever loaded it sees it: this process does not wait to be told.
@@ -127,9 +136,27 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
 }
 
 /** Read before anything is opened: a folder that can't be used must not let any document through. */
-async function openGate({ trustedDocumentsDir, roles }: Config): Promise<DocumentGate | undefined> {
+async function openDocuments({ trustedDocumentsDir, roles }: Config): Promise<DocumentGate | undefined> {
   if (trustedDocumentsDir === undefined || !roles.includes('gateway')) return undefined;
   return new DocumentGate(await readTrustedDocuments(trustedDocumentsDir));
+}
+
+/** What bounds how much is asked of this process: rates, reads at a time, load. */
+function openGate({ config, log, database, metrics, audit, closing }: Room & { readonly metrics: Metrics; readonly audit: Audit }) {
+  const { limits, redisUrl } = config;
+  const tally = new Tally({ audit, log, onRefusal: (reason) => metrics.refused(reason) });
+  closing.add('refusals', () => tally.close());
+  const overload = new Overload({ maxLoopDelayMs: limits.maxLoopDelayMs, isDatabaseBusy: () => database.isBusy });
+  closing.add('load', () => overload.close());
+  const counts = redisUrl === undefined ? undefined : new SharedCounts({ url: redisUrl, log });
+  closing.add('shared counts', () => counts?.close());
+  return {
+    gate: new Gate({ limits, overload, tally, ...(counts && { counts }) }),
+    admission: new Admission({
+      max: limits.maxConcurrentReads,
+      onRefusal: (principal, { code, details }) => tally.note(principal, { code, reason: String(details['reason']) }),
+    }),
+  };
 }
 
 async function loadWorld(tx: Transaction, log: Log): Promise<World> {

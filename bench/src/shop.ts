@@ -65,6 +65,8 @@ export class Shop {
       HEADGATE_HOME: join(folder, 'home'),
       HEADGATE_MASTER_KEY: masterKey.toString('base64'),
       HEADGATE_AUDIT: 'strict',
+      // Counted, and never reached.
+      HEADGATE_RATE_LIMIT: '1000000000',
       PORT: '0',
     };
     const facts = { folder, databaseUrl, tokens, adminToken: await tokenOf('bench', 'admin'), database, postgresVersion: rows[0]?.version ?? '' };

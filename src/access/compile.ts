@@ -22,27 +22,40 @@ import { slotSql } from './slot.js';
 import { SourceContext, type Place, type Source } from './source.js';
 import { Summary, type SummaryMember } from './summary-scope.js';
 
-/** Compiles a governed plan; there is no other way from a selection to SQL. */
-export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
-  return compilePart(divide(plan), plan, maskKeys);
+/**
+ * Compiles a governed plan; there is no other way from a selection to SQL.
+ * @param maxBytes of JSON that a statement may give; any number when absent
+ */
+export function compile(plan: GovernedPlan, maskKeys: MaskKeys, maxBytes?: number): CompiledRead {
+  return compilePart(divide(plan), plan, { maskKeys, maxBytes });
 }
 
-function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
+interface CompileOptions {
+  readonly maskKeys: MaskKeys;
+  readonly maxBytes: number | undefined;
+}
+
+function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, options: CompileOptions): CompiledRead {
   const crossings = [...part.away.values()].map((away): Crossing => {
-    const read = compilePart(away, plan, maskKeys);
+    const read = compilePart(away, plan, options);
     return { index: away.index, path: away.path, read, datasets: [...away.datasets].map(({ name }) => name) };
   });
   const { source } = part;
-  if (source === undefined) return { ...compileStatement(part, plan, maskKeys), crossings };
-  const compileAt = (place: Place): CompiledRead => ({ ...compileStatement(part, plan, maskKeys, place), crossings });
+  if (source === undefined) return { ...compileStatement(part, plan, options), crossings };
+  const compileAt = (place: Place): CompiledRead => ({ ...compileStatement(part, plan, options, place), crossings });
   return { ...NO_STATEMENT, crossings, elsewhere: { source, datasets: [...part.datasets], compile: compileAt } };
 }
 
 const NO_STATEMENT = { name: '', text: '', counted: [], parameters: [], cursors: [], mayFail: false, tokens: [], keepable: undefined };
 
-function compileStatement(part: PlanPart | AwayPart, { decisions }: GovernedPlan, maskKeys: MaskKeys, place?: Place): Omit<CompiledRead, 'crossings'> {
+function compileStatement(
+  part: PlanPart | AwayPart,
+  { decisions }: GovernedPlan,
+  { maskKeys, maxBytes }: CompileOptions,
+  place?: Place,
+): Omit<CompiledRead, 'crossings'> {
   const context = new SourceContext(decisions, maskKeys, place);
-  const compiler = new Compiler(context, part.away);
+  const compiler = new Compiler(context, part.away, maxBytes);
   const { list, rest, ...columns } = compiler.statement(part, place !== undefined);
   // Last: by now it is known which columns of the tables are used.
   const used = [...(place?.shapes.values() ?? [])].flatMap(({ dataset: { source }, used: [...all] }) => (source && all.length > 0 ? [{ ...source, all }] : []));
@@ -71,7 +84,7 @@ interface Counted {
   readonly rows: Sql;
 }
 
-interface RootStatement extends Pick<CompiledRead, 'members' | 'counted'> {
+interface RootStatement extends Pick<CompiledRead, 'members' | 'counted' | 'maxBytes'> {
   /** The columns, and what comes behind them. */
   readonly list: readonly Sql[];
   readonly rest: Sql;
@@ -106,9 +119,12 @@ class Compiler {
   readonly #context: SourceContext;
   readonly #away: PlanPart['away'];
 
-  constructor(context: SourceContext, away: PlanPart['away']) {
+  readonly #maxBytes: number | undefined;
+
+  constructor(context: SourceContext, away: PlanPart['away'], maxBytes: number | undefined) {
     this.#context = context;
     this.#away = away;
+    this.#maxBytes = maxBytes;
   }
 
   /** @param isRemote whether it must give a row although there is none to give */
@@ -136,11 +152,18 @@ class Compiler {
 
   #rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
+    // The other members are short, and what they read would be read again to be measured: only a page is an aggregate, computed before.
+    const isLarge = connection.members.map(({ kind }) => kind === 'nodes' || kind === 'edges');
+    const { values, size } = this.#measured(
+      columns.map(([, value]) => value),
+      isLarge,
+    );
     return {
-      list: [...columns.map(([, value]) => value), ...counts.map(countText)],
+      list: [...values, ...counts.map(countText), ...size.list],
       rest: sql` FROM ${from}`,
       members: columns.map(([key]) => key),
       counted: counts.map((count) => count.dataset),
+      ...size.bound,
     };
   }
 
@@ -153,10 +176,30 @@ class Compiler {
     const answer = this.#row(row, scopeOf(source, row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
     const counted = counts.map((count) => count.dataset);
-    if (!isRemote) return { list: [answer.value, ...counts.map(countText)], rest: sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted };
+    const isMeasured = this.#maxBytes !== undefined;
+    if (!isRemote && !isMeasured)
+      return { list: [answer.value, ...counts.map(countText)], rest: sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted };
     const { list, value, outer } = this.#lateral(answer.value, counts);
     const inner = sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`;
-    return { list: [value.sql, ...outer.map(countText)], rest: sql` FROM (SELECT) AS one LEFT JOIN (${inner}) AS ${value.alias} ON TRUE`, counted };
+    const { values, size } = this.#measured([value.sql], [true]);
+    const rest = isRemote ? sql` FROM (SELECT) AS one LEFT JOIN (${inner}) AS ${value.alias} ON TRUE` : sql` FROM (${inner}) AS ${value.alias}`;
+    return { list: [...values, ...outer.map(countText), ...size.list], rest, counted, ...size.bound };
+  }
+
+  /**
+   * The values as they are sent: what is too large is measured where it is, and stays there. Bytes know their length.
+   * @param values columns of what was computed before
+   */
+  #measured(values: readonly Sql[], isLarge: readonly boolean[]) {
+    const maxBytes = this.#maxBytes;
+    const large = values.filter((_, i) => isLarge[i]);
+    if (maxBytes === undefined || large.length === 0) return { values, size: { list: [], bound: {} } };
+    const bytes = join(
+      large.map((value) => sql`octet_length(${value})::int8`),
+      ' + ',
+    );
+    const bounded = values.map((value, i) => (isLarge[i] ? sql`CASE WHEN ${bytes} <= ${raw(String(maxBytes))} THEN ${value} END` : value));
+    return { values: bounded, size: { list: [sql`(${bytes})::text`], bound: { maxBytes } } };
   }
 
   /** The members of a row as one JSON object. */

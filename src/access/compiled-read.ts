@@ -19,6 +19,11 @@ export interface CompiledRead {
   readonly cursors: readonly { readonly slot: number; readonly fingerprint: string }[];
   /** A condition of a grant in it may raise an error on some row. */
   readonly mayFail: boolean;
+  /**
+   * Bytes of JSON that it gives at the most. Then the column behind the counts is how many there are, and the members are null
+   * where these are more.
+   */
+  readonly maxBytes?: number;
   /** Absent where no answer may be kept: nobody tells us of changes at a source. */
   readonly keepable: Keepable | undefined;
   /** Relations in it that lead to another place; in the answer stand placeholders for their rows. */

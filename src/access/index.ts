@@ -1,3 +1,4 @@
+export { Admission, type AdmissionOptions } from './admission.js';
 export { AnswerCache, type AnswerCounts, type AnswerStore, type Columns } from './answer-cache.js';
 export { compile } from './compile.js';
 export type { CompiledRead } from './compiled-read.js';
@@ -6,7 +7,7 @@ export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refus
 export { MEASURES, measureType, type MeasureFunction } from './measure.js';
 export { price } from './price.js';
 export { type Through } from './relation.js';
-export { Reader, type ReadAnswer } from './reader.js';
+export { answerTooLarge, Reader, type ReadAnswer } from './reader.js';
 export type {
   ConnectionMember,
   ConnectionSelection,

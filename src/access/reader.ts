@@ -1,4 +1,5 @@
 import type { Principal } from '../identity/index.js';
+import { HeadgateError } from '../kernel/index.js';
 import type { Sources } from '../sources/index.js';
 import type { ReaderPool } from '../store/index.js';
 import type { AnswerCache } from './answer-cache.js';
@@ -20,6 +21,8 @@ export interface ReadAnswer {
   readonly failures: readonly ReadFailure[];
   /** It was not read for this request. */
   readonly cached: boolean;
+  /** Of the JSON; 0 where it was not measured, since it is short. */
+  readonly bytes: number;
 }
 
 /** Runs compiled reads: each part of one in its place. */
@@ -42,7 +45,8 @@ export class Reader {
    * @param catalogVersion of the catalog that the read was decided under. Only when it is given, the answer may be one that
    *   was kept: whoever gives it puts `cached` on the record
    * @throws HeadgateError BAD_USER_INPUT for a foreign cursor, a bad pattern or a value that its type can't hold;
-   *   TIMEOUT; UNAVAILABLE when the root's place can't be reached; CONTRACT_VIOLATION when it is not as the contract says.
+   *   TIMEOUT; UNAVAILABLE when the root's place can't be reached, or too many wait for it; CONTRACT_VIOLATION when it is not as
+   *   the contract says; QUERY_TOO_COMPLEX with `size` and `limit` (bytes) for an answer larger than the statement's bound.
    */
   async read(
     compiled: CompiledRead,
@@ -64,7 +68,10 @@ export class Reader {
     if (compiled.crossings.length === 0) return { ...root, failures: [], cached: false };
     const crossing = new CrossingReads((read, keys) => this.#run(read, request, keys));
     const [complete = root] = await crossing.complete([root], compiled.crossings);
-    return { ...complete, failures: crossing.failures, cached: false };
+    const bytes = Buffer.byteLength(complete.json ?? '');
+    const { maxBytes } = statement;
+    if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
+    return { ...complete, bytes, failures: crossing.failures, cached: false };
   }
 
   async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed> {
@@ -74,9 +81,23 @@ export class Reader {
   }
 }
 
-function answerOf({ members, counted }: CompiledRead, columns: readonly (string | null)[]): Counted {
+/** @throws HeadgateError QUERY_TOO_COMPLEX for one that was left in the database */
+function answerOf({ members, counted, maxBytes }: CompiledRead, columns: readonly (string | null)[]): Counted & { readonly bytes: number } {
+  const values = members?.length ?? 1;
+  const bytes = maxBytes === undefined ? 0 : Number(columns[values + counted.length] ?? 0);
+  if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
   const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-  return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
+  // Groups are not measured where they are.
+  if (json !== null && maxBytes !== undefined && json.length > maxBytes) throw answerTooLarge(json.length, maxBytes);
+  return { json, rows: addUp(counted, columns.slice(values)), bytes };
+}
+
+/** @param size bytes */
+export function answerTooLarge(size: number, limit: number): HeadgateError {
+  return new HeadgateError('QUERY_TOO_COMPLEX', `The answer has ${size} bytes of data; ${limit} are allowed. Ask for smaller pages (first), or fewer fields.`, {
+    size,
+    limit,
+  });
 }
 
 /** Strung together and not joined: a page is large, and a join copies it. */

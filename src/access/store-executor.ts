@@ -1,4 +1,4 @@
-import { HeadgateError, isHeadgateError } from '../kernel/index.js';
+import { HeadgateError, isHeadgateError, messageOf } from '../kernel/index.js';
 import type { ReaderPool } from '../store/index.js';
 import { bind, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
@@ -48,6 +48,15 @@ function readError(error: unknown, mayFail: boolean): unknown {
   if (code.startsWith('22')) {
     const alternative = mayFail ? ', or the condition of a grant on these data fails on some row: a steward can mend it' : '';
     return new HeadgateError('BAD_USER_INPUT', `A value of the query or its cursor is out of the range of its type${alternative}.`, {}, { cause: error });
+  }
+  // What PostgreSQL can hold in one value, 1 GB, was reached before the bound of an answer could be looked at.
+  if (code === '54000' || (code === 'XX000' && messageOf(error).startsWith('invalid memory alloc request size'))) {
+    return new HeadgateError(
+      'QUERY_TOO_COMPLEX',
+      'The answer is larger than the database can put together. Ask for smaller pages (first), or fewer fields.',
+      {},
+      { cause: error },
+    );
   }
   // 08 connection, 53 resources, 57P shutdown, and failures of the socket itself.
   if (/^(08|53|57P)/.test(code) || /^E[A-Z]+$/.test(code) || (error instanceof Error && /timeout|terminated|closed/i.test(error.message))) {

@@ -12,6 +12,18 @@ export interface Limits {
   readonly maxAliases: number;
   readonly maxTokens: number;
   readonly statementTimeoutMs: number;
+  /** Requests a minute of one principal, of all without a credential from one address, and requests for the schema of either; 0 for any number. */
+  readonly rateLimit: number;
+  readonly rateLimitAnonymous: number;
+  readonly rateLimitIntrospection: number;
+  /** Reads that one principal may have under way in one process; 0 for any number. */
+  readonly maxConcurrentReads: number;
+  /** Reads that may wait for a session of the database in one process; more are refused at once. */
+  readonly maxWaitingReads: number;
+  /** How late timers may be for a while before requests are refused; 0 for any time. */
+  readonly maxLoopDelayMs: number;
+  /** Bytes of the data in one answer. */
+  readonly maxResponseBytes: number;
   /** Bytes of a GraphQL request body. */
   readonly maxRequestBytes: number;
   /** Bytes of one uploaded file, unpacked. */
@@ -36,6 +48,13 @@ export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
     maxAliases: e.HEADGATE_MAX_ALIASES,
     maxTokens: e.HEADGATE_MAX_TOKENS,
     statementTimeoutMs: e.HEADGATE_STATEMENT_TIMEOUT_MS,
+    rateLimit: e.HEADGATE_RATE_LIMIT,
+    rateLimitAnonymous: e.HEADGATE_RATE_LIMIT_ANONYMOUS,
+    rateLimitIntrospection: e.HEADGATE_RATE_LIMIT_INTROSPECTION,
+    maxConcurrentReads: e.HEADGATE_MAX_CONCURRENT_READS,
+    maxWaitingReads: e.HEADGATE_MAX_WAITING_READS,
+    maxLoopDelayMs: e.HEADGATE_MAX_LOOP_DELAY_MS,
+    maxResponseBytes: e.HEADGATE_MAX_RESPONSE_BYTES,
     maxRequestBytes: e.HEADGATE_MAX_REQUEST_BYTES,
     maxUploadBytes: e.HEADGATE_MAX_UPLOAD_BYTES,
     maxValueBytes: e.HEADGATE_MAX_VALUE_BYTES,

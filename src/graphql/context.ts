@@ -19,6 +19,8 @@ export interface RequestContext {
   readonly visible: Catalog;
   /** The reads of datasets that this request makes. */
   readonly reads: DatasetReads;
+  /** To be called before the schema is told. @throws HeadgateError RATE_LIMITED */
+  readonly admitIntrospection: () => Promise<void>;
   readonly services: ControlServices;
   readonly loaders: Loaders;
 }

@@ -1,4 +1,4 @@
-import type { Reader } from '../access/index.js';
+import type { Admission, Reader } from '../access/index.js';
 import type { Catalog } from '../catalog/index.js';
 import type { Limits } from '../config/index.js';
 import type { MaskKeys } from '../governance/index.js';
@@ -15,6 +15,9 @@ export interface RequestSetting {
   readonly reader: Reader;
   readonly maskKeys: MaskKeys;
   readonly limits: Limits;
+  readonly admission: Admission;
+  /** Counts questions about the schema. @throws HeadgateError RATE_LIMITED */
+  readonly admitIntrospection: (principal: Principal, address?: string) => Promise<void>;
 }
 
 /** What one request brings. */
@@ -24,14 +27,31 @@ export interface RequestFacts {
   readonly view: View;
   /** SHA-256 of the operation's text, hex. */
   readonly operationHash: string;
+  /** Of the socket; requests without a credential share their limits by it. */
+  readonly address?: string | undefined;
 }
 
 /** The context of one GraphQL request: its reads and loaders are its own, and end with it. */
-export function createContext({ services, reader, maskKeys, limits }: RequestSetting, { principal, world, view, operationHash }: RequestFacts): RequestContext {
+export function createContext(setting: RequestSetting, { principal, world, view, operationHash, address }: RequestFacts): RequestContext {
+  const { services, reader, maskKeys, limits, admission } = setting;
   const { authorizer } = world;
   const { catalog, plane } = view.schemas;
-  const reads = new DatasetReads({ principal, plane, plans: view.plans, authorizer, reader, maskKeys, audit: services.audit, limits, operationHash });
-  return new Context({ principal, world, visible: catalog, services, reads });
+  const { audit } = services;
+  const reads = new DatasetReads({
+    principal,
+    plane,
+    plans: view.plans,
+    authorizer,
+    reader,
+    maskKeys,
+    audit,
+    limits,
+    admission,
+    address,
+    operationHash,
+  });
+  const admitIntrospection = async (): Promise<void> => setting.admitIntrospection(principal, address);
+  return new Context({ principal, world, visible: catalog, services, reads, admitIntrospection });
 }
 
 type Given = Omit<RequestContext, 'loaders'>;
@@ -46,14 +66,16 @@ class Context implements RequestContext {
   readonly visible: Catalog;
   readonly services: ControlServices;
   readonly reads: DatasetReads;
+  readonly admitIntrospection: () => Promise<void>;
   private readonly made: { loaders?: Loaders } = {};
 
-  constructor({ principal, world, visible, services, reads }: Given) {
+  constructor({ principal, world, visible, services, reads, admitIntrospection }: Given) {
     this.principal = principal;
     this.world = world;
     this.visible = visible;
     this.services = services;
     this.reads = reads;
+    this.admitIntrospection = admitIntrospection;
   }
 
   get loaders(): Loaders {

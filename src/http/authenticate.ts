@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AuditFact } from '../audit/index.js';
 import type { Principal } from '../identity/index.js';
 import { isHeadgateError } from '../kernel/index.js';
+import type { Gate } from './gate.js';
 
 /** The headers of a request that say who asks, and what for. */
 export interface Credentials {
@@ -13,16 +14,29 @@ export interface Credentials {
 export interface Door {
   readonly authenticator: { authenticate(credentials: Credentials): Promise<Principal> };
   readonly audit: { record(fact: AuditFact): Promise<void> };
+  readonly gate: Pick<Gate, 'pass' | 'admit' | 'refuseCredential'>;
 }
 
 /** Nobody knows who it was: the credential did not prove it. */
 const UNKNOWN = { subject: 'unknown', roles: [] } as const;
 
 /**
- * Who asks. A credential that is refused is on the record before the refusal is told.
- * @throws HeadgateError UNAUTHENTICATED; FORBIDDEN for a purpose that the credential does not have; UNAVAILABLE.
+ * Who asks, counted against the rate limits. A credential that is refused is on the record before the refusal is told;
+ * floods of them are there by their number.
+ * @throws HeadgateError UNAUTHENTICATED; FORBIDDEN for a purpose that the credential does not have; RATE_LIMITED; UNAVAILABLE.
  */
-export async function authenticate({ authenticator, audit }: Door, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+export async function authenticate(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+  const principal = await identify(door, request, reply);
+  await door.gate.admit(principal, addressOf(request));
+  return principal;
+}
+
+/** Of the socket: what headers say of it is what the client says. */
+export function addressOf({ socket }: FastifyRequest): string | undefined {
+  return socket.remoteAddress;
+}
+
+async function identify({ authenticator, audit, gate }: Door, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   const { headers } = request;
   try {
     return await authenticator.authenticate({
@@ -32,6 +46,8 @@ export async function authenticate({ authenticator, audit }: Door, request: Fast
     });
   } catch (error) {
     if (isHeadgateError(error) && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN')) {
+      const limited = await gate.refuseCredential(addressOf(request));
+      if (limited) throw limited;
       if (error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer error="invalid_token"');
       await audit.record({ actor: UNKNOWN, action: 'login', decision: 'DENIED', details: { code: error.code } });
     }

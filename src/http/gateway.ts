@@ -15,10 +15,11 @@ import { ingestRoute, type IngestRouteOptions } from './ingest-route.js';
 import { manifestRoutes, type ManifestRoutesOptions } from './manifest-routes.js';
 import type { Metrics } from './metrics.js';
 import { presentable, sendProblem } from './problem.js';
+import { shedding } from './shedding.js';
 import { startPage } from './start-page.js';
 import { UNROUTED } from './unrouted.js';
 
-export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'gate'>, Pick<IngestRouteOptions, 'load'> {
+export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>, Pick<IngestRouteOptions, 'load'> {
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
   readonly log: Log;
   readonly database: Database;
@@ -90,6 +91,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   const app = Fastify(settings);
   headers(app, config.tls !== undefined);
   cors(app, config.corsOrigins);
+  shedding(app, options.gate);
   if (log.isLevelEnabled('info')) {
     app.addHook('onResponse', async (request, reply) => {
       log.info(

@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import type { DocumentGate, RequestContext, View, Views, World } from '../graphql/index.js';
 import type { Principal } from '../identity/index.js';
 import { ERROR_CODES, isHeadgateError, sha256, type Log } from '../kernel/index.js';
-import { authenticate, type Door } from './authenticate.js';
+import { addressOf, authenticate, type Door } from './authenticate.js';
 import { sendGraphiql, wantsGraphiql } from './graphiql.js';
-import { presentable } from './problem.js';
+import { presentable, sayWhen } from './problem.js';
 
 /** What one request to the data and control plane is made of. */
 export interface Asked {
@@ -15,6 +15,8 @@ export interface Asked {
   readonly view: View;
   /** SHA-256 of the operation's text, hex. */
   readonly operationHash: string;
+  /** Of the socket. */
+  readonly address?: string | undefined;
 }
 
 export interface GraphqlRouteOptions extends Door {
@@ -24,7 +26,7 @@ export interface GraphqlRouteOptions extends Door {
   readonly maxRequestBytes: number;
   readonly log: Log;
   /** Which documents may be executed; any without it. */
-  readonly gate?: DocumentGate | undefined;
+  readonly documents?: DocumentGate | undefined;
 }
 
 /** Values of `Accept` that are answered as a request without one. */
@@ -37,6 +39,7 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
       const { error, status } = presentable(thrown, options.log);
       // Apollo's own words for a request that is no GraphQL request; ours for the rest.
       const code = status === 400 || status === 415 ? 'BAD_USER_INPUT' : error.code;
+      sayWhen(reply, error.details['retryAfter']);
       const body = { errors: [{ message: error.message, extensions: { ...error.details, code } }] };
       return reply
         .code(status === ERROR_CODES.INTERNAL_SERVER_ERROR ? 500 : status)
@@ -62,15 +65,16 @@ interface Incoming {
 
 async function answer(options: GraphqlRouteOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const principal = await authenticate(options, request, reply);
+  const address = addressOf(request);
   const incoming = await admitted(options, principal, request);
   const { world, view } = await currentView(options, principal);
-  const body = await answerKnown(options, { principal, world, view }, request, incoming);
+  const body = await answerKnown(options, { principal, world, view, address }, { request, reply, incoming });
   if (body !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(body);
   const httpGraphQLRequest = graphqlRequestOf(request, incoming);
   const operationHash = hashOf(incoming.parameters);
-  const response = await view.use((server) =>
-    server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => options.contextOf({ principal, world, view, operationHash }) }),
-  );
+  const context = options.contextOf({ principal, world, view, operationHash, address });
+  const response = await view.use((server) => server.executeHTTPGraphQLRequest({ httpGraphQLRequest, context: async () => context }));
+  sayWhen(reply, context.reads.retryAfter);
   for (const [name, value] of response.headers) void reply.header(name, value);
   // Whatever Apollo says of caching: an answer is for one principal, at one moment.
   void reply.code(response.status ?? 200).header('cache-control', 'no-store');
@@ -81,13 +85,13 @@ async function answer(options: GraphqlRouteOptions, request: FastifyRequest, rep
  * The request as it came or, where documents must be trusted, for the document that it names. A refusal is on the record
  * before it is told.
  */
-async function admitted({ gate, audit }: GraphqlRouteOptions, principal: Principal, request: FastifyRequest): Promise<Incoming> {
+async function admitted({ documents, audit }: GraphqlRouteOptions, principal: Principal, request: FastifyRequest): Promise<Incoming> {
   const start = request.url.indexOf('?');
   const search = start < 0 ? '' : request.url.slice(start);
   const isGet = request.method === 'GET';
-  if (!gate) return { parameters: isGet ? request.query : request.body, search };
+  if (!documents) return { parameters: isGet ? request.query : request.body, search };
   try {
-    const parameters = gate.admit(isGet ? Object.fromEntries(new URLSearchParams(search)) : request.body);
+    const parameters = documents.admit(isGet ? Object.fromEntries(new URLSearchParams(search)) : request.body);
     // All that a GET has are texts.
     return { parameters, search: isGet ? `?${new URLSearchParams(parameters as Record<string, string>).toString()}` : '' };
   } catch (error) {
@@ -107,14 +111,16 @@ async function admitted({ gate, audit }: GraphqlRouteOptions, principal: Princip
 async function answerKnown(
   options: GraphqlRouteOptions,
   asked: Omit<Asked, 'operationHash'>,
-  request: FastifyRequest,
-  incoming: Incoming,
+  { request, reply, incoming }: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly incoming: Incoming },
 ): Promise<string | undefined> {
   const plain = plainRequest(request, incoming);
   const text = plain && (plain.query ?? asked.view.persisted.textOf(plain.hash));
   const known = text === undefined ? undefined : asked.view.known.get(text, plain?.operationName);
   if (!plain || !known) return undefined;
-  return await asked.view.answerKnown(known, plain.variables, options.contextOf({ ...asked, operationHash: known.hash }));
+  const context = options.contextOf({ ...asked, operationHash: known.hash });
+  const answer = await asked.view.answerKnown(known, plain.variables, context);
+  if (answer !== undefined) sayWhen(reply, context.reads.retryAfter);
+  return answer;
 }
 
 interface PlainRequest {

@@ -20,6 +20,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #requests: Histogram;
   readonly #acts: Counter;
+  readonly #refused: Counter;
 
   constructor(database: Database) {
     const registers = [this.#registry];
@@ -37,6 +38,12 @@ export class Metrics {
       labelNames: ['action', 'decision'],
       registers,
     });
+    this.#refused = new Counter({
+      name: 'headgate_refused_total',
+      help: 'Requests and reads refused for a limit, by reason: rate, anonymous, login, introspection, concurrency, overload.',
+      labelNames: ['reason'],
+      registers,
+    });
     registers.forEach((register) => registerGauges(register, database));
   }
 
@@ -48,6 +55,11 @@ export class Metrics {
   /** Shows the numbers of the caches from now on. */
   watch(caches: Caches): void {
     registerCaches(this.#registry, caches);
+  }
+
+  /** Counts what was refused for a limit. */
+  refused(reason: string): void {
+    this.#refused.inc({ reason });
   }
 
   route(app: FastifyInstance): void {

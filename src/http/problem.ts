@@ -57,7 +57,13 @@ export function problemOf({ code, message, details }: HeadgateError, status: num
 
 export function sendProblem(reply: FastifyReply, error: HeadgateError, status?: number): FastifyReply {
   const problem = problemOf(error, status);
+  sayWhen(reply, error.details['retryAfter']);
   return reply.code(problem.status).type('application/problem+json; charset=utf-8').send(JSON.stringify(problem));
+}
+
+/** @param retryAfter seconds */
+export function sayWhen(reply: FastifyReply, retryAfter: unknown): void {
+  if (typeof retryAfter === 'number') void reply.header('retry-after', String(retryAfter));
 }
 
 function statusOf(error: unknown): number | undefined {

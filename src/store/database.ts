@@ -25,6 +25,8 @@ export interface DatabaseOptions {
   readonly entities: MixedList<Function | EntitySchema>;
   readonly statementTimeoutMs: number;
   readonly poolSize?: number;
+  /** Reads that may wait for a session, and statements of the control plane; any number when absent. */
+  readonly maxWaiting?: number;
 }
 
 /** One open transaction: TypeORM's manager, and the pg client under it for COPY and set-based SQL. */
@@ -45,11 +47,13 @@ export class Database {
   readonly writes: Sessions;
   readonly connection: Connection;
   readonly #writePool: pg.Pool;
+  readonly #maxWaiting: number;
 
-  private constructor(dataSource: DataSource, reader: ReaderPool, connection: Connection) {
+  private constructor(dataSource: DataSource, reader: ReaderPool, connection: Connection, maxWaiting = Infinity) {
     this.dataSource = dataSource;
     this.reader = reader;
     this.connection = connection;
+    this.#maxWaiting = maxWaiting;
     this.#writePool = sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
     const size = WRITE_SESSIONS;
     this.writes = new Sessions(this.#writePool, {
@@ -68,7 +72,7 @@ export class Database {
    * @throws HeadgateError UNAVAILABLE when the server can't be reached, is too old, or its user lacks a right.
    */
   static async open(options: DatabaseOptions): Promise<Database> {
-    const { connection, statementTimeoutMs, poolSize = 20 } = options;
+    const { connection, statementTimeoutMs, poolSize = 20, maxWaiting } = options;
     const { isLocal } = await checkServer(connection);
     await ensureRoles(connection);
     const dataSource = new DataSource({
@@ -86,8 +90,8 @@ export class Database {
     await dataSource.initialize();
     const processors = availableParallelism();
     const limits = isLocal ? { alone: ALONE_PER_PROCESSOR * processors, shared: processors } : {};
-    const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize, ...limits });
-    return new Database(dataSource, reader, connection);
+    const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize, ...limits, ...(maxWaiting !== undefined && { maxWaiting }) });
+    return new Database(dataSource, reader, connection, maxWaiting);
   }
 
   get manager(): EntityManager {
@@ -97,6 +101,11 @@ export class Database {
   /** The pool of the control plane, for named statements and LISTEN. */
   get pool(): pg.Pool {
     return (this.dataSource.driver as unknown as { master: pg.Pool }).master;
+  }
+
+  /** Whether as many wait for it as may: whoever comes now would wait for nothing. */
+  get isBusy(): boolean {
+    return this.reader.isFull || this.pool.waitingCount >= this.#maxWaiting;
   }
 
   async query<Row extends object = Record<string, unknown>>(text: string, values: readonly unknown[] = []): Promise<Row[]> {

@@ -20,6 +20,8 @@ export interface ReaderOptions {
   readonly guest?: boolean;
   /** How long a session may take to open, and a statement wait for one, in milliseconds. */
   readonly connectMs?: number;
+  /** Reads that may wait for a session; any number when absent. */
+  readonly maxWaiting?: number;
 }
 
 const READER_ROLE = 'headgate_reader';
@@ -42,7 +44,8 @@ export class ReaderPool {
   readonly #sessions: Sessions;
 
   constructor(connection: Connection, options: ReaderOptions) {
-    const { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500, guest = false, connectMs = CONNECT_MS } = options;
+    const { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500 } = options;
+    const { guest = false, connectMs = CONNECT_MS, maxWaiting } = options;
     const role = guest ? '' : `-c role=${READER_ROLE} `;
     const settings = `${role}-c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
     const verify = guest ? checkGuest : checkRole;
@@ -55,6 +58,7 @@ export class ReaderPool {
       waitMs: connectMs,
       idleMs: IDLE_MS,
       maxStatements,
+      ...(maxWaiting !== undefined && { maxWaiting }),
     });
   }
 
@@ -70,6 +74,11 @@ export class ReaderPool {
         if (attempt === ATTEMPTS || !(isCut(error) || isNotPrepared(error))) throw error;
       }
     }
+  }
+
+  /** Whether a read that comes now would be refused with UNAVAILABLE. */
+  get isFull(): boolean {
+    return this.#sessions.isFull;
   }
 
   async close(): Promise<void> {

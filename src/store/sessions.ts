@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { LruMap } from '../kernel/index.js';
+import { HeadgateError, LruMap } from '../kernel/index.js';
 import { Session, type Finished } from './session.js';
 import { Task, type Pace } from './task.js';
 import type { TextStatement } from './text-query.js';
@@ -18,6 +18,8 @@ export interface SessionsOptions {
   readonly deadMs: number;
   /** How long a statement waits for its turn, in milliseconds. */
   readonly waitMs: number;
+  /** Statements that may wait for their turn; any number when absent. */
+  readonly maxWaiting?: number;
   /** After this long without use a session is ended, in milliseconds. */
   readonly idleMs: number;
   /** How many prepared statements one session keeps. */
@@ -79,11 +81,12 @@ export class Sessions {
 
   /**
    * The rows, each a list of its columns' texts. A statement that is held up is run twice: it must not matter.
-   * @throws what PostgreSQL or the socket says; Error when no session was free in time, for a value that can't be
+   * @throws HeadgateError UNAVAILABLE with `retryAfter` (seconds) when too many wait already; what PostgreSQL or the socket says; Error when no session was free in time, for a value that can't be
    *   written as a parameter, and after `close`
    */
   async run(statement: TextStatement): Promise<unknown[][]> {
     if (this.#closed) throw new Error('the sessions of the database are closed');
+    if (this.isFull) throw tooManyWait();
     const { name } = statement;
     const pace = name === undefined ? undefined : this.#paces.getOrMake(name, () => ({ expectedMs: undefined }));
     const task = new Task(statement, pace);
@@ -91,6 +94,15 @@ export class Sessions {
     this.#serve();
     this.#watch ??= setInterval(() => this.#relieve(), LATE_MS / 2);
     return await task.answer;
+  }
+
+  /** Whether whoever comes now is refused: as many wait as may, or they have waited so long that the time of a newcomer would be over. */
+  get isFull(): boolean {
+    const { maxWaiting, waitMs } = this.#options;
+    if (maxWaiting === undefined) return false;
+    if (this.#waitingQuick.length + this.#waitingAlone.length >= maxWaiting) return true;
+    const since = Math.min(this.#waitingQuick[0]?.since ?? Infinity, this.#waitingAlone[0]?.since ?? Infinity);
+    return performance.now() - since > waitMs / 2;
   }
 
   /** Takes no more statements; those that were taken are answered, and their sessions end with them. */
@@ -103,7 +115,7 @@ export class Sessions {
   /** Sends a quick statement behind others, if there is room. */
   #share(task: Task): boolean {
     // Quick statements leave a session to those that need one for themselves, else these would wait for ever.
-    if (this.#waitingAlone.length > 0 && this.#isFull && this.#idle.length === 0) return false;
+    if (this.#waitingAlone.length > 0 && this.#isAllOpen && this.#idle.length === 0) return false;
     const flowing = this.#flowing();
     const isRoom = flowing.length < this.#options.shared;
     let session = isRoom ? this.#idle.pop() : undefined;
@@ -134,12 +146,12 @@ export class Sessions {
     return session !== undefined;
   }
 
-  get #isFull(): boolean {
+  get #isAllOpen(): boolean {
     return this.#all.size + this.#opening >= this.#options.size;
   }
 
   #open(): void {
-    if (this.#isFull || performance.now() < this.#openAfter) return;
+    if (this.#isAllOpen || performance.now() < this.#openAfter) return;
     this.#opening += 1;
     this.#pool.connect().then(
       (client) => {
@@ -250,6 +262,13 @@ export class Sessions {
     // So that the pool does not give it out again.
     session.client.release(true);
   }
+}
+
+function tooManyWait(): HeadgateError {
+  return new HeadgateError('UNAVAILABLE', 'More reads wait for the database than it can answer in time. Try again in a moment.', {
+    reason: 'overload',
+    retryAfter: 1,
+  });
 }
 
 function isQuick(pace: Pace | undefined): boolean {

@@ -76,6 +76,15 @@ describe('alias and fragment amplification (CVE-2026-35441 Directus, CVE-2025-32
       { v: Array.from({ length: 10_001 }, (_, i) => i) },
     ],
     [
+      'a long list for each operator that takes one',
+      'query ($v: [String!]) { a: customers(where: { name: { notIn: $v } }) { totalCount } b: customers(where: { name: { inInsensitive: $v } }) { totalCount } }',
+      { v: Array.from({ length: 10_001 }, (_, i) => String(i)) },
+    ],
+    [
+      'depth hidden in fragments',
+      `{ customers { nodes { ...D0 } } } ${Array.from({ length: 8 }, (_, i) => `fragment D${i} on Customer { orders(first: 1) { nodes { customer { ...D${i + 1} } } } }`).join(' ')} fragment D8 on Customer { id }`,
+    ],
+    [
       'a long order in a variable',
       'query ($o: [CustomerOrderBy!]) { customers(orderBy: $o) { totalCount } }',
       { o: Array.from({ length: 200_000 }, () => ({ tier: 'ASC' })) },

@@ -2,12 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { columnType, type Dataset, type Field } from '../../src/catalog/index.js';
+import { loadConfig } from '../../src/config/index.js';
 import { camelCase, HeadgateError, newId, pascalCase, silentLog } from '../../src/kernel/index.js';
 import { Loader, QuarantinedRowEntity, type LoadMode, type LoadOutcome, type LoadRequest } from '../../src/ingestion/index.js';
 import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 
 export const LIMITS = {
+  ...loadConfig({}).limits,
   defaultPage: 50,
   maxPage: 1000,
   maxCost: 1000,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ReaderPool } from '../../src/store/index.js';
+import { Sessions, sharedPool } from '../../src/store/sessions.js';
 import { until } from '../support/processes.js';
 import { openedDatabase } from './opened-database.js';
 import { Relay } from './relay.js';
@@ -109,6 +110,44 @@ test('slow statements on all sessions: a quick one waits for its turn, and gets 
   const slow = times(8, () => reader.query({ text: 'SELECT pg_sleep(0.4)', values: [] }));
   expect(await timed(() => echo('quick'))).toBeLessThan(1_500);
   await Promise.all(slow);
+});
+
+test('no more wait than may: whoever comes then is refused at once, and comes in when there is room again', async () => {
+  const narrow = new ReaderPool(opened.connection, { statementTimeoutMs: 10_000, size: 1, maxWaiting: 3 });
+  const sleep = async (seconds: number) => await narrow.query({ text: 'SELECT pg_sleep($1::float8)', values: [seconds] });
+  try {
+    await sleep(0);
+    const running = sleep(1);
+    const waiting = times(3, () => sleep(0));
+    expect(narrow.isFull).toBe(true);
+    await expect(sleep(0)).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { reason: 'overload', retryAfter: 1 } });
+    // It did not wait for any of these.
+    expect(narrow.isFull).toBe(true);
+    await Promise.all([running, ...waiting]);
+    expect(narrow.isFull).toBe(false);
+    await sleep(0);
+  } finally {
+    await narrow.close();
+  }
+});
+
+test('whoever would wait until their time is over is refused at once, however few wait', async () => {
+  const pool = sharedPool({ ...opened.connection, max: 1 });
+  const sessions = new Sessions(pool, { size: 1, alone: 1, shared: 1, deadMs: 10_000, waitMs: 1_000, idleMs: 60_000, maxStatements: 10, maxWaiting: 1_000 });
+  const sleep = async (seconds: number) => await sessions.run({ text: 'SELECT pg_sleep($1::float8)', values: [seconds] });
+  try {
+    const running = sleep(1.5);
+    const waiting = sleep(0).catch((error: unknown) => error);
+    expect(sessions.isFull).toBe(false);
+    await until('the first has waited for half of its time', () => sessions.isFull);
+    await expect(sleep(0)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await running;
+    expect(String(await waiting)).toMatch(/timeout/);
+    expect(sessions.isFull).toBe(false);
+  } finally {
+    sessions.close();
+    await pool.end();
+  }
 });
 
 test('quick statements without end let a slow one in, even where there is one session for all', async () => {

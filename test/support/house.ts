@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import { GraphQLBoolean, GraphQLNonNull, GraphQLObjectType, GraphQLSchema as Schema, GraphQLString } from 'graphql';
-import { AnswerCache, Reader } from '../../src/access/index.js';
+import { Admission, AnswerCache, Reader } from '../../src/access/index.js';
 import { AuditLog, type AuditFact } from '../../src/audit/index.js';
 import {
   applyManifests,
@@ -70,6 +70,7 @@ export class House {
   readonly #views: Views;
   readonly #audit: AuditLog;
   readonly #limits: Limits;
+  readonly admission: Admission;
   readonly keyRing = new KeyRing(Buffer.alloc(32, 7));
   readonly #keys = maskKeys(this.keyRing);
   readonly #drop: () => Promise<void>;
@@ -88,6 +89,7 @@ export class House {
     this.where = where;
     this.#drop = drop;
     this.#limits = limits;
+    this.admission = new Admission({ max: limits.maxConcurrentReads });
     this.#audit = new AuditLog({ database, log: silentLog, mode: 'strict' });
     this.#views = new Views(standInControl(), limits, silentLog);
   }
@@ -227,9 +229,10 @@ export class House {
         },
       },
       limits: this.#limits,
+      admission: this.admission,
       operationHash: sha256(query),
     });
-    const context = { principal: who, world, visible: view.schemas.catalog, reads } as unknown as RequestContext;
+    const context = { principal: who, world, visible: view.schemas.catalog, reads, admitIntrospection: async () => undefined } as unknown as RequestContext;
     return { context, statements, facts };
   }
 

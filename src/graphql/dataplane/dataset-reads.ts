@@ -1,5 +1,15 @@
 import type { GraphQLError, GraphQLResolveInfo } from 'graphql';
-import { compile, govern, price, refusalMessage, type ReadAnswer, type ReadSelection, type Reader } from '../../access/index.js';
+import {
+  answerTooLarge,
+  compile,
+  govern,
+  price,
+  refusalMessage,
+  type Admission,
+  type ReadAnswer,
+  type ReadSelection,
+  type Reader,
+} from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
 import type { Authorizer, DatasetDecision, MaskKeys } from '../../governance/index.js';
@@ -30,6 +40,9 @@ export interface DatasetReadsOptions {
   readonly maskKeys: MaskKeys;
   readonly audit: { record(fact: AuditFact): Promise<void> };
   readonly limits: Limits;
+  readonly admission: Admission;
+  /** Of the socket. */
+  readonly address?: string | undefined;
   /** SHA-256 of the operation's text. */
   readonly operationHash: string;
 }
@@ -45,6 +58,11 @@ export class DatasetReads {
   readonly #masked = new Set<string>();
   readonly errors: GraphQLError[] = [];
   #price = 0;
+  #bytes = 0;
+  /** Places that reads of this request have. */
+  #places = 0;
+  #freed = Promise.withResolvers<void>();
+  #retryAfter: number | undefined;
 
   constructor(options: DatasetReadsOptions) {
     this.#options = options;
@@ -53,6 +71,11 @@ export class DatasetReads {
   /** `dataset.field` of what the response shows masked, sorted. */
   get masked(): readonly string[] {
     return [...this.#masked].toSorted();
+  }
+
+  /** Seconds after which what was refused for a limit can be tried again; undefined when nothing was. */
+  get retryAfter(): number | undefined {
+    return this.#retryAfter;
   }
 
   /** Says of a root field that will be prepared what it selects: it was found out for an earlier request. */
@@ -93,26 +116,69 @@ export class DatasetReads {
   }
 
   async #plan(selection: ReadSelection, decisions: readonly DatasetDecision[], rootKey: string, began: number): Promise<PreparedRead> {
-    const { principal, authorizer, maskKeys, plane } = this.#options;
+    const { principal, authorizer, maskKeys, plane, limits } = this.#options;
     const dataset = datasetOf(selection);
     const decided = new Map(decisions.map((decision) => [decision.dataset.name, decision]));
     try {
       const plan = govern(selection, rootKey, (other) => decided.get(other.name) ?? authorizer.decide(principal, other));
-      return preparedRead(plan, compile(plan, maskKeys), dataset, plane);
+      return preparedRead(plan, compile(plan, maskKeys, limits.maxResponseBytes), dataset, plane);
     } catch (error) {
       if (isHeadgateError(error) && isRefusal(error)) await this.#recordRefusal(error, dataset, began);
       throw error;
     }
   }
 
+  /** @throws HeadgateError RATE_LIMITED when the principal has too many reads under way; what `Reader.read` throws. */
   async run(info: GraphQLResolveInfo): Promise<RawJson | null> {
+    try {
+      const leave = await this.#enter();
+      try {
+        return await this.#run(info);
+      } finally {
+        leave();
+      }
+    } catch (error) {
+      if (isHeadgateError(error)) this.#noteLimit(error);
+      throw error;
+    }
+  }
+
+  #noteLimit(error: HeadgateError): void {
+    const { retryAfter, reason } = error.details;
+    if (typeof retryAfter === 'number') this.#retryAfter = Math.max(this.#retryAfter ?? 0, retryAfter);
+    if (reason === 'overload') this.#options.admission.refused(this.#options.principal, error);
+  }
+
+  /** A place among the reads of the principal. Where this request's own reads have taken the last one, it waits for them. */
+  async #enter(): Promise<() => void> {
+    const { admission, principal, address } = this.#options;
+    for (;;) {
+      const leave = this.#places === 0 ? admission.enter(principal, address) : admission.tryEnter(principal, address);
+      if (leave) return this.#keep(leave);
+      await this.#freed.promise;
+    }
+  }
+
+  #keep(leave: () => void): () => void {
+    this.#places += 1;
+    return () => {
+      leave();
+      this.#places -= 1;
+      this.#freed.resolve();
+      this.#freed = Promise.withResolvers();
+    };
+  }
+
+  async #run(info: GraphQLResolveInfo): Promise<RawJson | null> {
     const prepared = this.#prepared.get(String(info.path.key));
     if (!prepared) throw new Error(`${info.fieldName} was not prepared`);
     const { read, request, began } = prepared;
-    const { reader, principal, authorizer } = this.#options;
+    const { reader, principal, authorizer, limits } = this.#options;
     try {
       const { version } = authorizer.policy.catalog;
       const answer = await reader.read(read.compiled, request.values, principal, request.patterns, version);
+      this.#bytes += answer.bytes;
+      if (this.#bytes > limits.maxResponseBytes) throw answerTooLarge(this.#bytes, limits.maxResponseBytes);
       // Strict: the answer waits until its entries are durable.
       await this.#record(read, answer, began);
       this.#gather(read, answer.failures);

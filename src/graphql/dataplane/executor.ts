@@ -1,3 +1,4 @@
+import { HeaderMap } from '@apollo/server';
 import {
   execute,
   getVariableValues,
@@ -10,10 +11,13 @@ import {
   type FragmentDefinitionNode,
   type OperationDefinitionNode,
 } from 'graphql';
+import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { collectFields } from './collect.js';
+import type { SchemaQuestion } from './introspections.js';
 import type { KnownOperation, KnownRoot } from './known-operations.js';
 import type { ViewSchemas } from './schemas.js';
+import { holdsTooMany, MOST_VALUES } from './variable-size.js';
 
 export interface Operation {
   readonly document: DocumentNode;
@@ -33,10 +37,15 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
     const message = 'The document has no operation of the name that was asked for, or has several and none was named. Give operationName.';
     return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
   }
-  const run = async (schema: ViewSchemas['api'], part: DocumentNode): Promise<ExecutionResult> =>
-    execute({ schema, document: part, contextValue: context, variableValues: variables, operationName });
+  const run = async (part: DocumentNode): Promise<ExecutionResult> =>
+    execute({ schema: schemas.execution, document: part, contextValue: context, variableValues: variables, operationName });
+  if (holdsTooMany(variables)) return { errors: [tooManyValues()] };
   const split = splitIntrospection(document, operation, variables);
-  const parts = split ? [await run(schemas.execution, split.rest), await run(schemas.api, split.introspection)] : [await run(schemas.execution, document)];
+  if (split) {
+    const refused = await introspectionRefused(context);
+    if (refused) return { errors: [refused] };
+  }
+  const parts = split ? [await run(split.rest), await schemas.introspections.answer({ ...split.introspection, variables })] : [await run(document)];
   const results = parts.filter((part): part is ExecutionResult => part !== undefined);
   const data = results.some((result) => result.data === null || result.data === undefined)
     ? results[0]?.data
@@ -44,6 +53,25 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
       Object.assign(Object.create(null), ...results.map((result) => result.data));
   const answer = split && data ? inOrder(data as Record<string, unknown>, split.keys) : data;
   return answerOf(answer, [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], context);
+}
+
+function tooManyValues(): GraphQLError {
+  const originalError = new HeadgateError('QUERY_TOO_COMPLEX', `The variables hold more than ${MOST_VALUES} values. Split the query.`, { limit: MOST_VALUES });
+  return new GraphQLError(originalError.message, { originalError, extensions: { http: { status: 400 } } });
+}
+
+/** The schema is dear to tell, so questions about it have a limit of their own: over it nothing of the operation is run. */
+async function introspectionRefused(context: RequestContext): Promise<GraphQLError | undefined> {
+  try {
+    await context.admitIntrospection();
+    return undefined;
+  } catch (error) {
+    if (!isHeadgateError(error)) throw error;
+    const headers = new HeaderMap();
+    const { retryAfter } = error.details;
+    if (typeof retryAfter === 'number') headers.set('retry-after', String(retryAfter));
+    return new GraphQLError(error.message, { originalError: error, extensions: { http: { status: error.status, headers } } });
+  }
 }
 
 /**
@@ -56,6 +84,7 @@ export async function executeKnown(
   variables: Readonly<Record<string, unknown>>,
   context: RequestContext,
 ): Promise<ExecutionResult | undefined> {
+  if (holdsTooMany(variables)) return undefined;
   const schema = schemas.execution;
   const { coerced } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
   const query = schema.getQueryType();
@@ -107,7 +136,7 @@ function answerOf(data: ExecutionResult['data'], errors: readonly GraphQLError[]
 }
 
 interface Split {
-  readonly introspection: DocumentNode;
+  readonly introspection: Pick<SchemaQuestion, 'document' | 'operation'>;
   readonly rest: DocumentNode;
   /** The response keys in the document's order. */
   readonly keys: readonly string[];
@@ -121,15 +150,13 @@ function splitIntrospection(document: DocumentNode, operation: OperationDefiniti
   if (!mentions(operation, fragments)) return undefined;
   const fields = collectFields('Query', [operation.selectionSet], { fragments, variables });
   const nodes = [...fields.values()].flat();
-  const part = (selections: readonly FieldNode[]): DocumentNode => ({
-    ...document,
-    definitions: document.definitions.map((definition) =>
-      definition === operation ? { ...operation, selectionSet: { ...operation.selectionSet, selections } } : definition,
-    ),
-  });
+  const part = (selections: readonly FieldNode[]) => {
+    const own = { ...operation, selectionSet: { ...operation.selectionSet, selections } };
+    return { operation: own, document: { ...document, definitions: document.definitions.map((definition) => (definition === operation ? own : definition)) } };
+  };
   return {
     introspection: part(nodes.filter(isIntrospection)),
-    rest: part(nodes.filter((node) => !isIntrospection(node))),
+    rest: part(nodes.filter((node) => !isIntrospection(node))).document,
     keys: [...fields.keys()],
   };
 }

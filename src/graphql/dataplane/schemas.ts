@@ -1,6 +1,7 @@
 import { GraphQLObjectType, GraphQLSchema, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
 import type { Catalog } from '../../catalog/index.js';
 import type { RequestContext } from '../context.js';
+import { Introspections } from './introspections.js';
 import { RawJsonScalar } from './raw-json.js';
 import { buildDataPlane, type DataPlane } from './types.js';
 
@@ -13,6 +14,8 @@ export interface ViewSchemas {
   readonly api: GraphQLSchema;
   /** What runs: the same root fields and arguments, but a dataset's answer is one leaf. */
   readonly execution: GraphQLSchema;
+  /** What `api` says of itself. */
+  readonly introspections: Introspections;
 }
 
 /**
@@ -34,10 +37,12 @@ export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: 
   const rest = { mutation: control.getMutationType() ?? null, subscription: control.getSubscriptionType() ?? null, directives: control.getDirectives() };
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
+  const api = new GraphQLSchema({ ...rest, query: query(apiFields) });
   return {
     catalog,
     plane,
-    api: new GraphQLSchema({ ...rest, query: query(apiFields) }),
+    api,
+    introspections: new Introspections(api),
     // The server checks the API schema, and this one has the same fields and arguments.
     execution: new GraphQLSchema({ ...rest, query: query(executionFields), assumeValid: true }),
   };

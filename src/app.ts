@@ -17,6 +17,7 @@ import {
   type ManifestKind,
 } from './catalog/index.js';
 import type { Config } from './config/index.js';
+import { Exporter } from './delivery/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
 import { buildControlSchema, createContext, Views, type ControlServices, type World } from './graphql/index.js';
 import { Gateway, Metrics } from './http/index.js';
@@ -93,6 +94,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
   const setting = { services, reader: new Reader(database.reader), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const timeoutMs = config.limits.exportTimeoutMs;
+  const exporter = new Exporter({ sessionsOf: () => database.exports, maskKeys: setting.maskKeys, audit: record.audit, timeoutMs });
   const gateway = await Gateway.start({
     config,
     log,
@@ -104,6 +107,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     views,
     contextOf: (facts) => createContext(setting, facts),
     load: (upload, principal, signal) => work.ingestion.loadNow({ ...upload, signal }, principal),
+    startExport: (request) => exporter.start(request),
     manifests,
     record,
   });

@@ -1,3 +1,5 @@
+import type { Principal } from '../identity/index.js';
+
 /** A parameter of a compiled read whose value comes with the request. */
 export class Slotted {
   readonly slot: number;
@@ -18,4 +20,10 @@ export class Claimed {
 export function claimText(claims: Readonly<Record<string, unknown>>, name: string): string | null {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
+}
+
+/** What a parameter of a compiled read is in one request. @param values the request's values, by slot */
+export function boundValue(value: unknown, values: readonly unknown[], { claims }: Pick<Principal, 'claims'>): unknown {
+  if (value instanceof Slotted) return values[value.slot];
+  return value instanceof Claimed ? claimText(claims, value.claim) : value;
 }

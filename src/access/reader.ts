@@ -1,7 +1,7 @@
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { ReaderPool } from '../store/index.js';
-import { Claimed, claimText, Slotted } from './binding.js';
+import { boundValue } from './binding.js';
 import { badCursor, type CompiledRead } from './compile.js';
 import { FOLDED } from './filter.js';
 
@@ -14,7 +14,7 @@ export interface ReadAnswer {
 }
 
 /** Both ways in which a filter may use it: a pattern can be good for one and too complex for the other. */
-const CHECK_PATTERN = `SELECT '' ~ $1::text, '' ${FOLDED} ~* $1::text`;
+export const CHECK_PATTERN = `SELECT '' ~ $1::text, '' ${FOLDED} ~* $1::text`;
 
 /** Characters of a statement that connections keep prepared; each keeps hundreds. */
 const LONGEST_PREPARED = 32_768;
@@ -42,10 +42,7 @@ export class Reader {
         ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
         text: compiled.text,
         asKept: true,
-        values: compiled.parameters.map(({ value }) => {
-          if (value instanceof Slotted) return values[value.slot];
-          return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
-        }),
+        values: compiled.parameters.map(({ value }) => boundValue(value, values, principal)),
       });
       const columns = rows[0] ?? [];
       const { members, counted } = compiled;
@@ -71,7 +68,7 @@ function addUp(datasets: readonly string[], counts: readonly (string | null)[]):
 }
 
 /** PostgreSQL's errors in our words; its own text may hold values and stays behind as the cause. */
-function readError(error: unknown, mayFail: boolean): unknown {
+export function readError(error: unknown, mayFail: boolean): unknown {
   if (isHeadgateError(error)) return error;
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   if (code === '57014') {

@@ -12,6 +12,7 @@ export interface Limits {
   readonly maxAliases: number;
   readonly maxTokens: number;
   readonly statementTimeoutMs: number;
+  readonly exportTimeoutMs: number;
   /** Bytes of a GraphQL request body. */
   readonly maxRequestBytes: number;
   /** Bytes of one uploaded file, unpacked. */
@@ -36,6 +37,7 @@ export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
     maxAliases: e.HEADGATE_MAX_ALIASES,
     maxTokens: e.HEADGATE_MAX_TOKENS,
     statementTimeoutMs: e.HEADGATE_STATEMENT_TIMEOUT_MS,
+    exportTimeoutMs: e.HEADGATE_EXPORT_TIMEOUT_MS,
     maxRequestBytes: e.HEADGATE_MAX_REQUEST_BYTES,
     maxUploadBytes: e.HEADGATE_MAX_UPLOAD_BYTES,
     maxValueBytes: e.HEADGATE_MAX_VALUE_BYTES,

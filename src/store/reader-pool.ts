@@ -19,7 +19,8 @@ export interface ReaderOptions {
 }
 
 const READER_ROLE = 'headgate_reader';
-const CONNECT_MS = 10_000;
+/** How long a session may take to open, in milliseconds. */
+export const CONNECT_MS = 10_000;
 /** Of a read whose session was cut. */
 const ATTEMPTS = 3;
 /** A session that nobody has used for so long is ended. */
@@ -37,8 +38,7 @@ export class ReaderPool {
   readonly #sessions: Sessions;
 
   constructor(connection: Connection, { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500 }: ReaderOptions) {
-    const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
-    this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig);
+    this.#pool = sharedPool({ ...readerConfig(connection, statementTimeoutMs), max: size });
     this.#sessions = new Sessions(this.#pool, {
       size,
       alone,
@@ -68,6 +68,12 @@ export class ReaderPool {
     this.#sessions.close();
     await this.#pool.end();
   }
+}
+
+/** What makes a session one of the reader. */
+export function readerConfig(connection: Connection, statementTimeoutMs: number): pg.PoolConfig {
+  const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
+  return { ...sessionConfig(connection, settings), connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig;
 }
 
 /**

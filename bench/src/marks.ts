@@ -1,3 +1,4 @@
+import type { ExportReport } from './exports.ts';
 import type { LoadReport } from './loads.ts';
 import type { QueryName } from './queries.ts';
 import type { ReadResult } from './reads.ts';
@@ -14,6 +15,8 @@ export interface Mark {
 const READS: Readonly<Record<QueryName, number>> = { flat: 2, nested: 2, one: 1.1 };
 /** Rows a second against a plain COPY's. */
 const LOAD = 0.5;
+/** Rows a second against a plain COPY's, as CSV. */
+const EXPORT = 0.6;
 
 export function readMarks(results: readonly ReadResult[]): Mark[] {
   const of = (query: QueryName, server: string) =>
@@ -28,6 +31,11 @@ export function loadMarks({ results }: LoadReport): Mark[] {
   return results
     .filter(({ load }) => load !== 'copy' && load !== 'psql')
     .map(({ load, seconds: own }) => mark(`load, ${load}: Headgate / COPY`, LOAD, seconds('copy') / own));
+}
+
+export function exportMarks({ results }: ExportReport): Mark[] {
+  const seconds = (name: string) => results.find((result) => result.export === name)?.seconds ?? Number.NaN;
+  return [mark('export, csv: Headgate / COPY', EXPORT, seconds('copy') / seconds('csv'))];
 }
 
 function mark(what: string, atLeast: number, ratio: number): Mark {

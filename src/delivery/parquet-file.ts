@@ -7,8 +7,8 @@ import { parquetColumn } from './parquet-column.js';
  * Rows that a row group holds at the most, and characters of their JSON. A group is in memory as a whole, and is written in
  * one go, while nobody else is served; of each one that was written a few numbers for each column stay until the end.
  */
-const GROUP_ROWS = 20_000;
-const GROUP_CHARACTERS = 8 * 1024 * 1024;
+const GROUP_ROWS = 10_000;
+const GROUP_CHARACTERS = 4 * 1024 * 1024;
 
 /** A Parquet file of rows that come as lines of JSON tuples, group by group. */
 export async function* parquetFile(rows: Readable, fields: readonly Field[]): AsyncGenerator<Buffer> {

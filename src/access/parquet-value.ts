@@ -27,7 +27,7 @@ function physical(field: Field, value: Sql): Sql {
   }
 }
 
-/** Exact: the seconds come as numeric. */
+/** Exact, since the seconds come as numeric; and no error, since not all moments fit into a bigint when 1970 is 0. */
 function microseconds(value: Sql): Sql {
-  return sql`((extract(epoch FROM ${value}) * 1000000)::bigint)::text`;
+  return sql`trunc(extract(epoch FROM ${value}) * 1000000)::text`;
 }

@@ -42,16 +42,19 @@ export class ExportRun {
     return this.#over !== undefined;
   }
 
-  /** Resolves when the first bytes are there. @throws what PostgreSQL says */
+  /** Resolves when the first bytes are there, and waits for the client from then on. @throws what PostgreSQL says */
   async start(): Promise<CopyStream> {
     const { session, record, plan, bound } = this.#options;
     await record.started(plan);
     for (const { text, values } of bound.checks) await session.query(text, values);
-    return await session.copy(bound.text);
+    const rows = await session.copy(bound.text);
+    this.given(0);
+    return rows;
   }
 
   /** Bytes are on their way; until they are `taken` the client is waited for. */
   given(bytes: number): void {
+    if (this.isOver) return;
     this.#bytes += bytes;
     this.#stall = setTimeout(() => void this.fail(standsStill()), this.#options.stallMs);
   }

@@ -102,6 +102,7 @@ async function govern({ selection, authorizer, principal }: ExportRequest, recor
 
 async function* bodyOf(run: ExportRun, rows: CopyStream, { fields }: GovernedExport, format: ExportFormat): AsyncGenerator<Buffer> {
   const { write } = EXPORT_FORMATS[format];
+  run.taken();
   try {
     for await (const chunk of (write ? write(rows, fields) : rows) as AsyncIterable<Buffer>) {
       run.given(chunk.length);

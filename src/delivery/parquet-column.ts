@@ -52,8 +52,11 @@ export function parquetColumn(field: Field): ParquetColumn {
   };
 }
 
+/** What 64 bits don't hold, a moment of the last 30 of 294,000 years, is null. */
 function toBigInt(value: unknown): unknown {
-  return typeof value === 'string' ? BigInt(value) : value;
+  if (typeof value !== 'string') return value;
+  const number = BigInt(value);
+  return BigInt.asIntN(64, number) === number ? number : null;
 }
 
 function same(value: unknown): unknown {

@@ -252,7 +252,7 @@ function ofText(name: Name, value: string | null): unknown {
   return value;
 }
 
-/** Another library reads the file; numbers of days and microseconds become what the API shows. */
+/** A reader of Parquet reads the file; numbers of days and microseconds become what the API shows. */
 async function parquetRows(bytes: Buffer): Promise<object[]> {
   const raw = (value: unknown) => value as never;
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length) as ArrayBuffer;

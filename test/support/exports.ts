@@ -1,7 +1,7 @@
 import { GraphQLObjectType, GraphQLString } from 'graphql';
 import type { AuditFact } from '../../src/audit/index.js';
 import { loadConfig } from '../../src/config/index.js';
-import { Exporter, type ExportFormat } from '../../src/delivery/index.js';
+import { Exporter, type ExporterOptions, type ExportFile, type ExportFormat } from '../../src/delivery/index.js';
 import { maskKeys, visibleCatalog } from '../../src/governance/index.js';
 import { parseExport, type ExportQuery } from '../../src/graphql/index.js';
 import { buildDataPlane } from '../../src/graphql/dataplane/types.js';
@@ -14,14 +14,17 @@ export interface Exported {
   readonly masked: readonly string[];
 }
 
+export type Asked = ExportQuery & { readonly format?: ExportFormat };
+
 /** An export as the route would ask for it, without HTTP. Its entries on the record go to `facts`. */
-export async function exportOf(
+export async function startExport(
   house: House,
   principal: Principal,
   dataset: string,
-  { format = 'ndjson', ...query }: ExportQuery & { readonly format?: ExportFormat } = {},
-  facts: AuditFact[] = house.facts,
-): Promise<Exported> {
+  { format = 'ndjson', ...query }: Asked = {},
+  facts: Pick<AuditFact[], 'push'> = house.facts,
+  options: Partial<ExporterOptions> = {},
+): Promise<ExportFile> {
   const { catalog, authorizer } = await house.world();
   const { limits } = loadConfig({});
   const pageInfo = new GraphQLObjectType({ name: 'PageInfo', fields: { endCursor: { type: GraphQLString } } });
@@ -31,9 +34,13 @@ export async function exportOf(
     maskKeys: maskKeys(house.keyRing),
     audit: { record: async (fact) => void facts.push(fact) },
     timeoutMs: limits.exportTimeoutMs,
+    ...options,
   });
-  const signal = new AbortController().signal;
-  const { body, masked } = await exporter.start({ ...asked, principal, authorizer, format, operationHash: 'a'.repeat(64), signal });
+  return exporter.start({ ...asked, principal, authorizer, format, operationHash: 'a'.repeat(64), signal: new AbortController().signal });
+}
+
+export async function exportOf(...asked: Parameters<typeof startExport>): Promise<Exported> {
+  const { body, masked } = await startExport(...asked);
   const bytes = Buffer.concat((await body.toArray()) as Buffer[]);
   return { bytes, text: bytes.toString(), masked };
 }

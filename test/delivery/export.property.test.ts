@@ -274,11 +274,12 @@ async function ofParquet(type: string, value: unknown): Promise<unknown> {
     return elements;
   }
   if (type === 'json') return JSON.parse(value as string) as unknown;
-  if (type === 'bigint') return String(value);
   const shown = SHOWN[type];
+  const number = `${value as bigint | number}`;
+  if (type === 'bigint') return number;
   if (shown === undefined) return value;
-  const key = `${type} ${String(value)}`;
-  if (!seen.has(key)) seen.set(key, (await reader.query<{ v: unknown }>(`SELECT to_json(${shown}) AS v`, [String(value)])).rows[0]?.v);
+  const key = `${type} ${number}`;
+  if (!seen.has(key)) seen.set(key, (await reader.query<{ v: unknown }>(`SELECT to_json(${shown}) AS v`, [number])).rows[0]?.v);
   return seen.get(key);
 }
 

@@ -21,6 +21,7 @@ test('an empty environment has a default for all', () => {
       maxAliases: 30,
       maxTokens: 2000,
       statementTimeoutMs: 10_000,
+      exportTimeoutMs: 3_600_000,
       maxRequestBytes: 5 * 1024 ** 2,
       maxUploadBytes: 64 * 1024 ** 3,
       maxValueBytes: 1024 ** 2,

@@ -19,6 +19,7 @@ import {
   type ManifestKind,
 } from './catalog/index.js';
 import type { Config } from './config/index.js';
+import { Exporter } from './delivery/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
 import { buildControlSchema, createContext, DocumentGate, readTrustedDocuments, Views, type ControlServices, type World } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
@@ -110,6 +111,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     admission,
     admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
   };
+  const timeoutMs = config.limits.exportTimeoutMs;
+  const exporter = new Exporter({ sessionsOf: () => database.exports, maskKeys: setting.maskKeys, audit: record.audit, timeoutMs });
   const gateway = await Gateway.start({
     config,
     log,
@@ -128,6 +131,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       await dataChanges.refresh();
       return run;
     },
+    startExport: (request) => exporter.start(request),
     manifests,
     record,
   });

@@ -1,6 +1,7 @@
+import { measureExports } from './exports.ts';
 import { measureLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
-import { loadMarks, readMarks } from './marks.ts';
+import { exportMarks, loadMarks, readMarks } from './marks.ts';
 import { readOptions } from './options.ts';
 import { measureReads } from './reads.ts';
 import { textOf, type Report } from './report.ts';
@@ -30,12 +31,14 @@ try {
     for (const server of servers) if (server !== headgate) await shop.dismiss(server);
   }
   const loads = parts.has('loads') ? await measureLoads(shop, headgate, options, say) : undefined;
+  const exports = parts.has('exports') ? await measureExports(shop, headgate, options, say) : undefined;
   const report: Report = {
     machine: await describeMachine(shop.postgresVersion),
     options: sizes,
     ...(reads && { reads }),
     ...(loads && { loads }),
-    marks: [...(reads ? readMarks(reads) : []), ...(loads ? loadMarks(loads) : [])],
+    ...(exports && { exports }),
+    marks: [...(reads ? readMarks(reads) : []), ...(loads ? loadMarks(loads) : []), ...(exports ? exportMarks(exports) : [])],
   };
   console.log(json ? JSON.stringify(report, undefined, 2) : textOf(report));
 } finally {

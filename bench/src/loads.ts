@@ -32,6 +32,8 @@ export interface LoadResult {
 
 /** The most memory that Headgate's process held, in bytes: when it was ready, and after a load of so many rows. */
 export interface MemoryResult {
+  /** The kind of file, where there are several. */
+  readonly what?: string;
   readonly rows: number;
   readonly bytes: number;
   readonly readyRssBytes: number;
@@ -135,7 +137,7 @@ async function copy({ database }: Shop, file: string): Promise<void> {
   }
 }
 
-async function hasPsql(): Promise<boolean> {
+export async function hasPsql(): Promise<boolean> {
   const tried = spawn('psql', ['--version'], { stdio: 'ignore' });
   return new Promise((resolve) => {
     tried.on('error', () => resolve(false)).on('exit', (code) => resolve(code === 0));

@@ -1,3 +1,4 @@
+import type { ExportReport } from './exports.ts';
 import type { LoadReport } from './loads.ts';
 import type { QueryName } from './queries.ts';
 import type { ReadResult } from './reads.ts';
@@ -16,6 +17,8 @@ const READS: Readonly<Record<QueryName, number>> = { flat: 2.5, nested: 3, one: 
 const TO_LIMIT = 0.8;
 /** Rows a second against a plain COPY's. */
 const LOAD = 0.5;
+/** Rows a second against a plain COPY's, as CSV. */
+const EXPORT = 0.6;
 
 export function readMarks(results: readonly ReadResult[]): Mark[] {
   const of = (query: QueryName, server: string) =>
@@ -32,6 +35,11 @@ export function loadMarks({ results }: LoadReport): Mark[] {
   return results
     .filter(({ load }) => load !== 'copy' && load !== 'psql')
     .map(({ load, seconds: own }) => mark(`load, ${load}: Headgate / COPY`, LOAD, seconds('copy') / own));
+}
+
+export function exportMarks({ results }: ExportReport): Mark[] {
+  const seconds = (name: string) => results.find((result) => result.export === name)?.seconds ?? Number.NaN;
+  return [mark('export, csv: Headgate / COPY', EXPORT, seconds('copy') / seconds('csv'))];
 }
 
 function mark(what: string, atLeast: number, ratio: number): Mark {

@@ -12,7 +12,7 @@ export interface Options {
   readonly parts: ReadonlySet<Part>;
 }
 
-const PARTS = ['reads', 'loads'] as const;
+const PARTS = ['reads', 'loads', 'exports'] as const;
 export type Part = (typeof PARTS)[number];
 
 const CELLS = 80;
@@ -22,7 +22,7 @@ const LARGEST_PAGE = 100;
 export function readOptions(env: NodeJS.ProcessEnv, argv: readonly string[]): Options {
   const parts = argv.filter((argument): argument is Part => (PARTS as readonly string[]).includes(argument));
   const unknown = argv.find((argument) => argument !== '--json' && !(PARTS as readonly string[]).includes(argument));
-  if (unknown !== undefined) throw new Error(`Unknown argument ${unknown}. Known: ${PARTS.join(', ')} (both when none is named), --json.`);
+  if (unknown !== undefined) throw new Error(`Unknown argument ${unknown}. Known: ${PARTS.join(', ')} (all when none is named), --json.`);
   const customers = whole(env, 'BENCH_CUSTOMERS', 100_000);
   if (customers % CELLS !== 0 || customers < CELLS * LARGEST_PAGE) {
     throw new Error(`BENCH_CUSTOMERS: expected a multiple of ${CELLS} from ${CELLS * LARGEST_PAGE} on, got ${customers}.`);

@@ -1,4 +1,5 @@
-import { loadTitles, type LoadReport } from './loads.ts';
+import { exportTitles, type ExportReport } from './exports.ts';
+import { loadTitles, type LoadReport, type MemoryResult } from './loads.ts';
 import type { Machine } from './machine.ts';
 import type { Mark } from './marks.ts';
 import type { Options } from './options.ts';
@@ -10,6 +11,7 @@ export interface Report {
   readonly options: Omit<Options, 'json' | 'parts'>;
   readonly reads?: readonly ReadResult[];
   readonly loads?: LoadReport;
+  readonly exports?: ExportReport;
   readonly marks: readonly Mark[];
 }
 
@@ -17,13 +19,14 @@ const MB = 1_000_000;
 
 /** The report as text, in Markdown's tables. */
 export function textOf(report: Report): string {
-  const { machine, reads, loads, marks } = report;
+  const { machine, reads, loads, exports, marks } = report;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
     `${machine.cores} cores of ${machine.processor}, ${whole(machine.memoryBytes / MB / 1000)} GB, ${machine.system}`,
     versions.join(', '),
     ...(reads ? readLines(reads, report) : []),
     ...(loads ? loadLines(loads, report) : []),
+    ...(exports ? exportLines(exports, report) : []),
     '',
     ...table(
       ['mark', 'at least', 'ratio', 'met'],
@@ -78,12 +81,38 @@ function loadLines({ rows, bytes, results, memory }: LoadReport, { options }: Re
         rounds.map((round) => round.toFixed(2)).join(' '),
       ]),
     ),
+    ...memoryLines('load', memory),
+  ];
+}
+
+function exportLines({ rows, results, memory }: ExportReport, { options }: Report): string[] {
+  const copy = results.find((result) => result.export === 'copy')?.seconds ?? Number.NaN;
+  return [
     '',
-    "Memory: the most that Headgate's process held (peak RSS), a process of its own for each load",
+    `Exports: ${whole(rows)} rows x 8 columns, median of ${options.loadRounds} rounds`,
     ...table(
-      ['rows', 'MB of CSV', 'MB when ready', 'MB at its peak'],
-      memory.map(({ rows: count, bytes: size, readyRssBytes, peakRssBytes }) => [
-        whole(count),
+      ['way', 'MB', 'seconds', 'rows/s', 'to COPY', 'rounds'],
+      results.map(({ export: name, bytes, seconds, rounds }) => [
+        exportTitles[name],
+        bytes > 0 ? whole(bytes / MB) : '',
+        seconds.toFixed(2),
+        whole(rows / seconds),
+        times(copy / seconds),
+        rounds.map((round) => round.toFixed(2)).join(' '),
+      ]),
+    ),
+    ...memoryLines('export', memory),
+  ];
+}
+
+function memoryLines(act: string, memory: readonly MemoryResult[]): string[] {
+  return [
+    '',
+    `Memory: the most that Headgate's process held (peak RSS), a process of its own for each ${act}`,
+    ...table(
+      ['rows', 'MB of the file', 'MB when ready', 'MB at its peak'],
+      memory.map(({ rows: count, bytes: size, readyRssBytes, peakRssBytes, what }) => [
+        `${whole(count)}${what ? ` ${what}` : ''}`,
         whole(size / MB),
         whole(readyRssBytes / MB),
         whole(peakRssBytes / MB),

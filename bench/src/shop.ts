@@ -20,6 +20,8 @@ export class Shop {
   /** By country: a principal that sees the customers of that country. */
   readonly tokens: ReadonlyMap<string, string>;
   readonly adminToken: string;
+  /** Of a principal that may export all orders, plain. */
+  readonly exporterToken: string;
   readonly database: pg.Pool;
   readonly postgresVersion: string;
   readonly #environment: NodeJS.ProcessEnv;
@@ -27,7 +29,7 @@ export class Shop {
   readonly #stopPostgres: () => Promise<void>;
 
   private constructor(
-    facts: Pick<Shop, 'folder' | 'databaseUrl' | 'tokens' | 'adminToken' | 'database' | 'postgresVersion'>,
+    facts: Pick<Shop, 'folder' | 'databaseUrl' | 'tokens' | 'adminToken' | 'exporterToken' | 'database' | 'postgresVersion'>,
     environment: NodeJS.ProcessEnv,
     stopPostgres: () => Promise<void>,
   ) {
@@ -35,6 +37,7 @@ export class Shop {
     this.databaseUrl = facts.databaseUrl;
     this.tokens = facts.tokens;
     this.adminToken = facts.adminToken;
+    this.exporterToken = facts.exporterToken;
     this.database = facts.database;
     this.postgresVersion = facts.postgresVersion;
     this.#environment = environment;
@@ -69,7 +72,8 @@ export class Shop {
       HEADGATE_RATE_LIMIT: '1000000000',
       PORT: '0',
     };
-    const facts = { folder, databaseUrl, tokens, adminToken: await tokenOf('bench', 'admin'), database, postgresVersion: rows[0]?.version ?? '' };
+    const [adminToken, exporterToken] = [await tokenOf('bench', 'admin'), await tokenOf('exporter', 'exporter')];
+    const facts = { folder, databaseUrl, tokens, adminToken, exporterToken, database, postgresVersion: rows[0]?.version ?? '' };
     return new Shop(facts, environment, () => postgres.stop());
   }
 

@@ -1,3 +1,4 @@
+import type { Principal } from '../identity/index.js';
 import type { Parameter } from '../sql/index.js';
 
 /** A parameter of a compiled read whose value comes with the request. */
@@ -38,15 +39,17 @@ export type Keys = readonly (readonly (string | null)[])[];
 
 /** The values of a statement's parameters. */
 export function bind(parameters: readonly Parameter[], { values, claims }: ReadRequest, keys: Keys = []): unknown[] {
-  return parameters.map(({ value }) => {
-    if (value instanceof Slotted) return values[value.slot];
-    if (value instanceof Claimed) return claimText(claims, value.claim);
-    return value instanceof KeyList ? keys.map((key) => key[value.place] ?? null) : value;
-  });
+  return parameters.map(({ value }) => (value instanceof KeyList ? keys.map((key) => key[value.place] ?? null) : boundValue(value, values, { claims })));
 }
 
 /** Lists and objects are no text, so they are null to a row filter, which then shows no row. */
 export function claimText(claims: Readonly<Record<string, unknown>>, name: string): string | null {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
+}
+
+/** What a parameter of a compiled read is in one request. @param values the request's values, by slot */
+export function boundValue(value: unknown, values: readonly unknown[], { claims }: Pick<Principal, 'claims'>): unknown {
+  if (value instanceof Slotted) return values[value.slot];
+  return value instanceof Claimed ? claimText(claims, value.claim) : value;
 }

@@ -12,16 +12,22 @@ export type Json = Sql | Bare;
  * A JSON object. JSON is put together as bytes: of all ways to write it this is the fastest, since bytes know their length,
  * while texts are written out and measured anew on their way through each function; and the functions that build json
  * look up, for each value of each row, how its type is written.
+ * @param before what stands before it
  */
-export function jsonObject(pairs: readonly (readonly [key: string, value: Json])[]): Sql {
+export function jsonObject(pairs: readonly (readonly [key: string, value: Json])[], before = ''): Sql {
   const pieces: Sql[] = [];
-  let text = '{';
+  let text = `${before}{`;
   pairs.forEach(([key, value], i) => {
     const isBare = 'bare' in value;
     pieces.push(bytes(`${text}${i === 0 ? '' : ','}${JSON.stringify(key)}:${isBare ? '"' : ''}`), isBare ? textBytes(value.bare) : value);
     text = isBare ? '"' : '';
   });
   return concatenated([...pieces, bytes(`${text}}`)]);
+}
+
+/** So many values as a JSON list. */
+export function jsonTuple(values: readonly Sql[]): Sql {
+  return concatenated([...values.flatMap((value, i) => [bytes(i === 0 ? '[' : ','), value]), bytes(']')]);
 }
 
 /** The values of an aggregate's rows as a JSON list. */

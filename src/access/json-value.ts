@@ -30,7 +30,8 @@ function orNull(json: Sql): Sql {
   return sql`coalesce(${json}, ${bytes('null')})`;
 }
 
-function list(field: Pick<Field, 'type'>, value: Sql): Sql {
+/** A list as json; null for null. */
+export function list(field: Pick<Field, 'type'>, value: Sql): Sql {
   switch (field.type) {
     case 'bigint':
       return sql`to_json((${value})::text[])`;
@@ -38,15 +39,20 @@ function list(field: Pick<Field, 'type'>, value: Sql): Sql {
     case 'float':
     case 'date':
     case 'timestamp': {
-      const element = scalar(field, raw('e.v'));
-      return sql`(SELECT coalesce(json_agg(${element} ORDER BY e.i), '[]') FROM unnest(${value}) WITH ORDINALITY AS e (v, i) HAVING ${value} IS NOT NULL)`;
+      return listOf(scalar(field, raw('e.v')), value);
     }
     default:
       return sql`to_json(${value})`;
   }
 }
 
-function scalar(field: Pick<Field, 'type'>, value: Sql): Sql {
+/** A list as json, of what `element` makes of each of its values, `e.v`. */
+export function listOf(element: Sql, value: Sql): Sql {
+  return sql`(SELECT coalesce(json_agg(${element} ORDER BY e.i), '[]') FROM unnest(${value}) WITH ORDINALITY AS e (v, i) HAVING ${value} IS NOT NULL)`;
+}
+
+/** What JSON is made of, with null for what it has no words for. */
+export function scalar(field: Pick<Field, 'type'>, value: Sql): Sql {
   switch (field.type) {
     case 'bigint':
       return sql`(${value})::text`;

@@ -36,7 +36,7 @@ export class StoreExecutor implements Executor {
 }
 
 /** PostgreSQL's errors in our words; its own text may hold values and stays behind as the cause. */
-function readError(error: unknown, mayFail: boolean): unknown {
+export function readError(error: unknown, mayFail: boolean): unknown {
   if (isHeadgateError(error)) return error;
   const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   if (code === '57014') {

@@ -12,6 +12,7 @@ export interface Limits {
   readonly maxAliases: number;
   readonly maxTokens: number;
   readonly statementTimeoutMs: number;
+  readonly exportTimeoutMs: number;
   /** Requests a minute of one principal, of all without a credential from one address, and requests for the schema of either; 0 for any number. */
   readonly rateLimit: number;
   readonly rateLimitAnonymous: number;
@@ -48,6 +49,7 @@ export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
     maxAliases: e.HEADGATE_MAX_ALIASES,
     maxTokens: e.HEADGATE_MAX_TOKENS,
     statementTimeoutMs: e.HEADGATE_STATEMENT_TIMEOUT_MS,
+    exportTimeoutMs: e.HEADGATE_EXPORT_TIMEOUT_MS,
     rateLimit: e.HEADGATE_RATE_LIMIT,
     rateLimitAnonymous: e.HEADGATE_RATE_LIMIT_ANONYMOUS,
     rateLimitIntrospection: e.HEADGATE_RATE_LIMIT_INTROSPECTION,

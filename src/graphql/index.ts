@@ -5,6 +5,7 @@ export type { ControlServices } from './control/services.js';
 export type { IngestInput } from './control/types/ingest.type.js';
 export type { Pipeline } from './control/types/pipeline.type.js';
 export { toRun, type Run } from './control/types/run.type.js';
+export { parseExport, type ExportAsked, type ExportQuery } from './dataplane/export-request.js';
 export { View } from './dataplane/view.js';
 export { DocumentGate, type RequestParameters } from './document-gate.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 
 const METHODS = 'GET, POST, OPTIONS';
 const HEADERS = 'Authorization, X-Api-Key, X-Purpose, Content-Type, Content-Encoding, Idempotency-Key, Accept';
-const EXPOSED = 'X-Request-Id, WWW-Authenticate, Retry-After';
+const EXPOSED = 'X-Request-Id, WWW-Authenticate, X-Headgate-Masked, Content-Disposition, Retry-After';
 
 /**
  * Lets browsers of the configured origins ask; `*` is any origin, which is safe as far as credentials are never cookies.

@@ -8,6 +8,7 @@ import type { Database } from '../store/index.js';
 import { auditRoutes, type AuditRoutesOptions } from './audit-routes.js';
 import type { Door } from './authenticate.js';
 import { cors } from './cors.js';
+import { exportRoute, type ExportRouteOptions } from './export-route.js';
 import { graphiqlFiles } from './graphiql.js';
 import { graphqlRoute, type GraphqlRouteOptions } from './graphql-route.js';
 import { health } from './health.js';
@@ -19,7 +20,12 @@ import { shedding } from './shedding.js';
 import { startPage } from './start-page.js';
 import { UNROUTED } from './unrouted.js';
 
-export interface GatewayOptions extends Door, Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>, Pick<IngestRouteOptions, 'load'> {
+export interface GatewayOptions
+  extends
+    Door,
+    Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>,
+    Pick<IngestRouteOptions, 'load'>,
+    Pick<ExportRouteOptions, 'startExport'> {
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
   readonly log: Log;
   readonly database: Database;
@@ -113,6 +119,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   health(app, { database, catalogVersion: () => options.world().catalog.version });
   graphqlRoute(app, { ...options, maxRequestBytes: config.limits.maxRequestBytes });
   ingestRoute(app, options);
+  exportRoute(app, options);
   manifestRoutes(app, { ...options, ...options.manifests });
   auditRoutes(app, { ...options, ...options.record });
   return app;

@@ -4,6 +4,7 @@ import { page } from './page.js';
 const ROUTES = [
   ['<a href="/graphql">/graphql</a>', 'The GraphQL API. A browser gets GraphiQL here.'],
   ['<code>POST /ingest/{dataset}</code>', 'Loads a file: CSV, NDJSON or JSON, gzip too. Answers when it is committed.'],
+  ['<code>GET /export/{dataset}</code>', 'A dataset, or a part of it, as a file: CSV, NDJSON, JSON or Parquet.'],
   ['<code>GET, POST /manifests</code>', 'What is declared, as YAML; and applying more.'],
   ['<code>GET /audit/export</code>, <code>POST /audit/verify</code>', 'The record, and the proof that nobody changed it.'],
   ['<a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>', 'Alive; may take traffic.'],

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type pg from 'pg';
 import { DataSource, type EntityManager, type EntitySchema, type MixedList } from 'typeorm';
 import { sessionConfig, typeormConnection, type Connection } from './connection.js';
+import { CopySessions } from './copy-sessions.js';
 import { migrate } from './migrate.js';
 import { ReaderPool } from './reader-pool.js';
 import { ensureRoles } from './roles.js';
@@ -18,12 +19,17 @@ const WRITE_MS = 10_000;
 /** So much later, in milliseconds, the server must have said that one took too long. */
 const GRACE_MS = 5_000;
 const IDLE_MS = 60_000;
+/** Exports at a time: each keeps a processor of the server busy. */
+const EXPORT_SESSIONS = 4;
+const HOUR_MS = 3_600_000;
 
 export interface DatabaseOptions {
   readonly connection: Connection;
   /** Entity classes of all rooms; `app.ts` collects them. */
   readonly entities: MixedList<Function | EntitySchema>;
   readonly statementTimeoutMs: number;
+  /** How long an export may take; an hour when absent. */
+  readonly exportTimeoutMs?: number;
   readonly poolSize?: number;
   /** Reads that may wait for a session, and statements of the control plane; any number when absent. */
   readonly maxWaiting?: number;
@@ -45,13 +51,16 @@ export class Database {
   readonly reader: ReaderPool;
   /** For small statements that are run all the time, each a transaction of its own. One that is held up is sent twice: to run it again must change nothing. */
   readonly writes: Sessions;
+  /** For reads of any size, on the same role as `reader`. */
+  readonly exports: CopySessions;
   readonly connection: Connection;
   readonly #writePool: pg.Pool;
   readonly #maxWaiting: number;
 
-  private constructor(dataSource: DataSource, reader: ReaderPool, connection: Connection, maxWaiting = Infinity) {
+  private constructor(dataSource: DataSource, reader: ReaderPool, exports: CopySessions, connection: Connection, maxWaiting = Infinity) {
     this.dataSource = dataSource;
     this.reader = reader;
+    this.exports = exports;
     this.connection = connection;
     this.#maxWaiting = maxWaiting;
     this.#writePool = sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
@@ -72,7 +81,7 @@ export class Database {
    * @throws HeadgateError UNAVAILABLE when the server can't be reached, is too old, or its user lacks a right.
    */
   static async open(options: DatabaseOptions): Promise<Database> {
-    const { connection, statementTimeoutMs, poolSize = 20, maxWaiting } = options;
+    const { connection, statementTimeoutMs, exportTimeoutMs = HOUR_MS, poolSize = 20, maxWaiting } = options;
     const { isLocal } = await checkServer(connection);
     await ensureRoles(connection);
     const dataSource = new DataSource({
@@ -91,7 +100,8 @@ export class Database {
     const processors = availableParallelism();
     const limits = isLocal ? { alone: ALONE_PER_PROCESSOR * processors, shared: processors } : {};
     const reader = new ReaderPool(connection, { statementTimeoutMs, size: poolSize, ...limits, ...(maxWaiting !== undefined && { maxWaiting }) });
-    return new Database(dataSource, reader, connection, maxWaiting);
+    const exports = new CopySessions(connection, { statementTimeoutMs: exportTimeoutMs, size: EXPORT_SESSIONS });
+    return new Database(dataSource, reader, exports, connection, maxWaiting);
   }
 
   get manager(): EntityManager {
@@ -138,7 +148,7 @@ export class Database {
   async close(): Promise<void> {
     // Both, whatever becomes of the other: an open pool keeps the process alive.
     this.writes.close();
-    const results = await Promise.allSettled([this.reader.close(), this.#writePool.end(), this.dataSource.destroy()]);
+    const results = await Promise.allSettled([this.reader.close(), this.exports.close(), this.#writePool.end(), this.dataSource.destroy()]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 }

@@ -25,7 +25,8 @@ export interface ReaderOptions {
 }
 
 const READER_ROLE = 'headgate_reader';
-const CONNECT_MS = 10_000;
+/** How long a session may take to open, in milliseconds. */
+export const CONNECT_MS = 10_000;
 /** Of a read whose session was cut. */
 const ATTEMPTS = 3;
 /** A session that nobody has used for so long is ended. */
@@ -46,10 +47,8 @@ export class ReaderPool {
   constructor(connection: Connection, options: ReaderOptions) {
     const { statementTimeoutMs, size, alone = size, shared = size, graceMs = 5_000, maxStatements = 500 } = options;
     const { guest = false, connectMs = CONNECT_MS, maxWaiting } = options;
-    const role = guest ? '' : `-c role=${READER_ROLE} `;
-    const settings = `${role}-c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
-    const verify = guest ? checkGuest : checkRole;
-    this.#pool = sharedPool({ ...sessionConfig(connection, settings), max: size, connectionTimeoutMillis: connectMs, verify } as pg.PoolConfig);
+    const config = guest ? guestConfig(connection, statementTimeoutMs) : readerConfig(connection, statementTimeoutMs);
+    this.#pool = sharedPool({ ...config, max: size, connectionTimeoutMillis: connectMs });
     this.#sessions = new Sessions(this.#pool, {
       size,
       alone,
@@ -87,6 +86,12 @@ export class ReaderPool {
   }
 }
 
+/** What makes a session one of the reader. */
+export function readerConfig(connection: Connection, statementTimeoutMs: number): pg.PoolConfig {
+  const settings = `-c role=${READER_ROLE} -c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
+  return { ...sessionConfig(connection, settings), connectionTimeoutMillis: CONNECT_MS, verify: checkRole } as pg.PoolConfig;
+}
+
 /**
  * Once for each new connection: a pooler in between may drop the settings of a session's start, and with them the role.
  * Reads would then run with all rights of the owner, so they don't run.
@@ -98,6 +103,12 @@ function checkRole(client: pg.PoolClient, done: (error?: Error) => void): void {
     const message = `Reads need sessions with the role ${READER_ROLE}, and this one has another: a pooler between Headgate and PostgreSQL must pass on the startup parameter "options".`;
     return done(new HeadgateError('UNAVAILABLE', message));
   });
+}
+
+/** The same at somebody else's server, where the user is what its URL says. */
+function guestConfig(connection: Connection, statementTimeoutMs: number): pg.PoolConfig {
+  const settings = `-c default_transaction_read_only=on -c search_path=pg_catalog -c statement_timeout=${statementTimeoutMs}`;
+  return { ...sessionConfig(connection, settings), verify: checkGuest } as pg.PoolConfig;
 }
 
 /** What a guest's session must be, whatever its URL or a pooler in between says, since answers depend on it. */

@@ -17,17 +17,18 @@ export interface Store {
  * @throws HeadgateError CONFLICT when another process holds the data directory; UNAVAILABLE when no database can be used.
  */
 export async function openStore(config: Config, entities: DatabaseOptions['entities']): Promise<Store> {
-  const { statementTimeoutMs, maxWaitingReads: maxWaiting } = config.limits;
+  const { statementTimeoutMs, exportTimeoutMs, maxWaitingReads: maxWaiting } = config.limits;
+  const bounds = { statementTimeoutMs, exportTimeoutMs, maxWaiting };
   if (config.databaseUrl) {
     await makeHome(config.home);
-    const database = await Database.open({ connection: { connectionString: config.databaseUrl }, entities, statementTimeoutMs, maxWaiting });
+    const database = await Database.open({ connection: { connectionString: config.databaseUrl }, entities, ...bounds });
     return { database, close: () => database.close() };
   }
   const lock = await HomeLock.acquire(config.home);
   try {
     const server = await EmbeddedPostgres.start({ folder: join(config.home, 'postgres') });
     try {
-      const database = await Database.open({ connection: server.connection, entities, statementTimeoutMs, maxWaiting });
+      const database = await Database.open({ connection: server.connection, entities, ...bounds });
       return { database, close: () => closeAll(database, server, lock) };
     } catch (error) {
       await server.stop();

@@ -29,6 +29,7 @@ test('an empty environment has a default for all', () => {
       maxLoopDelayMs: 1_000,
       maxResponseBytes: 50 * 1024 * 1024,
       statementTimeoutMs: 10_000,
+      exportTimeoutMs: 3_600_000,
       maxRequestBytes: 5 * 1024 ** 2,
       maxUploadBytes: 64 * 1024 ** 3,
       maxValueBytes: 1024 ** 2,

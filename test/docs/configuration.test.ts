@@ -15,7 +15,7 @@ test('the manual names every variable of the environment, and no other', () => {
 });
 
 test('the limits have the defaults that the manual tells', () => {
-  const told = [...text.matchAll(/^\| `(HEADGATE_(?:DEFAULT|MAX|STATEMENT|RATE)[A-Z_]+)` \| .* \| `(\d+)` \|$/gm)];
+  const told = [...text.matchAll(/^\| `(HEADGATE_(?:DEFAULT|MAX|STATEMENT|RATE|EXPORT)[A-Z_]+)` \| .* \| `(\d+)` \|$/gm)];
   const camel = (name: string) =>
     name
       .slice('HEADGATE_'.length)

@@ -17,6 +17,7 @@ export const LIMITS = {
   maxAliases: 30,
   maxTokens: 2000,
   statementTimeoutMs: 10_000,
+  exportTimeoutMs: 10_000,
   maxRequestBytes: 1_000_000,
   maxUploadBytes: 2_000_000_000,
   maxValueBytes: 10_000_000,

@@ -1,0 +1,37 @@
+import type { Principal } from '../identity/index.js';
+import { renderLiterals, sql } from '../sql/index.js';
+import { boundValue } from './binding.js';
+import type { CompiledExport } from './export-compile.js';
+import { FOLDED } from './filter.js';
+import { checkPattern, readError } from './store-executor.js';
+
+/** An export as it is sent to the database. */
+export interface BoundExport {
+  /** A COPY to the client, of rows of CSV with a header or of lines of JSON. */
+  readonly text: string;
+  /** What is to be run before, so that an error in a pattern is found before any row is. */
+  readonly checks: readonly { readonly text: string; readonly values: readonly unknown[] }[];
+  /** What the database says, as a reader may know it: an error of ours, or the same when it is none that we know. */
+  readonly errorOf: (error: unknown) => unknown;
+}
+
+/**
+ * @param values the request's values, by slot
+ * @param patterns regular expressions among them
+ * @throws HeadgateError BAD_USER_INPUT for a claim with a character that PostgreSQL can't hold.
+ */
+export function bindExport(
+  { query, shape, mayFail }: CompiledExport,
+  values: readonly unknown[],
+  principal: Principal,
+  patterns: readonly string[],
+): BoundExport {
+  // JSON text holds no control character and no line break: with two of them as marks, COPY writes it as it is.
+  const copy =
+    shape === 'columns' ? sql`COPY (${query}) TO STDOUT (FORMAT csv, HEADER)` : sql`COPY (${query}) TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')`;
+  return {
+    text: renderLiterals(copy, (value) => boundValue(value, values, principal)),
+    checks: patterns.map((pattern) => ({ text: checkPattern(FOLDED), values: [pattern] })),
+    errorOf: (error) => readError(error, mayFail),
+  };
+}

@@ -1,0 +1,127 @@
+import { Readable } from 'node:stream';
+import { bindExport, compileExport, governExport, type BoundExport, type ExportSelection, type GovernedExport } from '../access/index.js';
+import type { AuditFact } from '../audit/index.js';
+import type { Dataset } from '../catalog/index.js';
+import type { Authorizer, MaskKeys } from '../governance/index.js';
+import type { Principal } from '../identity/index.js';
+import { isHeadgateError } from '../kernel/index.js';
+import type { CopyStream } from '../store/index.js';
+import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
+import { ExportRecord } from './export-record.js';
+import { ExportRun, Left, type ExportSession } from './export-run.js';
+
+/** Where sessions for exports come from: the store's `CopySessions`, or those of another database. */
+export interface CopySource {
+  open(): Promise<ExportSession>;
+}
+
+export interface ExporterOptions {
+  /** Where the rows of a dataset are. */
+  readonly sessionsOf: (dataset: Dataset) => CopySource;
+  readonly maskKeys: MaskKeys;
+  readonly audit: { record(fact: AuditFact): Promise<void> };
+  /** How long an export may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** How long it waits for a client that takes nothing, in milliseconds. */
+  readonly stallMs?: number;
+}
+
+export interface ExportRequest {
+  readonly principal: Principal;
+  readonly authorizer: Authorizer;
+  readonly selection: ExportSelection;
+  /** The values of the selection, by slot, and the regular expressions among them. */
+  readonly values: readonly unknown[];
+  readonly patterns: readonly string[];
+  readonly format: ExportFormat;
+  /** SHA-256 of what was asked, hex. */
+  readonly operationHash: string;
+  /** Aborted when nobody is there to take it. */
+  readonly signal: AbortSignal;
+}
+
+export interface ExportFile {
+  /** Ends when all was given and that is on the record; is destroyed with an error when something went wrong on the way. */
+  readonly body: Readable;
+  readonly contentType: string;
+  readonly fileName: string;
+  /** `dataset.field` of what the file shows masked, by names of the GraphQL API, sorted. */
+  readonly masked: readonly string[];
+}
+
+const STALL_MS = 120_000;
+const AHEAD = 1 << 18;
+
+/** Datasets as files, governed like their pages and of any size in the same memory: PostgreSQL writes the rows, and they pass through. */
+export class Exporter {
+  readonly #options: ExporterOptions;
+
+  constructor(options: ExporterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when the first bytes are there, and it is on the record that they are given.
+   * @throws HeadgateError FORBIDDEN, PURPOSE_REQUIRED or UNAUTHENTICATED (recorded before it is told), BAD_USER_INPUT,
+   *   TIMEOUT; UNAVAILABLE, with `retryAfterSeconds` when too many exports run.
+   */
+  async start(request: ExportRequest): Promise<ExportFile> {
+    const { maskKeys, audit, timeoutMs, stallMs = STALL_MS } = this.#options;
+    const { principal, format, values, patterns, signal } = request;
+    const record = new ExportRecord({ audit, principal, format, operationHash: request.operationHash });
+    const plan = await govern(request, record);
+    const { shape, contentType } = EXPORT_FORMATS[format];
+    const bound = bindExport(compileExport(plan, maskKeys, shape), values, principal, patterns);
+    const session = await this.#open(plan, bound);
+    const run = new ExportRun({ session, plan, bound, record, timeoutMs, stallMs, signal });
+    try {
+      const body = Readable.from(bodyOf(run, await run.start(), plan, format), { objectMode: false, highWaterMark: AHEAD });
+      return { body, contentType, fileName: `${plan.dataset.name}.${format}`, masked: maskedIn(plan) };
+    } catch (error) {
+      throw await run.fail(error);
+    }
+  }
+
+  async #open({ dataset }: GovernedExport, bound: BoundExport): Promise<ExportSession> {
+    try {
+      return await this.#options.sessionsOf(dataset).open();
+    } catch (error) {
+      throw bound.errorOf(error);
+    }
+  }
+}
+
+async function govern({ selection, authorizer, principal }: ExportRequest, record: ExportRecord): Promise<GovernedExport> {
+  try {
+    return governExport(selection, (dataset) => authorizer.decide(principal, dataset, 'export'));
+  } catch (error) {
+    if (isHeadgateError(error)) await record.refused(error, selection.dataset, authorizer.policy.catalog.datasets);
+    throw error;
+  }
+}
+
+async function* bodyOf(run: ExportRun, rows: CopyStream, { fields }: GovernedExport, format: ExportFormat): AsyncGenerator<Buffer> {
+  const { write } = EXPORT_FORMATS[format];
+  run.taken();
+  try {
+    for await (const chunk of (write ? write(rows, fields) : rows) as AsyncIterable<Buffer>) {
+      run.given(chunk.length);
+      yield chunk;
+      run.taken();
+    }
+    // The file does not end before its end is on the record.
+    await run.finish(rows);
+  } catch (error) {
+    throw await run.fail(error);
+  } finally {
+    if (!run.isOver) await run.fail(new Left());
+  }
+}
+
+function maskedIn({ dataset, fields, reads }: GovernedExport): readonly string[] {
+  const masked = reads.get(dataset.name)?.maskedInAnswer;
+  return fields
+    .filter(({ name }) => masked?.has(name))
+    .map(({ graphqlName }) => `${dataset.name}.${graphqlName}`)
+    .toSorted();
+}

@@ -1,0 +1,2 @@
+export { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
+export { Exporter, type CopySource, type ExporterOptions, type ExportRequest, type ExportFile } from './exporter.js';

@@ -1,0 +1,12 @@
+import type { Readable } from 'node:stream';
+
+/** One JSON list of rows that come with a comma before each: nothing need be done for each of them. */
+export async function* jsonFile(rows: Readable): AsyncGenerator<Buffer> {
+  let isFirst = true;
+  for await (const chunk of rows as AsyncIterable<Buffer>) {
+    if (isFirst) chunk.write('[');
+    isFirst = false;
+    yield chunk;
+  }
+  yield Buffer.from(isFirst ? '[]\n' : ']\n');
+}

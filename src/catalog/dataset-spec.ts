@@ -23,6 +23,7 @@ function normalise(shape: DatasetShape): DatasetSpec {
     description: shape.description,
     owner: shape.owner,
     visibility: shape.visibility === 'secret' ? ('secret' as const) : undefined,
+    shareable: shape.shareable === true ? true : undefined,
     fields: shape.fields.map((field) => normaliseField(field, shape.key ?? [])),
     key: shape.key,
     subject: shape.subject,
@@ -43,6 +44,7 @@ function normaliseField(field: FieldShape, key: readonly string[]): FieldShape {
     deprecated: field.deprecated,
     tags: some([...new Set(field.tags)].toSorted()),
     visibility: field.visibility === 'secret' ? ('secret' as const) : undefined,
+    shareable: field.shareable === true ? true : undefined,
     format: field.format,
     rules: some(field.rules?.map((rule) => compact({ ...rule, severity: warning(rule.severity) }))),
   });
@@ -58,6 +60,7 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
     description: spec.description,
     owner: spec.owner,
     visibility: spec.visibility ?? 'listed',
+    shareable: spec.shareable,
     fields: spec.fields.map(toField),
     key: spec.key ?? [],
     subject: spec.subject,
@@ -95,6 +98,7 @@ export function toField(field: FieldShape): Field {
     deprecated: field.deprecated,
     tags: field.tags ?? [],
     visibility: field.visibility ?? 'listed',
+    shareable: field.shareable,
     rules: (field.rules ?? []).flatMap((rule) => toFieldRule(rule) ?? []),
     format: field.format,
   });

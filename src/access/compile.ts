@@ -9,10 +9,10 @@ import { jsonScalar, jsonValue } from './json-value.js';
 import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { related } from './relation.js';
-import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
+import type { ConnectionMember, ConnectionSelection, CursorPosition, ReadSelection, RowMember, RowSelection } from './selection.js';
 import { SourceContext, type Source } from './source.js';
 
-/** One SQL statement for one root field; its one row holds JSON in bytes, and behind it the counts of rows as texts. */
+/** One SQL statement for one root field; its one row, or each of them, holds JSON in bytes, and behind it the counts of rows as texts. */
 export interface CompiledRead {
   readonly name: string;
   readonly text: string;
@@ -34,7 +34,7 @@ export interface CompiledRead {
 export function compile(plan: GovernedPlan, maskKeys: MaskKeys): CompiledRead {
   const context = new SourceContext(plan.decisions, maskKeys);
   const compiler = new Compiler(context);
-  const root: RootStatement = plan.selection.kind === 'connection' ? compiler.rootConnection(plan.selection.connection) : compiler.rootRow(plan.selection);
+  const root = compiler.root(plan.selection);
   const { statement, ...columns } = root;
   const { text, parameters } = renderParameters(statement);
   return { name: `hg_${sha256(text).slice(0, 40)}`, text, parameters, ...columns, cursors: compiler.cursors, mayFail: context.hasBarrier };
@@ -82,7 +82,18 @@ class Compiler {
     this.#context = context;
   }
 
-  rootConnection(connection: ConnectionSelection): RootStatement {
+  root(selection: ReadSelection): RootStatement {
+    switch (selection.kind) {
+      case 'connection':
+        return this.#rootConnection(selection.connection);
+      case 'byKey':
+        return this.#rootRow(selection);
+      case 'byKeys':
+        return this.#rootRows(selection);
+    }
+  }
+
+  #rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
     return {
       statement: sql`SELECT ${join([...columns.map(([, value]) => value), ...counts.map(countText)])} FROM ${from}`,
@@ -91,7 +102,7 @@ class Compiler {
     };
   }
 
-  rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>): RootStatement {
+  #rootRow({ row, key }: Extract<ReadSelection, { kind: 'byKey' }>): RootStatement {
     const source = this.#context.source(row.dataset);
     const wanted = join(
       key.map(({ field, value }) => sql`${source.column(field)} = ${slotSql(value)}`),
@@ -101,6 +112,24 @@ class Compiler {
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
     const list = join([answer.value, ...counts.map(countText)]);
     return { statement: sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted: counts.map((count) => count.dataset) };
+  }
+
+  /** A row for each key, in their order; where there is none that may be seen, all of its columns are null. */
+  #rootRows({ row, key }: Extract<ReadSelection, { kind: 'byKeys' }>): RootStatement {
+    const keys = this.#context.nextAlias('k');
+    const source = this.#context.source(row.dataset);
+    const wanted = join(
+      key.map(({ field }, i) => sql`${source.column(field)} = ${keys}.${raw(`k${i}`)}`),
+      ' AND ',
+    );
+    const inner = this.#row(row, scopeOf(source, row.dataset));
+    const { list, value, outer } = this.#lateral(inner.value, [{ dataset: row.dataset.name, rows: raw('1') }, ...inner.counts]);
+    const given = sql`unnest(${join(key.map((part) => slotSql(part.value)))}) WITH ORDINALITY AS ${keys}(${join([...key.map((_, i) => raw(`k${i}`)), raw('place')])})`;
+    const found = sql`SELECT ${list} FROM ${source.toSql()}${inner.join} WHERE ${wanted} LIMIT 1`;
+    return {
+      statement: sql`SELECT ${join([value.sql, ...outer.map(countText)])} FROM ${given} LEFT JOIN LATERAL (${found}) AS ${value.alias} ON TRUE ORDER BY ${keys}.place`,
+      counted: outer.map((count) => count.dataset),
+    };
   }
 
   /** The members of a row as one JSON object. */

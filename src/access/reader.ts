@@ -5,7 +5,7 @@ import { Claimed, claimText, Slotted } from './binding.js';
 import { badCursor, type CompiledRead } from './compile.js';
 import { FOLDED } from './filter.js';
 
-/** The answer of one root field. */
+/** The answer of one root field, or of one key of several. */
 export interface ReadAnswer {
   /** JSON text as PostgreSQL built it; null when there is no such row. */
   readonly json: string | null;
@@ -35,10 +35,23 @@ export class Reader {
    *   TIMEOUT; UNAVAILABLE when the database can't be reached.
    */
   async read(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer> {
+    const [columns = []] = await this.#rows(compiled, values, principal, patterns);
+    const { members, counted } = compiled;
+    const json = members ? objectOf(members, columns) : (columns[0] ?? null);
+    return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
+  }
+
+  /** The answers of a read by several keys, one a key, in their order. @throws HeadgateError as `read`. */
+  async readEach(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer[]> {
+    const rows = await this.#rows(compiled, values, principal, patterns);
+    return rows.map(([json = null, ...counts]) => ({ json, rows: addUp(compiled.counted, counts) }));
+  }
+
+  async #rows(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[]): Promise<(string | null)[][]> {
     for (const { slot, fingerprint } of compiled.cursors) if (values[slot] !== fingerprint) throw badCursor();
     try {
       for (const pattern of patterns) await this.#pool.query({ name: 'hg_pattern', text: CHECK_PATTERN, values: [pattern] });
-      const rows = await this.#pool.query<[string | null, ...(string | null)[]]>({
+      return await this.#pool.query<(string | null)[]>({
         ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
         text: compiled.text,
         asKept: true,
@@ -47,10 +60,6 @@ export class Reader {
           return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
         }),
       });
-      const columns = rows[0] ?? [];
-      const { members, counted } = compiled;
-      const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-      return { json, rows: addUp(counted, columns.slice(members?.length ?? 1)) };
     } catch (error) {
       throw readError(error, compiled.mayFail);
     }

@@ -93,7 +93,7 @@ export class View {
       (roots && (await executeKnown(this.schemas, { ...known, roots }, variables, context))) ??
       (await executeOperation(this.schemas, { document, operation, operationName: operation.name?.value ?? null, variables, context }));
     // Variables that do not fit: the server says so in its words, and nothing was read.
-    if (result.data === undefined || result.data === null) return undefined;
+    if (result.data === undefined) return undefined;
     if (!result.errors) return stringifyResponse(result);
     return stringifyResponse({ ...result, errors: result.errors.map((error) => this.#formatError(formatted(error), error)) });
   }

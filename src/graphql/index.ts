@@ -7,4 +7,5 @@ export type { Pipeline } from './control/types/pipeline.type.js';
 export { toRun, type Run } from './control/types/run.type.js';
 export { View } from './dataplane/view.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
+export { listedSubgraph } from './subgraph.js';
 export { Views } from './views.js';

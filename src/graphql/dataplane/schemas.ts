@@ -28,9 +28,7 @@ export function buildSchemas(
   resolve: GraphQLFieldResolver<unknown, RequestContext>,
   limits: Pick<Limits, 'defaultPage'>,
 ): ViewSchemas {
-  const pageInfo = control.getType('PageInfo');
-  if (!(pageInfo instanceof GraphQLObjectType)) throw new Error('the control plane has no PageInfo');
-  const plane = buildDataPlane(catalog, pageInfo);
+  const plane = buildDataPlane(catalog, pageInfoOf(control));
   const controlFields = control.getQueryType()?.toConfig().fields ?? {};
   const apiFields: GraphQLFieldConfigMap<unknown, RequestContext> = { ...controlFields };
   const executionFields: GraphQLFieldConfigMap<unknown, RequestContext> = { ...controlFields };
@@ -57,4 +55,11 @@ export function buildSchemas(
     api: new GraphQLSchema({ ...rest, query: query(apiFields) }),
     execution: new GraphQLSchema({ ...rest, query: query(executionFields) }),
   };
+}
+
+/** The type that both planes share. */
+export function pageInfoOf(control: GraphQLSchema): GraphQLObjectType {
+  const pageInfo = control.getType('PageInfo');
+  if (!(pageInfo instanceof GraphQLObjectType)) throw new Error('the control plane has no PageInfo');
+  return pageInfo;
 }

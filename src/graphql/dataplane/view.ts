@@ -21,6 +21,8 @@ export interface ViewOptions {
   readonly schemas: ViewSchemas;
   readonly limits: Limits;
   readonly log: Log;
+  /** Tells a router how long what took, when it asks; nobody is told when absent. */
+  readonly trace?: ApolloServerPlugin;
 }
 
 /**
@@ -44,7 +46,7 @@ export class View {
     this.#formatError = formatError;
   }
 
-  static async start({ schemas, limits, log }: ViewOptions): Promise<View> {
+  static async start({ schemas, limits, log, trace = ApolloServerPluginInlineTraceDisabled() }: ViewOptions): Promise<View> {
     const armor = new ApolloArmor({
       maxDepth: { n: limits.maxDepth, flattenFragments: true, onReject: [tooComplex('deep')], propagateOnRejection: false },
       maxAliases: { n: limits.maxAliases, onReject: [tooComplex('aliased')], propagateOnRejection: false },
@@ -58,13 +60,7 @@ export class View {
     const protection = armor.protect();
     const known = new KnownOperations(schemas, limits);
     const formatError = errorFormatter(log);
-    const plugins = [
-      ...protection.plugins,
-      noteFor(known),
-      ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginInlineTraceDisabled(),
-      ApolloServerPluginLandingPageDisabled(),
-    ];
+    const plugins = [...protection.plugins, noteFor(known), ApolloServerPluginCacheControlDisabled(), trace, ApolloServerPluginLandingPageDisabled()];
     const server = new ApolloServer<RequestContext>({
       gateway: gatewayOf(schemas),
       ...protection,

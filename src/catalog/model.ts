@@ -69,7 +69,7 @@ export interface Dataset {
   readonly description?: string;
   readonly owner?: string;
   readonly visibility: Visibility;
-  /** Other subgraphs of a supergraph may give its types and root fields too. */
+  /** Other subgraphs of a supergraph may give its type and its root fields too. */
   readonly shareable?: boolean;
   readonly fields: readonly Field[];
   /** Names of the fields that identify a row; empty when none do. */

@@ -83,7 +83,7 @@ async function serveProducts(text: string): Promise<string> {
     audit: { record: async () => undefined },
     world: () => ({}) as World,
     views: { viewFor: async () => view } as unknown as Views,
-    contextOf: () => ({ reads: { errors: [], masked: [] } }) as unknown as RequestContext,
+    contextOf: () => ({ reads: { errors: [], masked: [], entityRoots: new Set() } }) as unknown as RequestContext,
     maxRequestBytes: limits.maxRequestBytes,
     log: silentLog,
   });

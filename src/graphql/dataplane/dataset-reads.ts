@@ -46,6 +46,8 @@ export class DatasetReads {
   readonly #templates = new Map<string, { template: Template; values: readonly unknown[] }>();
   readonly #masked = new Set<string>();
   readonly errors: GraphQLError[] = [];
+  /** The response keys of `_entities`. */
+  readonly entityRoots = new Set<string>();
   #price = 0;
 
   constructor(options: DatasetReadsOptions) {
@@ -95,6 +97,7 @@ export class DatasetReads {
   async #prepareEntities(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo, began: number): Promise<void> {
     const { plane, limits } = this.#options;
     const rootKey = String(info.path.key);
+    this.entityRoots.add(rootKey);
     const document = { fragments: info.fragments, variables: info.variableValues };
     const groups = groupByType(args['representations'], (typeName) => plane.entities.has(typeName), limits.maxPage);
     const selected = groups.flatMap((group) => {

@@ -1,4 +1,4 @@
-import { GraphQLNonNull, GraphQLObjectType, GraphQLSchema, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
+import { GraphQLObjectType, GraphQLSchema, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
 import type { Catalog } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import type { RequestContext } from '../context.js';
@@ -45,7 +45,7 @@ export function buildSchemas(
   });
   Object.assign(apiFields, federation);
   const entities = federation[ENTITIES];
-  Object.assign(executionFields, federation, entities && { [ENTITIES]: { ...entities, type: new GraphQLNonNull(RawJsonScalar) } });
+  Object.assign(executionFields, federation, entities && { [ENTITIES]: { ...entities, type: RawJsonScalar } });
   const rest = { mutation: control.getMutationType() ?? null, subscription: control.getSubscriptionType() ?? null, directives: control.getDirectives() };
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });

@@ -1,6 +1,6 @@
 import { GraphQLObjectType, GraphQLSchema, Kind, parse, print, printSchema, type FieldDefinitionNode, type ObjectTypeDefinitionNode } from 'graphql';
 import { SCAN_PRICE } from '../../access/index.js';
-import { typeNamesOf, type Dataset } from '../../catalog/index.js';
+import type { Dataset } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import { keyFields, type DataPlane } from '../dataplane/types.js';
 import { Directives, type AppliedDirective } from './directives.js';
@@ -32,24 +32,30 @@ class Annotator {
   readonly directives = new Directives();
   readonly #plane: DataPlane;
   readonly #limits: Pick<Limits, 'defaultPage'>;
-  /** Each dataset by the names of all types that it brings. */
-  readonly #owners = new Map<string, Dataset>();
+  /** Each dataset by the type of its rows. */
+  readonly #rows = new Map<string, Dataset>();
+  readonly #connections = new Set<string>();
 
   constructor(plane: DataPlane, limits: Pick<Limits, 'defaultPage'>) {
     this.#plane = plane;
     this.#limits = limits;
-    for (const { dataset } of plane.types.values()) for (const name of typeNamesOf(dataset.typeName)) this.#owners.set(name, dataset);
+    for (const { dataset, row, connection } of plane.types.values()) {
+      this.#rows.set(row.name, dataset);
+      this.#connections.add(connection.name);
+    }
   }
 
   objectType(node: ObjectTypeDefinitionNode): ObjectTypeDefinitionNode {
     const name = node.name.value;
     if (name === 'Query') return this.#with(node, [], (field) => this.#root(field));
-    const dataset = this.#owners.get(name);
-    const shareable = dataset === undefined || dataset.shareable === true ? [this.directives.apply('shareable')] : [];
-    if (dataset === undefined) return this.#with(node, shareable, () => []);
-    if (name === dataset.typeName) return this.#with(node, [...this.#key(dataset), ...shareable], (field) => this.#rowField(field, dataset));
-    const isConnection = name === this.#plane.types.get(dataset.name)?.connection.name;
-    return this.#with(node, shareable, (field) => (isConnection ? this.#connectionField(field) : []));
+    const dataset = this.#rows.get(name);
+    if (dataset === undefined) {
+      // A value, such as a page: it comes whole, from the subgraph whose field gives it, though others have the type as well.
+      const isConnection = this.#connections.has(name);
+      return this.#with(node, [this.directives.apply('shareable')], (field) => (isConnection ? this.#connectionField(field) : []));
+    }
+    const shareable = dataset.shareable === true ? [this.directives.apply('shareable')] : [];
+    return this.#with(node, [...this.#key(dataset), ...shareable], (field) => this.#rowField(field, dataset));
   }
 
   #with<Node extends ObjectTypeDefinitionNode>(

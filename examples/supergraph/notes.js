@@ -1,6 +1,7 @@
 // A small subgraph beside Headgate: what a team of its own keeps about airports and passengers. It knows of both only
 // the key; names, places and the rest stay in Headgate, which decides who sees them.
 import { ApolloServer } from '@apollo/server';
+import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
@@ -33,7 +34,7 @@ const REVIEWS = [
 const MEMBERSHIPS = [
   { passenger: '1', tier: 'gold', miles: 120_000 },
   { passenger: '2', tier: 'silver', miles: 40_000 },
-  { passenger: '3', tier: 'blue', miles: 900 },
+  { passenger: '4', tier: 'blue', miles: 900 },
 ];
 
 const resolvers = {
@@ -49,7 +50,11 @@ const resolvers = {
 
 /** @returns {Promise<{ url: string, stop: () => Promise<void> }>} */
 export async function startNotes(port = 0) {
-  const server = new ApolloServer({ schema: buildSubgraphSchema([{ typeDefs, resolvers }]) });
+  const server = new ApolloServer({
+    schema: buildSubgraphSchema([{ typeDefs, resolvers }]),
+    plugins: [ApolloServerPluginInlineTraceDisabled()],
+    stopOnTerminationSignals: false,
+  });
   const { url } = await startStandaloneServer(server, { listen: { port, host: '127.0.0.1' } });
   return { url, stop: () => server.stop() };
 }

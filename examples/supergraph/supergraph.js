@@ -39,7 +39,7 @@ export async function startGateway(supergraphSdl, port = 4100) {
         },
       }),
   });
-  const server = new ApolloServer({ gateway, introspection: true });
+  const server = new ApolloServer({ gateway, introspection: true, includeStacktraceInErrorResponses: false, stopOnTerminationSignals: false });
   const { url } = await startStandaloneServer(server, {
     listen: { port, host: '127.0.0.1' },
     context: async ({ req }) => ({ credentials: Object.fromEntries(CREDENTIALS.flatMap((name) => (req.headers[name] ? [[name, req.headers[name]]] : []))) }),

@@ -18,7 +18,7 @@ BOS,Gen Edw L Logan Intl,Boston,MA,USA,42.3,-71.0
 const PASSENGERS = `id,name,email,phone,birth_date,passport_no,country
 1,Anna Ahorn,anna@example.com,+49 1,1980-02-29,C01X00T47,DE
 2,Ben Buche,ben@example.com,+33 2,1991-07-14,12AB34567,FR
-3,Clara Eiche,clara@example.com,+49 3,1975-12-31,C01X00T99,DE
+4,Clara Eiche,clara@example.com,+49 3,1975-12-31,C01X00T99,DE
 `;
 
 interface Answer {
@@ -125,7 +125,7 @@ test('a masked field is masked, for each as their grants say', async () => {
   expect(analyst.data?.['members']).toMatchObject([
     { tier: 'gold', passenger: { id: '1', name: expect.not.stringContaining('Ahorn'), email: expect.stringMatching(/^[0-9a-f]{64}$/), phone: '***' } },
     { tier: 'silver', passenger: { id: '2' } },
-    { tier: 'blue', passenger: { id: '3' } },
+    { tier: 'blue', passenger: { id: '4' } },
   ]);
   const agent = await listed.ask(tokens.agent, '{ members { tier passenger { id name membership { miles } } } }');
   expect(JSON.stringify(agent.data)).toContain('Anna Ahorn');
@@ -157,7 +157,7 @@ fields: { id: allow, country: allow, name: deny }
     [
       ['1', 'DE'],
       ['2', 'FR'],
-      ['3', 'DE'],
+      ['4', 'DE'],
     ].map(([id, country]) => ({ passenger: { id, country, name: null } })),
   );
   expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN', dataset: 'passengers', field: 'name' } }]);

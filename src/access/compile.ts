@@ -17,7 +17,7 @@ import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.
 import { PageScope, type RowScope } from './page-scope.js';
 import { divide, type AwayPart, type PlanPart } from './parts.js';
 import { related } from './relation.js';
-import type { ConnectionMember, ConnectionSelection, CursorPosition, RowMember, RowSelection } from './selection.js';
+import type { ConnectionMember, ConnectionSelection, CursorPosition, ReadSelection, RowMember, RowSelection } from './selection.js';
 import { slotSql } from './slot.js';
 import { SourceContext, type Place, type Source } from './source.js';
 import { Summary, type SummaryMember } from './summary-scope.js';
@@ -130,9 +130,17 @@ class Compiler {
   /** @param isRemote whether it must give a row although there is none to give */
   statement(part: PlanPart | AwayPart, isRemote: boolean): RootStatement {
     if ('from' in part) return this.#ofKeys(part);
-    if (part.selection.kind === 'connection') return this.#rootConnection(part.selection.connection);
-    if (part.selection.kind === 'byKey') return this.#rootRow(part.selection, isRemote);
-    throw new Error('a relation is no root');
+    const { selection } = part;
+    switch (selection.kind) {
+      case 'connection':
+        return this.#rootConnection(selection.connection);
+      case 'byKey':
+        return this.#rootRow(selection, isRemote);
+      case 'byKeys':
+        return this.#rootRows(selection);
+      default:
+        throw new Error('a relation is no root');
+    }
   }
 
   /** The rows of a relation for each of many keys. */
@@ -167,7 +175,7 @@ class Compiler {
     };
   }
 
-  #rootRow({ row, key }: Extract<GovernedPlan['selection'], { kind: 'byKey' }>, isRemote: boolean): RootStatement {
+  #rootRow({ row, key }: Extract<ReadSelection, { kind: 'byKey' }>, isRemote: boolean): RootStatement {
     const source = this.#context.source(row.dataset);
     const wanted = join(
       key.map(({ field, value }) => sql`${source.key(field.name)} = ${slotSql(value)}`),
@@ -200,6 +208,25 @@ class Compiler {
     );
     const bounded = values.map((value, i) => (isLarge[i] ? sql`CASE WHEN ${bytes} <= ${raw(String(maxBytes))} THEN ${value} END` : value));
     return { values: bounded, size: { list: [sql`(${bytes})::text`], bound: { maxBytes } } };
+  }
+
+  /** A row for each key, in their order; where there is none that may be seen, all of its columns are null. */
+  #rootRows({ row, key }: Extract<ReadSelection, { kind: 'byKeys' }>): RootStatement {
+    const keys = this.#context.nextAlias('k');
+    const source = this.#context.source(row.dataset);
+    const wanted = join(
+      key.map(({ field }, i) => sql`${source.key(field.name)} = ${keys}.${raw(`k${i}`)}`),
+      ' AND ',
+    );
+    const inner = this.#row(row, scopeOf(source, row.dataset));
+    const { list, value, outer } = this.#lateral(inner.value, [{ dataset: row.dataset.name, rows: raw('1') }, ...inner.counts]);
+    const given = sql`unnest(${join(key.map((part) => slotSql(part.value)))}) WITH ORDINALITY AS ${keys}(${join([...key.map((_, i) => raw(`k${i}`)), raw('place')])})`;
+    const found = sql`SELECT ${list} FROM ${source.toSql()}${inner.join} WHERE ${wanted} LIMIT 1`;
+    return {
+      list: [value.sql, ...outer.map(countText)],
+      rest: sql` FROM ${given} LEFT JOIN LATERAL (${found}) AS ${value.alias} ON TRUE ORDER BY ${keys}.place`,
+      counted: outer.map((count) => count.dataset),
+    };
   }
 
   /** The members of a row as one JSON object. */

@@ -81,7 +81,7 @@ class Governor {
       result = { kind: 'connection', connection: this.#connection(selection.connection, root) };
     } else {
       for (const { field } of selection.key) this.#steer(decision, field);
-      result = { ...selection, row: this.#row(selection.row, root) };
+      result = { ...selection, row: this.#row(selection.row, { ...root, inList: selection.kind === 'byKeys' }) };
     }
     // Otherwise a count of nothing, or __typename, would be the only answer to somebody who may see nothing.
     if (decision.rows === 'none' && this.refusals.size === 0) throw refusedDataset(decision);

@@ -8,9 +8,10 @@ export { bindExport, type BoundExport } from './export-statement.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';
 export { MEASURES, measureType, type MeasureFunction } from './measure.js';
-export { price } from './price.js';
+export { price, SCAN_PRICE } from './price.js';
 export { type Through } from './relation.js';
 export { answerTooLarge, Reader, type ReadAnswer } from './reader.js';
+export { manyByKey } from './selection.js';
 export type {
   ConnectionMember,
   ConnectionSelection,

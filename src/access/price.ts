@@ -4,13 +4,16 @@ import type { AggregateMember, Grouping, Having } from './summary.js';
 
 /** What each count, filter or order through a relation costs beside its rows: about a small scan. */
 const SCAN = 10;
+export { SCAN as SCAN_PRICE };
 
 /**
  * The price of a read, known before it runs: the values that the answer could hold, with page sizes multiplied through
  * the tree, plus a little for each filter term and count.
  */
 export function price(selection: ReadSelection): number {
-  return selection.kind === 'connection' ? connectionPrice(selection.connection) : rowPrice(selection.row);
+  if (selection.kind === 'connection') return connectionPrice(selection.connection);
+  // To look for a row costs something although nothing of it is asked for.
+  return selection.kind === 'byKey' ? rowPrice(selection.row) : selection.rows * (1 + rowPrice(selection.row));
 }
 
 function connectionPrice(connection: ConnectionSelection): number {

@@ -11,7 +11,7 @@ import type { Executed, Executor } from './executor.js';
 import { SourceExecutor } from './source-executor.js';
 import { StoreExecutor } from './store-executor.js';
 
-/** The answer of one root field. */
+/** The answer of one root field, or of one key of several. */
 export interface ReadAnswer {
   /** JSON text as PostgreSQL built it; null when there is no such row. */
   readonly json: string | null;
@@ -72,6 +72,20 @@ export class Reader {
     const { maxBytes } = statement;
     if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
     return { ...complete, bytes, failures: crossing.failures, cached: false };
+  }
+
+  /**
+   * The answers of a read by several keys, one a key, in their order; none is kept. What failed is told by each of them.
+   * @throws HeadgateError as `read`.
+   */
+  async readEach(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer[]> {
+    const request = { values, claims: principal.claims, patterns };
+    checkCursors(compiled, values);
+    const { statement, rows } = await this.#run(compiled, request);
+    const found = rows.map(([json = null, ...counts]): Counted => ({ json, rows: addUp(statement.counted, counts) }));
+    const crossing = new CrossingReads((read, keys) => this.#run(read, request, keys));
+    const complete = compiled.crossings.length === 0 ? found : await crossing.complete(found, compiled.crossings);
+    return complete.map((answer) => ({ ...answer, bytes: answer.json?.length ?? 0, failures: crossing.failures, cached: false }));
   }
 
   async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed> {

@@ -74,7 +74,20 @@ export interface OrderTerm {
   readonly nullsFirst: boolean;
 }
 
-/** One row by its key, or a page of rows: what a root field of the data plane asks for. */
+/** A page of rows, one row by its key, or several by theirs: what a root field of the data plane asks for. */
 export type ReadSelection =
   | { readonly kind: 'connection'; readonly connection: ConnectionSelection }
-  | { readonly kind: 'byKey'; readonly row: RowSelection; readonly key: readonly { readonly field: Field; readonly value: Slot }[] };
+  | { readonly kind: 'byKey'; readonly row: RowSelection; readonly key: readonly KeyPart[] }
+  /** Each slot holds a list, with a value for each row. How many rows is a matter of the price; the statement is the same for all. */
+  | { readonly kind: 'byKeys'; readonly row: RowSelection; readonly key: readonly KeyPart[]; readonly rows: number };
+
+/** A field of the key, and where its value is. */
+export interface KeyPart {
+  readonly field: Field;
+  readonly value: Slot;
+}
+
+/** The same rows, asked for one or several at a time. */
+export function manyByKey({ row, key }: Extract<ReadSelection, { kind: 'byKey' }>, rows: number): ReadSelection {
+  return { kind: 'byKeys', row, key: key.map(({ field, value }) => ({ field, value: { slot: value.slot, type: `${value.type}[]` } })), rows };
+}

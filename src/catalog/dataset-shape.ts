@@ -50,6 +50,7 @@ export const DatasetShape = z.strictObject({
   description: Text.optional(),
   owner: Text.optional(),
   visibility: z.enum(['listed', 'secret']).optional(),
+  shareable: z.boolean().optional(),
   fields: z.array(FieldShape).min(1).max(1_000),
   key: Names.optional(),
   subject: Name.optional(),

@@ -100,6 +100,7 @@ export const FieldShape = z.strictObject({
   deprecated: Text.optional(),
   tags: z.array(Tag).max(50).optional(),
   visibility: z.enum(['listed', 'secret']).optional(),
+  shareable: z.boolean().optional(),
   format: Text.optional(),
   rules: z.array(FieldRuleShape).max(50).optional(),
   column: RemoteName.optional(),

@@ -20,6 +20,7 @@ export { Tag } from './field-spec.js';
 export { type DatasetSpec } from './dataset-spec.js';
 export { removeDataset, saveDataset, type DatasetDocument, type SavedDataset, type SaveDatasetOptions } from './save-dataset.js';
 export { completeTable, createIndex, createTable, indexesOf, keyName, NEW_ROW_ID, tableOf, type TableName } from './table.js';
+export { catalogOf } from './catalog-of.js';
 export { loadCatalog } from './load-catalog.js';
 export { Live, type LiveOptions } from './live.js';
 export { DataChanges, type DataChange } from './data-changes.js';

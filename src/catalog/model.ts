@@ -33,6 +33,8 @@ export interface Field {
   readonly tags: readonly string[];
   readonly visibility: Visibility;
   readonly rules: readonly FieldRule[];
+  /** Other subgraphs of a supergraph may give this field of the type too. */
+  readonly shareable?: boolean;
   /** How dates and times look in the files, as in to_timestamp; ISO 8601 when absent. */
   readonly format?: string;
   /** The column at the source, where it has another name than the field. */
@@ -88,6 +90,8 @@ export interface Dataset {
   readonly description?: string;
   readonly owner?: string;
   readonly visibility: Visibility;
+  /** Other subgraphs of a supergraph may give its type and its root fields too. */
+  readonly shareable?: boolean;
   readonly fields: readonly Field[];
   /** Names of the fields that identify a row; empty when none do. */
   readonly key: readonly string[];

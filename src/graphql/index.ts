@@ -9,5 +9,6 @@ export { parseExport, type ExportAsked, type ExportQuery } from './dataplane/exp
 export { View } from './dataplane/view.js';
 export { DocumentGate, type RequestParameters } from './document-gate.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
+export { listedSubgraph } from './subgraph.js';
 export { readTrustedDocuments } from './trusted-documents.js';
 export { Views } from './views.js';

@@ -53,7 +53,7 @@ export class Views {
 
   /** The schemas alone, for printing. */
   schemasFor(world: World, knownSecrets: readonly string[]): ViewSchemas {
-    return buildSchemas(visibleCatalog(world.catalog, knownSecrets), this.#control, this.#resolve);
+    return buildSchemas(visibleCatalog(world.catalog, knownSecrets), this.#control, this.#resolve, this.#limits);
   }
 
   /** What the views of now hold. */

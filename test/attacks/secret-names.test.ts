@@ -75,6 +75,12 @@ describe('introspection by inline fragments, suggestions and variables (CVE-2026
     [order, { order: [{ passportNo: 'ASC', tier: 'ASC' }] }],
     [order, { order: [{ tier: 'ASCC' }] }],
     ['query ($d: SortDirection) { customers(orderBy: [{ passportNo: $d }]) { totalCount } }', { d: 'ASC' }],
+    ['{ _service { sdl } }'],
+    ['{ __type(name: "_Entity") { possibleTypes { name fields { name } } } }'],
+    ['query ($r: [_Any!]!) { _entities(representations: $r) { __typename } }', { r: [{ __typename: 'Alert', id: 1 }] }],
+    ['query ($r: [_Any!]!) { _entities(representations: $r) { ... on Alert { reason } } }', { r: [] }],
+    ['{ _entities(representations: [{ __typename: "Customer", id: 1, passportNo: "x" }]) { ... on Customer { passportNo } } }'],
+    ['{ customers { nodes { ... on _Entity { ... on Alert { reason } } } } }'],
     ['{ customers { nodes { id name email birthDate orders { nodes { id customer { id } } } } pageInfo { endCursor } } }'],
   ];
 

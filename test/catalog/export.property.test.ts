@@ -75,6 +75,7 @@ const field = fc.record({ type: fc.constantFrom(...SCALAR_TYPES), list: fc.boole
       description: text,
       deprecated: text,
       visibility: fc.constantFrom('listed', 'secret'),
+      shareable: fc.boolean(),
       tags: fc.array(fc.constantFrom('pii', 'pii.email', 'financial', 'unclassified'), { maxLength: 3 }),
       rules: fc.array(rule(type, list), { maxLength: 2 }).map((rules) => rules.filter((one) => one !== undefined)),
     },
@@ -90,6 +91,7 @@ const dataset = fc
       description: text,
       owner: text,
       visibility: fc.constantFrom('listed', 'secret'),
+      shareable: fc.boolean(),
       drift: fc.constant('freeze'),
       maxQuarantine: fc.oneof(
         fc.nat(1000),

@@ -80,6 +80,10 @@ describe('talking to the running server', () => {
     expect(await readdir(out)).toEqual(['dataset.orders.yaml']);
     expect(await ok(['apply', out])).toMatch(/0 created, 0 updated, 0 removed, 1 unchanged/);
     expect(await ok(['schema', 'print', '--as', 'nobody'])).toContain('type Orders');
+    const subgraph = await ok(['schema', 'print', '--as', 'nobody', '--subgraph']);
+    expect(subgraph).toMatch(/^extend schema @link[\s\S]*type Orders @key\(fields: "id"\)/);
+    expect(subgraph).not.toMatch(/Mutation|AuditEntry/);
+    expect(JSON.parse(await ok(['schema', 'print', '--as', 'nobody', '--subgraph', '--json']))).toEqual({ sdl: `${subgraph.trimEnd()}\n` });
   });
 
   test('the audit is verified and exported', async () => {

@@ -52,7 +52,7 @@ describe('over the demo', () => {
     const audit = { recordIn: async () => undefined };
     await applyManifests({ database, kinds, audit, actor: { subject: 'test', roles: ['admin'] }, documents: parseManifests(files, kinds) });
     const catalog = await database.transaction(loadCatalog);
-    ({ api: schema } = buildSchemas(catalog, bareControlSchema(), () => null));
+    ({ api: schema } = buildSchemas(catalog, bareControlSchema(), () => null, { defaultPage: 50 }));
   });
   afterAll(() => close?.());
 

@@ -56,7 +56,8 @@ test('a dataset has the types that clients are written against', async () => {
   expect(all.get('Query')).toBe(
     `type Query { me: String customers(${page} where: CustomerWhere orderBy: [CustomerOrderBy!]): CustomerConnection customersByKey(id: BigInt!): Customer ` +
       `orders(${page} where: OrderWhere orderBy: [OrderOrderBy!]): OrderConnection ordersByKey(id: BigInt!): Order ` +
-      `plainLog(${page} where: PlainLogWhere orderBy: [PlainLogOrderBy!]): PlainLogConnection }`,
+      `plainLog(${page} where: PlainLogWhere orderBy: [PlainLogOrderBy!]): PlainLogConnection ` +
+      `_service: _Service! _entities(representations: [_Any!]!): [_Entity]! }`,
   );
   expect(all.get('Order')).toBe(
     'type Order { id: BigInt customerId: BigInt status: String @deprecated(reason: "Use state.") amount: Decimal weight: Float quantity: Int paid: Boolean ' +

@@ -7,6 +7,7 @@ import {
   type FragmentDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { ENTITY } from '../federation/federation-types.js';
 
 export interface DocumentContext {
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>;
@@ -15,7 +16,8 @@ export interface DocumentContext {
 
 /**
  * The fields of an object by response key, as graphql-js collects them: fragments opened, @skip and @include applied,
- * fields under one key together. Our types have no interfaces, so a fragment applies to its own type only.
+ * fields under one key together. The one abstract type is the union of all entities: a fragment on it is valid only where
+ * it applies. Any other applies to its own type only.
  */
 export function collectFields(
   typeName: string,
@@ -44,7 +46,8 @@ function collect(typeName: string, set: SelectionSetNode, document: DocumentCont
       if (seen.has(selection.name.value)) continue;
       seen.add(selection.name.value);
     }
-    if (fragment.typeCondition && fragment.typeCondition.name.value !== typeName) continue;
+    const condition = fragment.typeCondition?.name.value;
+    if (condition !== undefined && condition !== typeName && condition !== ENTITY) continue;
     collect(typeName, fragment.selectionSet, document, fields, seen);
   }
 }

@@ -3,6 +3,7 @@ import {
   answerTooLarge,
   compile,
   govern,
+  manyByKey,
   price,
   refusalMessage,
   type Admission,
@@ -17,16 +18,15 @@ import type { Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import { refusalError } from '../errors.js';
 import { RawJson } from './raw-json.js';
+import { keyValues } from '../federation/entity-key.js';
+import { ENTITIES } from '../federation/federation-types.js';
+import { groupByType, readInOrder, type EntityGroup } from '../federation/representations.js';
+import { KeyBatches } from './key-batches.js';
 import { contractName, preparedRead, type PlanCache, type PreparedRead } from './prepared-read.js';
-import { select } from './select.js';
+import type { PreparedRoot } from './prepared-root.js';
+import { select, selectEntities, type Selected } from './select.js';
 import type { Template } from './template.js';
 import type { DataPlane } from './types.js';
-
-/** What one request adds to a plan. */
-interface RequestValues {
-  readonly values: readonly unknown[];
-  readonly patterns: readonly string[];
-}
 
 /** Characters of the shape of a request whose plan is kept; an ordinary one has some hundred. */
 const LONGEST_KEPT = 16_384;
@@ -53,10 +53,15 @@ export interface DatasetReadsOptions {
  */
 export class DatasetReads {
   readonly #options: DatasetReadsOptions;
-  readonly #prepared = new Map<string, { read: PreparedRead; request: RequestValues; began: number }>();
+  readonly #prepared = new Map<string, PreparedRoot>();
+  /** `_entities`: for each type a read of its own. */
+  readonly #entities = new Map<string, readonly (EntityGroup & { readonly root: PreparedRoot })[]>();
+  readonly #batches: KeyBatches;
   readonly #templates = new Map<string, { template: Template; values: readonly unknown[] }>();
   readonly #masked = new Set<string>();
   readonly errors: GraphQLError[] = [];
+  /** The response keys of `_entities`. */
+  readonly entityRoots = new Set<string>();
   #price = 0;
   #bytes = 0;
   /** Places that reads of this request have. */
@@ -66,6 +71,7 @@ export class DatasetReads {
 
   constructor(options: DatasetReadsOptions) {
     this.#options = options;
+    this.#batches = new KeyBatches((roots) => this.#readTogether(roots), options.limits.maxPage);
   }
 
   /** `dataset.field` of what the response shows masked, sorted. */
@@ -94,25 +100,50 @@ export class DatasetReads {
     const expected = this.#templates.get(rootKey);
     if (expected) {
       const { template, values } = expected;
-      if (!this.#charge(template.price)) throw await this.#tooComplex(template.selection, began);
+      const { selection, shape } = template;
+      if (!this.#charge(template.price)) throw await this.#tooComplex(selection, began);
       const decisions = template.datasets.map((dataset) => authorizer.decide(principal, dataset));
       let id = template.id;
       for (const { fingerprint } of decisions) id += ` ${fingerprint}`;
-      const read = plans.get(id) ?? (await this.#plan(template.selection, decisions, rootKey, began));
+      const read = plans.get(id) ?? (await this.#plan(selection, decisions, rootKey, began));
       plans.set(id, read);
-      this.#prepared.set(rootKey, { read, request: { values, patterns: [] }, began });
+      this.#prepared.set(rootKey, { rootKey, read, request: { values, patterns: [] }, selection, shape, decisions, began });
       return;
     }
+    if (info.fieldName === ENTITIES) return this.#prepareEntities(args, info, began);
     const root = plane.roots.get(info.fieldName);
     if (!root) throw new HeadgateError('NOT_FOUND', `There is no dataset behind ${info.fieldName}.`);
-    const { selection, shape } = select(root, info.fieldNodes, args, plane, { fragments: info.fragments, variables: info.variableValues }, limits);
+    const selected = select(root, info.fieldNodes, args, plane, { fragments: info.fragments, variables: info.variableValues }, limits);
+    this.#prepared.set(rootKey, await this.#prepareSelected(selected, rootKey, began));
+  }
+
+  /** All types are prepared before the first is read: where one is refused, nothing was. */
+  async #prepareEntities(args: Readonly<Record<string, unknown>>, info: GraphQLResolveInfo, began: number): Promise<void> {
+    const { plane, limits } = this.#options;
+    const rootKey = String(info.path.key);
+    this.entityRoots.add(rootKey);
+    const document = { fragments: info.fragments, variables: info.variableValues };
+    const groups = groupByType(args['representations'], (typeName) => plane.entities.has(typeName), limits.maxPage);
+    const selected = groups.flatMap((group) => {
+      const dataset = plane.entities.get(group.typeName)?.dataset;
+      if (!dataset) return [];
+      const keys = group.references.map((reference) => keyValues(dataset, reference));
+      return [{ ...group, selected: selectEntities(dataset, keys, info.fieldNodes, plane, document, limits) }];
+    });
+    const prepared: (EntityGroup & { root: PreparedRoot })[] = [];
+    for (const group of selected) prepared.push({ ...group, root: await this.#prepareSelected(group.selected, rootKey, began) });
+    this.#entities.set(rootKey, prepared);
+  }
+
+  async #prepareSelected({ selection, shape }: Selected, rootKey: string, began: number): Promise<PreparedRoot> {
+    const { principal, authorizer, plans } = this.#options;
     if (!this.#charge(price(selection))) throw await this.#tooComplex(selection, began);
     const decisions = [...shape.datasets].map((dataset) => authorizer.decide(principal, dataset));
     const id = [rootKey, shape.text, ...decisions.map((decision) => decision.fingerprint)].join('\n');
     const read = plans.get(id) ?? (await this.#plan(selection, decisions, rootKey, began));
     // A plan of its kind comes once: kept, a few thousand of them would fill the memory.
     if (id.length <= LONGEST_KEPT) plans.set(id, read);
-    this.#prepared.set(rootKey, { read, request: shape, began });
+    return { rootKey, read, request: shape, selection, shape: shape.text, decisions, began };
   }
 
   async #plan(selection: ReadSelection, decisions: readonly DatasetDecision[], rootKey: string, began: number): Promise<PreparedRead> {
@@ -170,19 +201,60 @@ export class DatasetReads {
   }
 
   async #run(info: GraphQLResolveInfo): Promise<RawJson | null> {
-    const prepared = this.#prepared.get(String(info.path.key));
-    if (!prepared) throw new Error(`${info.fieldName} was not prepared`);
-    const { read, request, began } = prepared;
-    const { reader, principal, authorizer, limits } = this.#options;
+    const rootKey = String(info.path.key);
+    const entities = this.#entities.get(rootKey);
+    if (entities) {
+      const texts = await readInOrder(entities, async ({ root }) => this.#answers(root, () => this.#readEach(root)));
+      return new RawJson(`[${texts.map((text) => text ?? 'null').join(',')}]`);
+    }
+    const root = this.#prepared.get(rootKey);
+    if (!root) throw new Error(`${info.fieldName} was not prepared`);
+    const [json = null] = await this.#answers(root, async () => [await this.#read(root)]);
+    return json === null ? null : new RawJson(json);
+  }
+
+  /** Most requests have one root: it waits for no other. */
+  async #read(root: PreparedRoot): Promise<ReadAnswer> {
+    if (this.#prepared.size > 1 && root.selection.kind === 'byKey') return this.#batches.load(root);
+    const { reader, principal, authorizer } = this.#options;
+    return reader.read(root.read.compiled, root.request.values, principal, root.request.patterns, authorizer.policy.catalog.version);
+  }
+
+  async #readEach({ read, request }: PreparedRoot): Promise<readonly ReadAnswer[]> {
+    return this.#options.reader.readEach(read.compiled, request.values, this.#options.principal, request.patterns);
+  }
+
+  /** Rows by key that differ in their keys alone: one statement for all. What is said of each read stays its own. */
+  async #readTogether(roots: readonly PreparedRoot[]): Promise<readonly ReadAnswer[]> {
+    const { principal, plans, reader, authorizer } = this.#options;
+    const [first] = roots;
+    if (first?.selection.kind !== 'byKey') return [];
+    const { selection, decisions, shape, request, began } = first;
+    const { version } = authorizer.policy.catalog;
+    if (roots.length === 1) return [await reader.read(first.read.compiled, request.values, principal, request.patterns, version)];
+    const id = ['many', shape, ...decisions.map((decision) => decision.fingerprint)].join('\n');
+    const read = plans.get(id) ?? (await this.#plan(manyByKey(selection, roots.length), decisions, '', began));
+    if (id.length <= LONGEST_KEPT) plans.set(id, read);
+    const values = [...request.values];
+    for (const { value } of selection.key) values[value.slot] = roots.map((root) => root.request.values[value.slot]);
+    const answers = await reader.readEach(read.compiled, values, principal, request.patterns);
+    return answers.map((answer, i) => ({
+      ...answer,
+      failures: answer.failures.map((failure) => ({ ...failure, path: [roots[i]?.rootKey ?? '', ...failure.path.slice(1)] })),
+    }));
+  }
+
+  /** The JSON of answers, once what is on record of them is durable. */
+  async #answers({ read, began }: PreparedRoot, readAll: () => Promise<readonly ReadAnswer[]>): Promise<readonly (string | null)[]> {
     try {
-      const { version } = authorizer.policy.catalog;
-      const answer = await reader.read(read.compiled, request.values, principal, request.patterns, version);
-      this.#bytes += answer.bytes;
-      if (this.#bytes > limits.maxResponseBytes) throw answerTooLarge(this.#bytes, limits.maxResponseBytes);
+      const answers = await readAll();
+      this.#measure(answers);
+      const failures = [...new Set(answers.flatMap((answer) => answer.failures))];
+      const cached = answers.length > 0 && answers.every((answer) => answer.cached);
       // Strict: the answer waits until its entries are durable.
-      await this.#record(read, answer, began);
-      this.#gather(read, answer.failures);
-      return answer.json === null ? null : new RawJson(answer.json);
+      await this.#record(read, { rows: rowsOf(answers), failures, cached }, began);
+      this.#gather(read, failures);
+      return answers.map((answer) => answer.json);
     } catch (error) {
       const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
       // What can't be reached can't be written to either, unless it is a source; nothing was told, so nothing is missing on the record.
@@ -190,6 +262,13 @@ export class DatasetReads {
       if (code !== 'UNAVAILABLE' || isSource) await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code } });
       throw error;
     }
+  }
+
+  /** @throws HeadgateError QUERY_TOO_COMPLEX when the answers of this request are larger than they may be together */
+  #measure(answers: readonly ReadAnswer[]): void {
+    for (const { bytes } of answers) this.#bytes += bytes;
+    const { maxResponseBytes } = this.#options.limits;
+    if (this.#bytes > maxResponseBytes) throw answerTooLarge(this.#bytes, maxResponseBytes);
   }
 
   /** False when the request asks for more than it may. */
@@ -219,7 +298,7 @@ export class DatasetReads {
   }
 
   /** A dataset that a failed relation leads to is on the record as failed; as read too, where the answer has rows of it from elsewhere. */
-  async #record({ acts }: PreparedRead, { rows, failures, cached }: ReadAnswer, began: number): Promise<void> {
+  async #record({ acts }: PreparedRead, { rows, failures, cached }: Pick<ReadAnswer, 'rows' | 'failures' | 'cached'>, began: number): Promise<void> {
     const { audit } = this.#options;
     const failed = new Map(failures.flatMap(({ error, datasets }) => [...datasets].map((dataset) => [dataset, error.code] as const)));
     const done = acts.filter(({ dataset, decision }) => decision !== 'ALLOWED' || !failed.has(dataset) || rows.has(dataset));
@@ -250,6 +329,15 @@ export class DatasetReads {
 
 function datasetOf(selection: ReadSelection): string {
   return selection.kind === 'connection' ? selection.connection.dataset.name : selection.row.dataset.name;
+}
+
+/** Rows by dataset, of all answers together. */
+function rowsOf(answers: readonly ReadAnswer[]): ReadonlyMap<string, number> {
+  const [first, ...others] = answers;
+  if (first && others.length === 0) return first.rows;
+  const sum = new Map<string, number>();
+  for (const { rows } of answers) for (const [dataset, count] of rows) sum.set(dataset, (sum.get(dataset) ?? 0) + count);
+  return sum;
 }
 
 function isRefusal(error: HeadgateError): boolean {

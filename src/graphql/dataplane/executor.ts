@@ -51,7 +51,8 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
     ? results[0]?.data
     : // Without a prototype, as graphql-js makes it: `__proto__` is an alias like any other.
       Object.assign(Object.create(null), ...results.map((result) => result.data));
-  const answer = split && data ? inOrder(data as Record<string, unknown>, split.keys) : data;
+  const whole = isWhole(data, context) ? data : null;
+  const answer = split && whole ? inOrder(whole as Record<string, unknown>, split.keys) : whole;
   return answerOf(answer, [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], context);
 }
 
@@ -72,6 +73,14 @@ async function introspectionRefused(context: RequestContext): Promise<GraphQLErr
     if (typeof retryAfter === 'number') headers.set('retry-after', String(retryAfter));
     return new GraphQLError(error.message, { originalError: error, extensions: { http: { status: error.status, headers } } });
   }
+}
+
+/**
+ * `_entities` is never null in the API schema. It is where it runs: otherwise the first that is refused would end the
+ * operation, and what came of the other roots would depend on which was faster.
+ */
+function isWhole(data: ExecutionResult['data'], { reads: { entityRoots } }: RequestContext): boolean {
+  return !data || !Object.entries(data).some(([key, value]) => value === null && entityRoots.has(key));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Kind, type DocumentNode, type FieldNode, type FragmentDefinitionNode, type OperationDefinitionNode, type SelectionSetNode } from 'graphql';
 import type { Limits } from '../../config/index.js';
 import { LruMap, sha256 } from '../../kernel/index.js';
+import { ENTITIES } from '../federation/federation-types.js';
 import type { ViewSchemas } from './schemas.js';
 import { Template } from './template.js';
 
@@ -56,7 +57,7 @@ export class KnownOperations {
 
   #isOfDatasets(set: SelectionSetNode, fragments: Readonly<Record<string, FragmentDefinitionNode>>): boolean {
     return set.selections.every((selection) => {
-      if (selection.kind === Kind.FIELD) return this.#schemas.plane.roots.has(selection.name.value);
+      if (selection.kind === Kind.FIELD) return this.#schemas.plane.roots.has(selection.name.value) || selection.name.value === ENTITIES;
       const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : fragments[selection.name.value]?.selectionSet;
       return inner !== undefined && this.#isOfDatasets(inner, fragments);
     });

@@ -1,6 +1,9 @@
 import { GraphQLObjectType, GraphQLSchema, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
 import type { Catalog } from '../../catalog/index.js';
+import type { Limits } from '../../config/index.js';
 import type { RequestContext } from '../context.js';
+import { ENTITIES, subgraphFields } from '../federation/federation-types.js';
+import { subgraphSdl } from '../federation/subgraph-sdl.js';
 import { Introspections } from './introspections.js';
 import { RawJsonScalar } from './raw-json.js';
 import { buildDataPlane, type DataPlane } from './types.js';
@@ -22,10 +25,13 @@ export interface ViewSchemas {
  * Joins the control plane's schema, whose fields are guarded already, and the data plane of a catalog.
  * @throws Error when a dataset's name clashes with one of the control plane's; the catalog refuses such names before.
  */
-export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: GraphQLFieldResolver<unknown, RequestContext>): ViewSchemas {
-  const pageInfo = control.getType('PageInfo');
-  if (!(pageInfo instanceof GraphQLObjectType)) throw new Error('the control plane has no PageInfo');
-  const plane = buildDataPlane(catalog, pageInfo);
+export function buildSchemas(
+  catalog: Catalog,
+  control: GraphQLSchema,
+  resolve: GraphQLFieldResolver<unknown, RequestContext>,
+  limits: Pick<Limits, 'defaultPage'>,
+): ViewSchemas {
+  const plane = buildDataPlane(catalog, pageInfoOf(control));
   const controlFields = control.getQueryType()?.toConfig().fields ?? {};
   const apiFields: GraphQLFieldConfigMap<unknown, RequestContext> = { ...controlFields };
   const executionFields: GraphQLFieldConfigMap<unknown, RequestContext> = { ...controlFields };
@@ -34,6 +40,15 @@ export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: 
     apiFields[name] = config;
     executionFields[name] = { type: RawJsonScalar, ...(config.args && { args: config.args }), resolve };
   }
+  let sdl: string | undefined;
+  const federation = subgraphFields({
+    entities: [...plane.entities.values()].map(({ row }) => row),
+    sdl: () => (sdl ??= subgraphSdl(plane, limits)),
+    resolve,
+  });
+  Object.assign(apiFields, federation);
+  const entities = federation[ENTITIES];
+  Object.assign(executionFields, federation, entities && { [ENTITIES]: { ...entities, type: RawJsonScalar } });
   const rest = { mutation: control.getMutationType() ?? null, subscription: control.getSubscriptionType() ?? null, directives: control.getDirectives() };
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
@@ -46,4 +61,11 @@ export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: 
     // The server checks the API schema, and this one has the same fields and arguments.
     execution: new GraphQLSchema({ ...rest, query: query(executionFields), assumeValid: true }),
   };
+}
+
+/** The type that both planes share. */
+export function pageInfoOf(control: GraphQLSchema): GraphQLObjectType {
+  const pageInfo = control.getType('PageInfo');
+  if (!(pageInfo instanceof GraphQLObjectType)) throw new Error('the control plane has no PageInfo');
+  return pageInfo;
 }

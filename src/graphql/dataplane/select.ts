@@ -27,6 +27,19 @@ export function select(root: DatasetRoot, nodes: readonly FieldNode[], args: Arg
   return { selection, shape: selector.shape };
 }
 
+/** What is asked of the entities of one type, which are found by their keys: a list of values for each. */
+export function selectEntities(
+  dataset: Dataset,
+  keys: readonly (readonly unknown[])[],
+  nodes: readonly FieldNode[],
+  plane: DataPlane,
+  document: DocumentContext,
+  limits: Limits,
+): Selected {
+  const selector = new Selector(plane, document, limits);
+  return { selection: selector.byKeysRoot(dataset, nodes, keys), shape: selector.shape };
+}
+
 class Selector {
   readonly shape = new RequestShape();
   readonly #plane: DataPlane;
@@ -49,6 +62,15 @@ class Selector {
     this.shape.note(`byKey ${dataset.name}`);
     const key = keyFields(dataset).map((field) => ({ field, value: { slot: this.shape.slot(args[field.graphqlName]), type: columnType(field) } }));
     return { kind: 'byKey', row: this.#row(dataset, nodes), key };
+  }
+
+  byKeysRoot(dataset: Dataset, nodes: readonly FieldNode[], keys: readonly (readonly unknown[])[]): ReadSelection {
+    this.shape.note(`byKeys ${dataset.name}`);
+    const key = keyFields(dataset).map((field, i) => ({
+      field,
+      value: { slot: this.shape.slot(keys.map((values) => values[i])), type: `${columnType(field)}[]` },
+    }));
+    return { kind: 'byKeys', row: this.#row(dataset, nodes), key, rows: keys.length };
   }
 
   #connection(dataset: Dataset, nodes: readonly FieldNode[], args: Args): ConnectionSelection {

@@ -2,7 +2,7 @@ import { getArgumentValues, visit, type FieldNode, type GraphQLField } from 'gra
 import { price, type ReadSelection } from '../../access/index.js';
 import type { Dataset } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
-import { holdsNul } from './request-shape.js';
+import { holdsNul, type RequestShape } from './request-shape.js';
 import { select } from './select.js';
 import type { DataPlane, DatasetRoot } from './types.js';
 
@@ -19,12 +19,15 @@ export class Template {
   readonly price: number;
   /** No other template of the view has it: with the fingerprints of decisions it stands for a plan. */
   readonly id: string;
+  /** Equal for templates whose statements are. */
+  readonly shape: string;
   readonly #slots: readonly TemplateSlot[];
 
-  private constructor(id: string, selection: ReadSelection, datasets: readonly Dataset[], slots: readonly TemplateSlot[]) {
+  private constructor(id: string, selection: ReadSelection, shape: RequestShape, slots: readonly TemplateSlot[]) {
     this.id = id;
     this.selection = selection;
-    this.datasets = datasets;
+    this.shape = shape.text;
+    this.datasets = [...shape.datasets];
     this.price = price(selection);
     this.#slots = slots;
   }
@@ -56,7 +59,7 @@ export class Template {
       const { selection, shape } = select(root, [node], args, plane, { fragments: {}, variables }, limits);
       const slots = shape.values.map((value): TemplateSlot => (typeof value === 'symbol' ? { variable: value.description ?? '' } : { constant: value }));
       if (slots.filter((slot) => 'variable' in slot).length !== uses || shape.patterns.length > 0) return undefined;
-      return new Template(id, selection, [...shape.datasets], slots);
+      return new Template(id, selection, shape, slots);
     } catch {
       // Whatever is wrong with it is told when it is run with its values.
       return undefined;

@@ -36,6 +36,8 @@ export interface DatasetTypes extends AggregateTypes {
 export interface DataPlane {
   readonly roots: ReadonlyMap<string, DatasetRoot>;
   readonly types: ReadonlyMap<string, DatasetTypes>;
+  /** Those of datasets with a key, by the name of the row's type. */
+  readonly entities: ReadonlyMap<string, DatasetTypes>;
 }
 
 /** @param pageInfo the type that both planes share */
@@ -43,12 +45,14 @@ export function buildDataPlane(catalog: Catalog, pageInfo: GraphQLObjectType): D
   const builder = new Builder(catalog, pageInfo);
   const types = new Map<string, DatasetTypes>();
   const roots = new Map<string, DatasetRoot>();
+  const entities = new Map<string, DatasetTypes>();
   for (const dataset of catalog.datasets.values()) {
     const made = builder.typesOf(dataset);
     types.set(dataset.name, made);
+    if (keyFields(dataset).length > 0) entities.set(dataset.typeName, made);
     for (const [name, root] of rootsOf(dataset, made)) roots.set(name, root);
   }
-  return { roots, types };
+  return { roots, types, entities };
 }
 
 function rootsOf(dataset: Dataset, types: DatasetTypes): [string, DatasetRoot][] {

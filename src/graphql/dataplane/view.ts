@@ -25,6 +25,8 @@ export interface ViewOptions {
   readonly limits: Limits;
   readonly log: Log;
   readonly planCounts: PlanCounts;
+  /** Tells a router how long what took, when it asks; nobody is told when absent. */
+  readonly trace?: ApolloServerPlugin;
 }
 
 /**
@@ -52,7 +54,7 @@ export class View {
     this.#formatError = formatError;
   }
 
-  static async start({ schemas, limits, log, planCounts }: ViewOptions): Promise<View> {
+  static async start({ schemas, limits, log, planCounts, trace = ApolloServerPluginInlineTraceDisabled() }: ViewOptions): Promise<View> {
     const armor = new ApolloArmor({
       maxDepth: { n: limits.maxDepth, flattenFragments: true, onReject: [tooComplex('deep')], propagateOnRejection: false },
       maxAliases: { n: limits.maxAliases, onReject: [tooComplex('aliased')], propagateOnRejection: false },
@@ -71,7 +73,7 @@ export class View {
       ...protection.plugins,
       noteFor(known),
       ApolloServerPluginCacheControlDisabled(),
-      ApolloServerPluginInlineTraceDisabled(),
+      trace,
       ApolloServerPluginLandingPageDisabled(),
       // Whatever the environment says for other servers: schemas and operations here are told to nobody.
       ApolloServerPluginSchemaReportingDisabled(),
@@ -106,7 +108,7 @@ export class View {
       (roots && (await executeKnown(this.schemas, { ...known, roots }, variables, context))) ??
       (await executeOperation(this.schemas, { document, operation, operationName: operation.name?.value ?? null, variables, context }));
     // Variables that do not fit: the server says so in its words, and nothing was read.
-    if (result.data === undefined || result.data === null) return undefined;
+    if (result.data === undefined) return undefined;
     if (!result.errors) return stringifyResponse(result);
     return stringifyResponse({ ...result, errors: result.errors.map((error) => this.#formatError(formatted(error), error)) });
   }

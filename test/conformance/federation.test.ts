@@ -81,6 +81,7 @@ async function serveProducts(text: string): Promise<string> {
     },
     limits,
     log: silentLog,
+    planCounts: { hits: 0, misses: 0, evictions: 0 },
     // Headgate tells nobody how long each part of an answer took; the suite asks a subgraph to.
     trace: ApolloServerPluginInlineTrace(),
   });

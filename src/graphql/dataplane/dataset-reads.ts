@@ -59,6 +59,8 @@ export class DatasetReads {
   readonly #batches: KeyBatches;
   readonly #templates = new Map<string, { template: Template; values: readonly unknown[] }>();
   readonly #masked = new Set<string>();
+  /** Relations to other places that did not answer. */
+  readonly #failures = new Map<PreparedRoot, ReadAnswer['failures']>();
   readonly errors: GraphQLError[] = [];
   /** The response keys of `_entities`. */
   readonly entityRoots = new Set<string>();
@@ -205,11 +207,14 @@ export class DatasetReads {
     const entities = this.#entities.get(rootKey);
     if (entities) {
       const texts = await readInOrder(entities, async ({ root }) => this.#answers(root, () => this.#readEach(root)));
+      // In the order of the representations, whichever type was faster.
+      for (const { root } of entities) this.#gather(root);
       return new RawJson(`[${texts.map((text) => text ?? 'null').join(',')}]`);
     }
     const root = this.#prepared.get(rootKey);
     if (!root) throw new Error(`${info.fieldName} was not prepared`);
     const [json = null] = await this.#answers(root, async () => [await this.#read(root)]);
+    this.#gather(root);
     return json === null ? null : new RawJson(json);
   }
 
@@ -245,21 +250,22 @@ export class DatasetReads {
   }
 
   /** The JSON of answers, once what is on record of them is durable. */
-  async #answers({ read, began }: PreparedRoot, readAll: () => Promise<readonly ReadAnswer[]>): Promise<readonly (string | null)[]> {
+  async #answers(root: PreparedRoot, readAll: () => Promise<readonly ReadAnswer[]>): Promise<readonly (string | null)[]> {
     try {
       const answers = await readAll();
       this.#measure(answers);
       const failures = [...new Set(answers.flatMap((answer) => answer.failures))];
       const cached = answers.length > 0 && answers.every((answer) => answer.cached);
       // Strict: the answer waits until its entries are durable.
-      await this.#record(read, { rows: rowsOf(answers), failures, cached }, began);
-      this.#gather(read, failures);
+      await this.#record(root.read, { rows: rowsOf(answers), failures, cached }, root.began);
+      this.#failures.set(root, failures);
       return answers.map((answer) => answer.json);
     } catch (error) {
       const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
       // What can't be reached can't be written to either, unless it is a source; nothing was told, so nothing is missing on the record.
       const isSource = isHeadgateError(error) && error.details['source'] !== undefined;
-      if (code !== 'UNAVAILABLE' || isSource) await this.#options.audit.record({ ...this.#fact(read.dataset, began), decision: 'FAILED', details: { code } });
+      if (code !== 'UNAVAILABLE' || isSource)
+        await this.#options.audit.record({ ...this.#fact(root.read.dataset, root.began), decision: 'FAILED', details: { code } });
       throw error;
     }
   }
@@ -289,8 +295,9 @@ export class DatasetReads {
     return error;
   }
 
-  #gather({ refusals, masked }: PreparedRead, failures: ReadAnswer['failures']): void {
-    for (const { error, path } of failures) this.errors.push(refusalError(error.message, path, { ...error.details, code: error.code }));
+  #gather(root: PreparedRoot): void {
+    const { refusals, masked } = root.read;
+    for (const { error, path } of this.#failures.get(root) ?? []) this.errors.push(refusalError(error.message, path, { ...error.details, code: error.code }));
     for (const { code, dataset, field, path } of refusals) {
       this.errors.push(refusalError(refusalMessage(code, dataset, field), path, { code, dataset, field }));
     }

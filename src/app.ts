@@ -19,7 +19,7 @@ import {
 } from './catalog/index.js';
 import type { Config } from './config/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
-import { buildControlSchema, createContext, Views, type ControlServices, type World } from './graphql/index.js';
+import { buildControlSchema, ChangeReads, createContext, Subscriptions, Views, type ControlServices, type RequestFacts, type World } from './graphql/index.js';
 import { Gateway, Metrics } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
 import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
@@ -96,6 +96,18 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
   const setting = { services, reader: new Reader(database.reader), maskKeys: maskKeys(keyRing), limits: config.limits };
+  const contextOf = (facts: RequestFacts) => createContext(setting, facts);
+  const subscriptions = new Subscriptions({
+    ...setting,
+    log,
+    world: () => live.current,
+    onWorld: (listener) => live.subscribe(listener),
+    views,
+    contextOf,
+    changes: dataChanges,
+    audit: record.audit,
+    reads: new ChangeReads({ ...setting, audit: record.audit }),
+  });
   const gateway = await Gateway.start({
     config,
     log,
@@ -105,7 +117,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     authenticator: new Authenticator({ config, keyRing, database }),
     world: () => live.current,
     views,
-    contextOf: (facts) => createContext(setting, facts),
+    contextOf,
+    subscriptions,
     load: (upload, principal, signal) => work.ingestion.loadNow({ ...upload, signal }, principal),
     manifests,
     record,

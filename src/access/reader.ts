@@ -42,10 +42,7 @@ export class Reader {
         ...(compiled.text.length <= LONGEST_PREPARED && { name: compiled.name }),
         text: compiled.text,
         asKept: true,
-        values: compiled.parameters.map(({ value }) => {
-          if (value instanceof Slotted) return values[value.slot];
-          return value instanceof Claimed ? claimText(principal.claims, value.claim) : value;
-        }),
+        values: boundValues(compiled, values, principal),
       });
       const columns = rows[0] ?? [];
       const { members, counted } = compiled;
@@ -55,6 +52,14 @@ export class Reader {
       throw readError(error, compiled.mayFail);
     }
   }
+}
+
+/** The statement's parameters: with them, its text says all there is to know of a read. */
+export function boundValues({ parameters }: CompiledRead, values: readonly unknown[], { claims }: Principal): unknown[] {
+  return parameters.map(({ value }) => {
+    if (value instanceof Slotted) return values[value.slot];
+    return value instanceof Claimed ? claimText(claims, value.claim) : value;
+  });
 }
 
 /** Strung together and not joined: a page is large, and a join copies it. */

@@ -11,6 +11,8 @@ export interface Limits {
   readonly maxDepth: number;
   readonly maxAliases: number;
   readonly maxTokens: number;
+  /** Open subscriptions, and connections for them, of one principal in one process. */
+  readonly maxSubscriptions: number;
   readonly statementTimeoutMs: number;
   /** Bytes of a GraphQL request body. */
   readonly maxRequestBytes: number;
@@ -35,6 +37,7 @@ export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
     maxDepth: e.HEADGATE_MAX_DEPTH,
     maxAliases: e.HEADGATE_MAX_ALIASES,
     maxTokens: e.HEADGATE_MAX_TOKENS,
+    maxSubscriptions: e.HEADGATE_MAX_SUBSCRIPTIONS,
     statementTimeoutMs: e.HEADGATE_STATEMENT_TIMEOUT_MS,
     maxRequestBytes: e.HEADGATE_MAX_REQUEST_BYTES,
     maxUploadBytes: e.HEADGATE_MAX_UPLOAD_BYTES,

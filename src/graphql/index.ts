@@ -7,4 +7,8 @@ export type { Pipeline } from './control/types/pipeline.type.js';
 export { toRun, type Run } from './control/types/run.type.js';
 export { View } from './dataplane/view.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
+export { ChangeReads } from './subscriptions/change-reads.js';
+export type { Transport } from './subscriptions/line.js';
+export type { Subscription, SubscriptionLine } from './subscriptions/subscription.js';
+export { Subscriptions } from './subscriptions/subscriptions.js';
 export { Views } from './views.js';

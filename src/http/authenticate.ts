@@ -25,16 +25,26 @@ const UNKNOWN = { subject: 'unknown', roles: [] } as const;
 export async function authenticate({ authenticator, audit }: Door, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   const { headers } = request;
   try {
-    return await authenticator.authenticate({
-      ...(headers.authorization !== undefined && { authorization: headers.authorization }),
-      ...credential('apiKey', headers['x-api-key']),
-      ...credential('purpose', headers['x-purpose']),
-    });
+    return await recordingRefusal(audit, () =>
+      authenticator.authenticate({
+        ...(headers.authorization !== undefined && { authorization: headers.authorization }),
+        ...credential('apiKey', headers['x-api-key']),
+        ...credential('purpose', headers['x-purpose']),
+      }),
+    );
   } catch (error) {
-    if (isHeadgateError(error) && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN')) {
-      if (error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer error="invalid_token"');
+    if (isHeadgateError(error) && error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer error="invalid_token"');
+    throw error;
+  }
+}
+
+/** What `look` makes of a credential; when it is refused, that is on the record before it is told. */
+export async function recordingRefusal<Who>(audit: Door['audit'], look: () => Promise<Who>): Promise<Who> {
+  try {
+    return await look();
+  } catch (error) {
+    if (isHeadgateError(error) && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN'))
       await audit.record({ actor: UNKNOWN, action: 'login', decision: 'DENIED', details: { code: error.code } });
-    }
     throw error;
   }
 }

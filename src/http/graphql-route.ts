@@ -52,7 +52,7 @@ export function graphqlRoute(app: FastifyInstance, options: GraphqlRouteOptions)
 
 async function answer(options: GraphqlRouteOptions, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const principal = await authenticate(options, request, reply);
-  const { world, view } = await currentView(options, principal);
+  const { world, view } = await options.views.current(options.world, principal);
   const body = await answerKnown(options, { principal, world, view }, request);
   if (body !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(body);
   const httpGraphQLRequest = graphqlRequestOf(request);
@@ -96,15 +96,6 @@ function plainRequest({ method, headers, body, url }: FastifyRequest): PlainRequ
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-/** While a view starts, the catalog may change and retire it: then the request goes to the one that came after. */
-async function currentView({ world: current, views }: GraphqlRouteOptions, principal: Principal): Promise<{ readonly world: World; readonly view: View }> {
-  for (;;) {
-    const world = current();
-    const view = await views.viewFor(world, principal);
-    if (!view.retired) return { world, view };
-  }
 }
 
 function graphqlRequestOf(request: FastifyRequest): HTTPGraphQLRequest {

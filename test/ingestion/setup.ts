@@ -14,6 +14,7 @@ export const LIMITS = {
   maxDepth: 12,
   maxAliases: 30,
   maxTokens: 2000,
+  maxSubscriptions: 100,
   statementTimeoutMs: 10_000,
   maxRequestBytes: 1_000_000,
   maxUploadBytes: 2_000_000_000,

@@ -33,6 +33,10 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
     const message = 'The document has no operation of the name that was asked for, or has several and none was named. Give operationName.';
     return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
   }
+  if (operation.operation === 'subscription') {
+    const message = 'Subscriptions come over a WebSocket at this path, with the protocol graphql-transport-ws.';
+    return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
+  }
   const run = async (schema: ViewSchemas['api'], part: DocumentNode): Promise<ExecutionResult> =>
     execute({ schema, document: part, contextValue: context, variableValues: variables, operationName });
   const split = splitIntrospection(document, operation, variables);
@@ -44,6 +48,15 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
       Object.assign(Object.create(null), ...results.map((result) => result.data));
   const answer = split && data ? inOrder(data as Record<string, unknown>, split.keys) : data;
   return answerOf(answer, [...results.flatMap((result) => result.errors ?? []), ...context.reads.errors], context);
+}
+
+/** The answer to an event of a subscription of the control plane: its field, with the event as its parent, behind its guard. */
+export async function executeEvent(
+  { execution: schema }: ViewSchemas,
+  { document, operationName, variables, context }: Omit<Operation, 'operation'>,
+  rootValue: object,
+): Promise<ExecutionResult> {
+  return execute({ schema, document, rootValue, contextValue: context, variableValues: variables, operationName });
 }
 
 /**

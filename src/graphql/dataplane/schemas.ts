@@ -31,13 +31,25 @@ export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: 
     apiFields[name] = config;
     executionFields[name] = { type: RawJsonScalar, ...(config.args && { args: config.args }), resolve };
   }
-  const rest = { mutation: control.getMutationType() ?? null, subscription: control.getSubscriptionType() ?? null, directives: control.getDirectives() };
+  const rest = { mutation: control.getMutationType() ?? null, directives: control.getDirectives() };
+  const subscription = control.getSubscriptionType() ?? null;
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
   return {
     catalog,
     plane,
-    api: new GraphQLSchema({ ...rest, query: query(apiFields) }),
-    execution: new GraphQLSchema({ ...rest, query: query(executionFields) }),
+    api: new GraphQLSchema({ ...rest, query: query(apiFields), subscription: withChanges(subscription, plane) }),
+    // The events of datasets do not come by way of a schema.
+    execution: new GraphQLSchema({ ...rest, query: query(executionFields), subscription }),
   };
+}
+
+function withChanges(control: GraphQLObjectType | null, plane: DataPlane): GraphQLObjectType | null {
+  const fields: GraphQLFieldConfigMap<unknown, unknown> = { ...control?.toConfig().fields };
+  for (const [name, { config }] of plane.changes) {
+    if (fields[name]) throw new Error(`the subscription ${name} is a field of the control plane`);
+    fields[name] = config;
+  }
+  if (Object.keys(fields).length === 0) return null;
+  return new GraphQLObjectType({ name: 'Subscription', description: control?.description ?? null, fields });
 }

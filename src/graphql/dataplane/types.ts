@@ -1,4 +1,5 @@
 import {
+  GraphQLBoolean,
   GraphQLInputObjectType,
   GraphQLInt,
   GraphQLList,
@@ -12,12 +13,13 @@ import {
   type GraphQLOutputType,
 } from 'graphql';
 import type { Catalog, Dataset, Field, Relation } from '../../catalog/index.js';
+import { BigIntScalar } from '../scalars.js';
 import { filterType, SCALARS, SortDirection } from './filter-types.js';
 
 /** A root field of the data plane, and what it reads. */
 export interface DatasetRoot {
   readonly dataset: Dataset;
-  readonly kind: 'connection' | 'byKey';
+  readonly kind: 'connection' | 'byKey' | 'changes';
   readonly config: GraphQLFieldConfig<unknown, unknown>;
 }
 
@@ -27,6 +29,7 @@ export interface DatasetTypes {
   readonly row: GraphQLObjectType;
   readonly connection: GraphQLObjectType;
   readonly edge: GraphQLObjectType;
+  readonly change: GraphQLObjectType;
   readonly where: GraphQLInputObjectType;
   readonly orderBy: GraphQLInputObjectType;
 }
@@ -34,6 +37,8 @@ export interface DatasetTypes {
 /** The data plane's part of a schema: a pure function of the catalog. */
 export interface DataPlane {
   readonly roots: ReadonlyMap<string, DatasetRoot>;
+  /** The root fields of `Subscription`. */
+  readonly changes: ReadonlyMap<string, DatasetRoot>;
   readonly types: ReadonlyMap<string, DatasetTypes>;
 }
 
@@ -42,12 +47,23 @@ export function buildDataPlane(catalog: Catalog, pageInfo: GraphQLObjectType): D
   const builder = new Builder(catalog, pageInfo);
   const types = new Map<string, DatasetTypes>();
   const roots = new Map<string, DatasetRoot>();
+  const changes = new Map<string, DatasetRoot>();
   for (const dataset of catalog.datasets.values()) {
     const made = builder.typesOf(dataset);
     types.set(dataset.name, made);
     for (const [name, root] of rootsOf(dataset, made)) roots.set(name, root);
+    changes.set(`${dataset.graphqlName}Changed`, changesOf(dataset, made));
   }
-  return { roots, types };
+  return { roots, changes, types };
+}
+
+function changesOf(dataset: Dataset, { change, where }: DatasetTypes): DatasetRoot {
+  const args = {
+    where: { type: where, description: 'Only rows of which this holds.' },
+    first: { type: GraphQLInt, description: 'Rows of one event at the most; as many as a page may hold when it is left out.' },
+  };
+  const description = `Rows of ${dataset.name} that loads and pipelines bring from now on, as you may see them at that moment. Nothing comes for rows that are deleted.`;
+  return { dataset, kind: 'changes', config: { type: change, args, description } };
 }
 
 function rootsOf(dataset: Dataset, types: DatasetTypes): [string, DatasetRoot][] {
@@ -112,6 +128,16 @@ class Builder {
         totalCount: { type: new GraphQLNonNull(GraphQLInt), description: 'All rows of `where`, not of the page.' },
       },
     });
+    const change = new GraphQLObjectType({
+      name: `${name}Change`,
+      description: `Rows of ${dataset.name} that are new, or were written anew.`,
+      fields: {
+        dataVersion: { type: new GraphQLNonNull(BigIntScalar), description: 'The version of the rows that the event is up to.' },
+        nodes: { type: nonNullList(row) },
+        totalCount: { type: new GraphQLNonNull(GraphQLInt), description: 'All changed rows of `where`, not only those in `nodes`.' },
+        hasMore: { type: new GraphQLNonNull(GraphQLBoolean), description: 'More rows changed than `nodes` holds: ask for them by a query.' },
+      },
+    });
     const where: GraphQLInputObjectType = new GraphQLInputObjectType({
       name: `${name}Where`,
       description: `Conditions on ${dataset.name}; all that are given must hold.`,
@@ -123,7 +149,7 @@ class Builder {
       isOneOf: true,
       fields: () => this.#orderFields(dataset),
     });
-    const types = { dataset, row, connection, edge, where, orderBy };
+    const types = { dataset, row, connection, edge, change, where, orderBy };
     this.#made.set(dataset.name, types);
     return types;
   }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { Listener, type Asked, type Params } from '../support/live.js';
+import { Listener, RawSocket, type Asked, type Params } from '../support/live.js';
 import { Served } from '../support/served.js';
 
 const MANIFESTS = `
@@ -328,4 +328,62 @@ test.each([
 ])('%s ends a subscription before it starts', async (_what, query, code) => {
   const listener = await listen(admin, { query });
   expect((await listener.end()).errors.map(({ extensions }) => extensions.code)).toEqual([code]);
+});
+
+test('while a client reads slowly nothing piles up for it: what changed meanwhile comes as one event', async () => {
+  const reader = await served.token('ron', ['reader']);
+  const query = 'subscription { peopleChanged { totalCount nodes { id country } } }';
+  const slow = new RawSocket(served.url);
+  await slow.send({ type: 'connection_init', payload: { authorization: `Bearer ${reader}` } });
+  await slow.message('connection_ack');
+  await slow.send({ id: 'slow', type: 'subscribe', payload: { query } });
+  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(1), { interval: 5 });
+  const quick = await listen(reader, { query });
+  slow.pause();
+  // More than the network takes on its way to a client that does not read.
+  const large = 'x'.repeat(1_000_000);
+  const rows = () => Array.from({ length: 10 }, () => `${++people},,${large},1`);
+  await load('people', 'id,email,country,amount', rows());
+  await quick.events(1);
+  for (let i = 0; i < 3; i++) {
+    await load('people', 'id,email,country,amount', [`${++people},,DE,1`]);
+    await quick.events(2 + i);
+  }
+  expect(slow.messages.filter(({ type }) => type === 'next')).toEqual([]);
+  slow.resume();
+  await vi.waitFor(() => expect(slow.messages.filter(({ type }) => type === 'next')).toHaveLength(2), { interval: 10, timeout: 10_000 });
+  const [, last] = slow.messages.filter(({ type }) => type === 'next');
+  expect(last).toMatchObject({
+    id: 'slow',
+    payload: { data: { peopleChanged: { totalCount: 3, nodes: [{ id: String(people - 2) }, { id: String(people - 1) }, { id: String(people) }] } } },
+  });
+  slow.terminate();
+});
+
+test('a server that stops says so, and ends what is open in order', async () => {
+  const own = await Served.start();
+  try {
+    const token = await own.token('ada', ['admin']);
+    await own.ask(token, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: MANIFESTS });
+    const listener = new Listener(
+      own.url,
+      { authorization: `Bearer ${token}` },
+      { query: 'subscription { datasetChanged(dataset: "people") { dataVersion } }' },
+    );
+    const silent = new RawSocket(own.url);
+    await vi.waitFor(async () => expect(await (await fetch(`${own.url}/metrics`)).text()).toContain('headgate_subscriptions 1'), { interval: 5 });
+    await silent.send('{"type":"ping"}');
+    const began = performance.now();
+    await own.app.close();
+    expect(performance.now() - began).toBeLessThan(8_000);
+    expect(await listener.end()).toMatchObject({ code: 1001 });
+    expect(await silent.closed()).toMatchObject({ code: 1001 });
+    await listener.close();
+    expect(await own.sql("SELECT action FROM headgate.audit_record WHERE action LIKE 'subscribe%' ORDER BY at")).toEqual([
+      { action: 'subscribe' },
+      { action: 'subscribe.end' },
+    ]);
+  } finally {
+    await own.close();
+  }
 });

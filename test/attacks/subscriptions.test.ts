@@ -99,7 +99,7 @@ afterEach(async () => {
   sockets.splice(0).forEach((socket) => socket.terminate());
   await vi.waitFor(async () => expect([await gauge('headgate_subscriptions'), await gauge('headgate_websocket_connections')]).toEqual([0, 0]), {
     interval: 10,
-    timeout: 5_000,
+    timeout: 15_000,
   });
 });
 afterAll(() => served?.close());
@@ -130,7 +130,7 @@ function listen(who: string | Params | undefined, query: string, variables?: Rec
 async function listening(who: string | Params | undefined, query = IDS): Promise<Listener> {
   const before = await gauge('headgate_subscriptions');
   const listener = listen(who, query);
-  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(before + 1), { interval: 5, timeout: 5_000 });
+  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(before + 1), { interval: 5, timeout: 15_000 });
   return listener;
 }
 
@@ -202,7 +202,7 @@ describe('the beginning of a connection', () => {
       expect(reason).not.toContain(reader.slice(0, 20));
     }
     expect(await logins()).toBe(before + bad.length);
-    await vi.waitFor(async () => expect((await served.ask(expired, '{ me { sub } }')).status).toBe(401), { interval: 50, timeout: 5_000 });
+    await vi.waitFor(async () => expect((await served.ask(expired, '{ me { sub } }')).status).toBe(401), { interval: 50, timeout: 15_000 });
     expect(await listen({ authorization: `Bearer ${expired}` }, IDS).end()).toMatchObject({ code: 4403 });
   });
 
@@ -224,7 +224,7 @@ describe('the beginning of a connection', () => {
     await socket.send(INIT);
     await socket.message('connection_ack');
     await socket.send(subscribe('1'));
-    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(1), { interval: 5 });
+    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(1), { interval: 5, timeout: 15_000 });
     const refused = raw({ headers: { authorization: 'Bearer nonsense' } });
     await refused.send(INIT);
     expect((await refused.closed()).code).toBe(4403);
@@ -279,11 +279,11 @@ describe('limits', () => {
     await socket.message('connection_ack');
     await socket.send(...Array.from({ length: 6 }, (_, i) => subscribe(String(i))));
     expect(await socket.message('error')).toMatchObject({ id: '5', payload: [{ extensions: { code: 'RATE_LIMITED' } }] });
-    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(5), { interval: 5 });
+    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(5), { interval: 5, timeout: 15_000 });
     await socket.send({ id: '0', type: 'complete' });
-    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(4), { interval: 5 });
+    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(4), { interval: 5, timeout: 15_000 });
     await socket.send(subscribe('6'));
-    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(5), { interval: 5 });
+    await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(5), { interval: 5, timeout: 15_000 });
   });
 
   test('two operations of one id are not', async () => {
@@ -432,7 +432,8 @@ describe('what changes while a subscription is open', () => {
     await served.ask(admin, 'mutation ($id: ID!) { revokeToken(id: $id) }', { id: jti });
     const revokedAt = performance.now();
     expect(await listener.end()).toMatchObject({ code: 4403, reason: expect.stringContaining('revoked') as string });
-    expect(performance.now() - revokedAt).toBeLessThan(2_000);
+    // The second more is the test's own, for a machine that is busy.
+    expect(performance.now() - revokedAt).toBeLessThan(3_000);
     await load({});
     await other.events(2);
     expect(listener.results).toHaveLength(1);
@@ -447,7 +448,7 @@ describe('what changes while a subscription is open', () => {
     const { secret, apiKey } = data.createApiKey;
     const listener = await listening({ apiKey: secret });
     await served.ask(admin, 'mutation ($id: ID!) { revokeApiKey(id: $id) { id } }', { id: apiKey.id });
-    expect(await listener.end(2_000)).toMatchObject({ code: 4403 });
+    expect(await listener.end(3_000)).toMatchObject({ code: 4403 });
   });
 
   test('a token that was revoked a moment ago opens no connection, although requests may still be answered', async () => {

@@ -82,7 +82,7 @@ beforeAll(async () => {
 
 afterEach(async () => {
   await Promise.all(listeners.splice(0).map((listener) => listener.close()));
-  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(0), { interval: 10 });
+  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(0), { interval: 10, timeout: 15_000 });
 });
 afterAll(() => served?.close());
 
@@ -95,7 +95,7 @@ async function listen(who: string | Params | undefined, asked: Asked): Promise<L
     async () => {
       if (listener.ends.length === 0) expect(await gauge('headgate_subscriptions')).toBeGreaterThan(before);
     },
-    { interval: 5, timeout: 5_000 },
+    { interval: 5, timeout: 15_000 },
   );
   return listener;
 }
@@ -247,7 +247,7 @@ test('several loads that a subscriber has not heard of yet lose no row', async (
       const told = listener.results.flatMap((event) => (changed(event)['nodes'] as { id: string }[]).map(({ id }) => Number(id)));
       expect(told).toEqual(ids);
     },
-    { interval: 5, timeout: 5_000 },
+    { interval: 5, timeout: 15_000 },
   );
 });
 
@@ -296,7 +296,7 @@ test('start, events and end are on the record', async () => {
         { ...common, action: 'subscribe', details: { subscription } },
       ]);
     },
-    { interval: 10, timeout: 5_000 },
+    { interval: 10, timeout: 15_000 },
   );
 });
 
@@ -337,7 +337,7 @@ test('while a client reads slowly nothing piles up for it: what changed meanwhil
   await slow.send({ type: 'connection_init', payload: { authorization: `Bearer ${reader}` } });
   await slow.message('connection_ack');
   await slow.send({ id: 'slow', type: 'subscribe', payload: { query } });
-  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(1), { interval: 5 });
+  await vi.waitFor(async () => expect(await gauge('headgate_subscriptions')).toBe(1), { interval: 5, timeout: 15_000 });
   const quick = await listen(reader, { query });
   slow.pause();
   // More than the network takes on its way to a client that does not read.
@@ -351,7 +351,7 @@ test('while a client reads slowly nothing piles up for it: what changed meanwhil
   }
   expect(slow.messages.filter(({ type }) => type === 'next')).toEqual([]);
   slow.resume();
-  await vi.waitFor(() => expect(slow.messages.filter(({ type }) => type === 'next')).toHaveLength(2), { interval: 10, timeout: 10_000 });
+  await vi.waitFor(() => expect(slow.messages.filter(({ type }) => type === 'next')).toHaveLength(2), { interval: 10, timeout: 15_000 });
   const [, last] = slow.messages.filter(({ type }) => type === 'next');
   expect(last).toMatchObject({
     id: 'slow',
@@ -371,7 +371,10 @@ test('a server that stops says so, and ends what is open in order', async () => 
       { query: 'subscription { datasetChanged(dataset: "people") { dataVersion } }' },
     );
     const silent = new RawSocket(own.url);
-    await vi.waitFor(async () => expect(await (await fetch(`${own.url}/metrics`)).text()).toContain('headgate_subscriptions 1'), { interval: 5 });
+    await vi.waitFor(async () => expect(await (await fetch(`${own.url}/metrics`)).text()).toContain('headgate_subscriptions 1'), {
+      interval: 5,
+      timeout: 15_000,
+    });
     await silent.send('{"type":"ping"}');
     const began = performance.now();
     await own.app.close();

@@ -62,13 +62,13 @@ export class Listener {
         if (this.ends.length > 0) throw new Error(`it ended: ${JSON.stringify(this.ends)}`);
         if (this.results.length < count) throw new Error(`${this.results.length} of ${count} events came`);
       },
-      { interval: 5, timeout: 5_000 },
+      { interval: 5, timeout: 15_000 },
     );
     return this.results;
   }
 
   /** The error that ended the subscription, or the close event of its connection. */
-  async end(timeout = 5_000): Promise<{ readonly code?: number | undefined; readonly reason?: string; readonly errors: readonly LiveError[] }> {
+  async end(timeout = 15_000): Promise<{ readonly code?: number | undefined; readonly reason?: string; readonly errors: readonly LiveError[] }> {
     const end = await vi.waitFor(
       () => {
         const [first] = this.ends;
@@ -113,7 +113,7 @@ export class RawSocket {
       () => {
         if (this.#socket.readyState !== WebSocket.OPEN) throw new Error('not open');
       },
-      { interval: 5, timeout: 5_000 },
+      { interval: 5, timeout: 15_000 },
     );
     for (const message of messages) this.#socket.send(typeof message === 'string' ? message : JSON.stringify(message));
   }
@@ -126,11 +126,11 @@ export class RawSocket {
         if (!found) throw new Error(`no ${type} came: ${JSON.stringify(this.messages)} ${JSON.stringify(this.#closed)}`);
         return found;
       },
-      { interval: 5, timeout: 5_000 },
+      { interval: 5, timeout: 15_000 },
     );
   }
 
-  async closed(timeout = 10_000): Promise<{ code: number; reason: string }> {
+  async closed(timeout = 15_000): Promise<{ code: number; reason: string }> {
     return vi.waitFor(
       () => {
         if (!this.#closed) throw new Error(`still open: ${JSON.stringify(this.messages)}`);
@@ -147,7 +147,7 @@ export class RawSocket {
         if (this.#refused === undefined) throw new Error('not refused');
         return this.#refused;
       },
-      { interval: 5, timeout: 5_000 },
+      { interval: 5, timeout: 15_000 },
     );
   }
 

@@ -68,6 +68,8 @@ export class LiveOperations {
   readonly #limits: Limits;
   readonly #rules: readonly ValidationRule[];
   readonly #kept = new LruMap<string, LiveOperation>(KEPT);
+  /** Documents found good: most differ in their variables alone. */
+  readonly #checked = new LruMap<string, Checked>(KEPT);
 
   constructor(schemas: ViewSchemas, limits: Limits, rules: readonly ValidationRule[]) {
     this.#schemas = schemas;
@@ -83,8 +85,10 @@ export class LiveOperations {
     const key = JSON.stringify([request.query, request.operationName, request.variables]);
     const kept = this.#kept.get(key);
     if (kept) return kept;
-    const checked = this.#check(request);
+    const text = JSON.stringify([request.query, request.operationName]);
+    const checked = this.#checked.get(text) ?? this.#check(request);
     if ('length' in checked) return checked;
+    if (text.length <= LONGEST_KEPT) this.#checked.set(text, checked);
     const operation = this.#takeApart(checked, request.variables);
     if (!('length' in operation) && key.length <= LONGEST_KEPT) this.#kept.set(key, operation);
     return operation;

@@ -85,8 +85,9 @@ export class Subscriptions {
       await this.#events.authorise(subscription, live, moment);
       await this.#record(subscription, { action: 'subscribe', decision: 'ALLOWED' });
       subscription.isStarted = true;
-      // What came meanwhile.
-      this.#wake(subscription);
+      // Its connection may have ended meanwhile; and rows may have come.
+      if (subscription.isOver) await this.#record(subscription, { action: 'subscribe.end', ...howItEnded(undefined) });
+      else this.#wake(subscription);
       return subscription;
     } catch (error) {
       subscription?.fail(error);

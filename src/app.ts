@@ -21,7 +21,18 @@ import {
 import type { Config } from './config/index.js';
 import { Exporter } from './delivery/index.js';
 import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
-import { buildControlSchema, createContext, DocumentGate, readTrustedDocuments, Views, type ControlServices, type World } from './graphql/index.js';
+import {
+  buildControlSchema,
+  ChangeReads,
+  createContext,
+  DocumentGate,
+  readTrustedDocuments,
+  Subscriptions,
+  Views,
+  type ControlServices,
+  type RequestFacts,
+  type World,
+} from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
 import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
@@ -113,6 +124,18 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   };
   const timeoutMs = config.limits.exportTimeoutMs;
   const exporter = new Exporter({ sessionsOf: () => database.exports, maskKeys: setting.maskKeys, audit: record.audit, timeoutMs });
+  const contextOf = (facts: RequestFacts) => createContext(setting, facts);
+  const subscriptions = new Subscriptions({
+    ...setting,
+    log,
+    world: () => live.current,
+    onWorld: (listener) => live.subscribe(listener),
+    views,
+    contextOf,
+    changes: dataChanges,
+    audit: record.audit,
+    reads: new ChangeReads({ ...setting, audit: record.audit }),
+  });
   const gateway = await Gateway.start({
     config,
     log,
@@ -123,7 +146,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     authenticator: new Authenticator({ config, keyRing, database }),
     world: () => live.current,
     views,
-    contextOf: (facts) => createContext(setting, facts),
+    contextOf,
+    subscriptions,
     documents,
     load: async (upload, principal, signal) => {
       const run = await work.ingestion.loadNow({ ...upload, signal }, principal);

@@ -41,6 +41,13 @@ export class ServerProcess {
     return (await answer).peakRssBytes;
   }
 
+  /** What it holds now. */
+  async memory(): Promise<{ readonly rssBytes: number; readonly heapBytes: number }> {
+    const answer = told(this.#child, 'memory');
+    this.#child.send({ kind: 'memory' } satisfies ToChild);
+    return await answer;
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, 'exit');

@@ -15,7 +15,8 @@ const QUERY = `# Put a token into "Headers" below; serve --demo prints some.
 }
 `;
 
-const fetcher = createGraphiQLFetcher({ url: new URL('/graphql', location.href).href });
+const url = new URL('/graphql', location.href).href;
+const fetcher = createGraphiQLFetcher({ url, subscriptionUrl: url.replace(/^http/, 'ws') });
 
 // Tokens are not kept: a shared browser would keep them for the next person.
 createRoot(document.getElementById('graphiql')).render(

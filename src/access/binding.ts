@@ -38,7 +38,7 @@ export interface ReadRequest {
 export type Keys = readonly (readonly (string | null)[])[];
 
 /** The values of a statement's parameters. */
-export function bind(parameters: readonly Parameter[], { values, claims }: ReadRequest, keys: Keys = []): unknown[] {
+export function bind(parameters: readonly Parameter[], { values, claims }: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys = []): unknown[] {
   return parameters.map(({ value }) => (value instanceof KeyList ? keys.map((key) => key[value.place] ?? null) : boundValue(value, values, { claims })));
 }
 

@@ -293,7 +293,9 @@ class Compiler {
 
   /** A connection as one row: its members' values, and the counts of its page and of what is nested in it. */
   #connection(connection: ConnectionSelection, belongs?: (there: Source) => Sql): CompiledConnection {
-    const needsPage = connection.members.some((member) => member.kind === 'nodes' || member.kind === 'edges' || member.kind === 'pageInfo');
+    // Of changes it must be known whether there are any, whatever is asked of them.
+    const needsPage =
+      connection.changes !== undefined || connection.members.some((member) => member.kind === 'nodes' || member.kind === 'edges' || member.kind === 'pageInfo');
     const page = needsPage ? this.#page(connection, belongs) : undefined;
     const outer = this.#context.nextAlias('a');
     const nested: Counted[] = [];
@@ -324,7 +326,7 @@ class Compiler {
     };
     switch (member.kind) {
       case 'typename':
-        return jsonConstant(`${connection.dataset.typeName}Connection`);
+        return jsonConstant(`${connection.dataset.typeName}${connection.changes ? 'Change' : 'Connection'}`);
       case 'groupBy': {
         const source = this.#context.source(connection.dataset);
         const where = this.#where(connection, source, belongs);
@@ -347,11 +349,25 @@ class Compiler {
         if (!page) throw new Error('pageInfo without a page');
         return jsonObject(member.members.map((info) => [info.key, page.info(info)]));
       }
+      case 'hasMore': {
+        if (!page) throw new Error('hasMore without a page');
+        return page.info({ key: member.key, name: 'hasNextPage' });
+      }
+      case 'dataVersion': {
+        if (!connection.changes) throw new Error('dataVersion without changes');
+        return jsonScalar(sql`${slotSql(connection.changes.upTo)}::text`);
+      }
     }
   }
 
   #where(connection: ConnectionSelection, source: Source, belongs?: (there: Source) => Sql, more: readonly Sql[] = []): Sql {
-    const conditions = [...(belongs ? [belongs(source)] : []), ...(connection.where ? [conditionSql(connection.where, source, this.#context)] : []), ...more];
+    const { changes } = connection;
+    const conditions = [
+      ...(belongs ? [belongs(source)] : []),
+      ...(changes ? [sql`${source.loadId()} > ${slotSql(changes.after)} AND ${source.loadId()} <= ${slotSql(changes.upTo)}`] : []),
+      ...(connection.where ? [conditionSql(connection.where, source, this.#context)] : []),
+      ...more,
+    ];
     return conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
   }
 

@@ -10,7 +10,7 @@ export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refus
 export { MEASURES, measureType, type MeasureFunction } from './measure.js';
 export { price, SCAN_PRICE } from './price.js';
 export { type Through } from './relation.js';
-export { answerTooLarge, Reader, type ReadAnswer } from './reader.js';
+export { answerTooLarge, boundValues, Reader, type ReadAnswer } from './reader.js';
 export { manyByKey } from './selection.js';
 export type {
   ConnectionMember,

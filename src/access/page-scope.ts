@@ -42,7 +42,9 @@ export class PageScope implements RowScope {
     this.#options = options;
     this.dataset = options.connection.dataset;
     this.#alias = options.context.nextAlias('p');
-    const asksForMore = options.connection.members.some((member) => member.kind === 'pageInfo' && member.members.some((info) => info.name !== '__typename'));
+    const asksForMore = options.connection.members.some(
+      (member) => member.kind === 'hasMore' || (member.kind === 'pageInfo' && member.members.some((info) => info.name !== '__typename')),
+    );
     this.#isNumbered = asksForMore || options.connection.page.backward;
   }
 

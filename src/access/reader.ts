@@ -114,6 +114,11 @@ export function answerTooLarge(size: number, limit: number): HeadgateError {
   });
 }
 
+/** The statement's parameters: with them, its text says all there is to know of a read in the store. */
+export function boundValues({ parameters }: CompiledRead, values: readonly unknown[], { claims }: Principal): unknown[] {
+  return bind(parameters, { values, claims });
+}
+
 /** Strung together and not joined: a page is large, and a join copies it. */
 function objectOf(keys: readonly string[], values: readonly (string | null)[]): string {
   let text = '{';

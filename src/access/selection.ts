@@ -24,6 +24,8 @@ export interface ConnectionSelection {
   readonly dataset: Dataset;
   readonly page: Page;
   readonly where?: Condition;
+  /** Only rows that versions of the dataset's rows behind `after` brought, up to `upTo`. Put in by us, never by who asks. */
+  readonly changes?: { readonly after: Slot; readonly upTo: Slot };
   readonly order: readonly OrderTerm[];
   readonly members: readonly ConnectionMember[];
 }
@@ -36,7 +38,9 @@ export type ConnectionMember =
   | { readonly kind: 'groupBy'; readonly key: string; readonly grouping: Grouping }
   | { readonly kind: 'nodes'; readonly key: string; readonly row: RowSelection }
   | { readonly kind: 'edges'; readonly key: string; readonly members: readonly EdgeMember[] }
-  | { readonly kind: 'pageInfo'; readonly key: string; readonly members: readonly PageInfoMember[] };
+  | { readonly kind: 'pageInfo'; readonly key: string; readonly members: readonly PageInfoMember[] }
+  /** Of changes only: whether there are more rows than the page holds, and the version that they are up to. */
+  | { readonly kind: 'hasMore' | 'dataVersion'; readonly key: string };
 
 export type EdgeMember =
   | { readonly kind: 'typename'; readonly key: string }

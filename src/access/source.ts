@@ -1,4 +1,4 @@
-import { ROW_ID, type Dataset, type Field } from '../catalog/index.js';
+import { LOAD_ID, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
 import { maskSql, type DatasetDecision, type FieldDecision, type MaskKeys } from '../governance/index.js';
 import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
 import { Claimed } from './binding.js';
@@ -59,6 +59,12 @@ export class Source {
   rowId(): Sql {
     this.#needed.add(ROW_ID);
     return sql`${this.alias}.${identifier(ROW_ID)}`;
+  }
+
+  /** The version of the dataset's rows that brought the row. */
+  loadId(): Sql {
+    this.#needed.add(LOAD_ID);
+    return sql`${this.alias}.${identifier(LOAD_ID)}`;
   }
 
   /** Is every visible value of the field as it is stored, so that contract promises (not null) hold for it? */

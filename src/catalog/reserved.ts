@@ -41,5 +41,5 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
 /** The text of schema/reserved.txt. */
 export function reservedText(): string {
   const section = (title: string, names: ReadonlySet<string>) => `# ${title}\n${[...names].toSorted().join('\n')}\n`;
-  return `${section('Root fields: no dataset can have one of these as the camelCase of its name, or of its name with ByKey behind it.', RESERVED_ROOTS)}\n${section('Types: neither a typeName, nor a typeName with one of the endings of generated types behind it.', RESERVED_TYPES)}`;
+  return `${section('Root fields: no dataset can have one of these as the camelCase of its name, or of its name with ByKey or Changed behind it.', RESERVED_ROOTS)}\n${section('Types: neither a typeName, nor a typeName with one of the endings of generated types behind it.', RESERVED_TYPES)}`;
 }

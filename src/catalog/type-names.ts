@@ -3,7 +3,7 @@
  * any of them do: `Order` with `OrderWhere` and a dataset of type `OrderWhere`.
  */
 const SUFFIXES = `
-  Connection Edge Where ManyFilter OrderBy Aggregate CountDistinct Sum Avg Min Max Stddev Variance
+  Connection Edge Change Where ManyFilter OrderBy Aggregate CountDistinct Sum Avg Min Max Stddev Variance
   GroupKey Group GroupKeys GroupOrderBy GroupKeyOrder SumOrder AvgOrder MinOrder MaxOrder
   Having SumHaving AvgHaving MinHaving MaxHaving`;
 
@@ -11,7 +11,7 @@ export function typeNamesOf(typeName: string): string[] {
   return ['', ...SUFFIXES.trim().split(/\s+/)].map((suffix) => typeName + suffix);
 }
 
-/** The root fields of a dataset: the list, and one row by its key. */
+/** The root fields of a dataset: the list, one row by its key, and the subscription to its changes. */
 export function rootNamesOf(graphqlName: string): string[] {
-  return [graphqlName, `${graphqlName}ByKey`];
+  return [graphqlName, `${graphqlName}ByKey`, `${graphqlName}Changed`];
 }

@@ -11,6 +11,8 @@ export interface Limits {
   readonly maxDepth: number;
   readonly maxAliases: number;
   readonly maxTokens: number;
+  /** Open subscriptions, and connections for them, of one principal in one process. */
+  readonly maxSubscriptions: number;
   readonly statementTimeoutMs: number;
   readonly exportTimeoutMs: number;
   /** Requests a minute of one principal, of all without a credential from one address, and requests for the schema of either; 0 for any number. */
@@ -48,6 +50,7 @@ export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
     maxDepth: e.HEADGATE_MAX_DEPTH,
     maxAliases: e.HEADGATE_MAX_ALIASES,
     maxTokens: e.HEADGATE_MAX_TOKENS,
+    maxSubscriptions: e.HEADGATE_MAX_SUBSCRIPTIONS,
     statementTimeoutMs: e.HEADGATE_STATEMENT_TIMEOUT_MS,
     exportTimeoutMs: e.HEADGATE_EXPORT_TIMEOUT_MS,
     rateLimit: e.HEADGATE_RATE_LIMIT,

@@ -37,6 +37,17 @@ export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, err
   };
 }
 
+/** Errors as they leave, of what the server has no part in. */
+export function errorsFormatter(log: Log): (errors: readonly GraphQLError[]) => GraphQLFormattedError[] {
+  const format = errorFormatter(log);
+  return (errors) => errors.map((error) => format(asTheServerGives(error), error));
+}
+
+/** An error as the server hands it to the formatter. */
+function asTheServerGives(error: GraphQLError): GraphQLFormattedError {
+  return { ...error.toJSON(), extensions: { code: 'INTERNAL_SERVER_ERROR', ...error.extensions } };
+}
+
 /** Apollo says only by the status that a persisted query was asked for in a wrong way. */
 function isRequestsFault(error: unknown): boolean {
   const http = error instanceof GraphQLError ? (error.extensions['http'] as { readonly status?: number } | undefined) : undefined;

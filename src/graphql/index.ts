@@ -9,6 +9,10 @@ export { parseExport, type ExportAsked, type ExportQuery } from './dataplane/exp
 export { View } from './dataplane/view.js';
 export { DocumentGate, type RequestParameters } from './document-gate.js';
 export { createContext, type RequestFacts, type RequestSetting } from './request-context.js';
+export { ChangeReads } from './subscriptions/change-reads.js';
+export type { Transport } from './subscriptions/line.js';
+export type { Subscription, SubscriptionLine } from './subscriptions/subscription.js';
+export { Subscriptions } from './subscriptions/subscriptions.js';
 export { listedSubgraph } from './subgraph.js';
 export { readTrustedDocuments } from './trusted-documents.js';
 export { Views } from './views.js';

@@ -51,6 +51,15 @@ export class Views {
     return await view;
   }
 
+  /** The view of the world as it is now. While a view starts, the catalog may change and retire it: then it is the one that came after. */
+  async current(world: () => World, principal: Principal): Promise<{ readonly world: World; readonly view: View }> {
+    for (;;) {
+      const now = world();
+      const view = await this.viewFor(now, principal);
+      if (!view.retired) return { world: now, view };
+    }
+  }
+
   /** The schemas alone, for printing. */
   schemasFor(world: World, knownSecrets: readonly string[]): ViewSchemas {
     return buildSchemas(visibleCatalog(world.catalog, knownSecrets), this.#control, this.#resolve, this.#limits);

@@ -36,19 +36,34 @@ export function addressOf({ socket }: FastifyRequest): string | undefined {
   return socket.remoteAddress;
 }
 
-async function identify({ authenticator, audit, gate }: Door, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+async function identify(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   const { headers } = request;
   try {
-    return await authenticator.authenticate({
-      ...(headers.authorization !== undefined && { authorization: headers.authorization }),
-      ...credential('apiKey', headers['x-api-key']),
-      ...credential('purpose', headers['x-purpose']),
-    });
+    return await recordingRefusal(door, addressOf(request), () =>
+      door.authenticator.authenticate({
+        ...(headers.authorization !== undefined && { authorization: headers.authorization }),
+        ...credential('apiKey', headers['x-api-key']),
+        ...credential('purpose', headers['x-purpose']),
+      }),
+    );
+  } catch (error) {
+    if (isHeadgateError(error) && error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer error="invalid_token"');
+    throw error;
+  }
+}
+
+/** What `look` makes of a credential; when it is refused, that is on the record before it is told; of a flood, how many there were. */
+export async function recordingRefusal<Who>(
+  { audit, gate }: Pick<Door, 'audit' | 'gate'>,
+  address: string | undefined,
+  look: () => Promise<Who>,
+): Promise<Who> {
+  try {
+    return await look();
   } catch (error) {
     if (isHeadgateError(error) && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN')) {
-      const limited = await gate.refuseCredential(addressOf(request));
+      const limited = await gate.refuseCredential(address);
       if (limited) throw limited;
-      if (error.code === 'UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer error="invalid_token"');
       await audit.record({ actor: UNKNOWN, action: 'login', decision: 'DENIED', details: { code: error.code } });
     }
     throw error;

@@ -17,6 +17,8 @@ import { manifestRoutes, type ManifestRoutesOptions } from './manifest-routes.js
 import type { Metrics } from './metrics.js';
 import { presentable, sendProblem } from './problem.js';
 import { shedding } from './shedding.js';
+import { isWebSocketUpgrade } from './socket-upgrade.js';
+import { Sockets, type SocketsOptions } from './sockets.js';
 import { startPage } from './start-page.js';
 import { UNROUTED } from './unrouted.js';
 
@@ -25,7 +27,9 @@ export interface GatewayOptions
     Door,
     Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>,
     Pick<IngestRouteOptions, 'load'>,
-    Pick<ExportRouteOptions, 'startExport'> {
+    Pick<ExportRouteOptions, 'startExport'>,
+    Pick<SocketsOptions, 'subscriptions'> {
+  readonly authenticator: Door['authenticator'] & SocketsOptions['authenticator'];
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
   readonly log: Log;
   readonly database: Database;
@@ -39,14 +43,18 @@ const IDLE_MS = 120_000;
 /** How long requests that run may go on when the process stops. */
 const DRAIN_MS = 10_000;
 const IDLE_LOOK_MS = 50;
+/** Known to Node from 24.9 on; an older one ends a connection that asks for another protocol than WebSocket. */
+const UPGRADES = { shouldUpgradeCallback: isWebSocketUpgrade };
 
 /** The HTTP server. */
 export class Gateway {
   readonly url: string;
   readonly #app: FastifyInstance;
+  readonly #sockets: Sockets;
 
-  private constructor(app: FastifyInstance, url: string) {
+  private constructor(app: FastifyInstance, sockets: Sockets, url: string) {
     this.#app = app;
+    this.#sockets = sockets;
     this.url = url;
   }
 
@@ -54,15 +62,18 @@ export class Gateway {
   static async start(options: GatewayOptions): Promise<Gateway> {
     const { host, port, tls } = options.config;
     const app = await build(options);
+    const sockets = new Sockets(app.server, options);
+    options.metrics.watchSockets({ connections: () => sockets.open, subscriptions: () => options.subscriptions.open });
     try {
       await app.listen({ host, port });
     } catch (cause) {
+      await sockets.close();
       await app.close();
       throw listenError(cause, host, port);
     }
     const { port: bound } = app.server.address() as AddressInfo;
     const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-    return new Gateway(app, `${tls ? 'https' : 'http'}://${name}:${bound}`);
+    return new Gateway(app, sockets, `${tls ? 'https' : 'http'}://${name}:${bound}`);
   }
 
   /** Takes no more requests and waits for those that run, 10 s at the most. */
@@ -72,7 +83,7 @@ export class Gateway {
     // A connection whose last request has just ended would be kept for the next one, which is not coming.
     const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
     try {
-      await this.#app.close();
+      await Promise.all([this.#sockets.close(), this.#app.close()]);
     } finally {
       clearTimeout(late);
       clearInterval(idle);
@@ -92,7 +103,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
     bodyLimit: config.limits.maxRequestBytes,
     connectionTimeout: IDLE_MS,
     ...UNROUTED,
-    ...(config.tls && { https: await certificate(config.tls) }),
+    ...(config.tls ? { https: { ...(await certificate(config.tls)), ...UPGRADES } } : { http: UPGRADES }),
   };
   const app = Fastify(settings);
   headers(app, config.tls !== undefined);

@@ -3,10 +3,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import type { DocumentGate, RequestContext, View, Views, World } from '../graphql/index.js';
 import type { Principal } from '../identity/index.js';
-import { ERROR_CODES, isHeadgateError, sha256, type Log } from '../kernel/index.js';
+import { ERROR_CODES, sha256, type Log } from '../kernel/index.js';
 import { addressOf, authenticate, type Door } from './authenticate.js';
 import { sendGraphiql, wantsGraphiql } from './graphiql.js';
 import { presentable, sayWhen } from './problem.js';
+import { trusted } from './trusted.js';
 
 /** What one request to the data and control plane is made of. */
 export interface Asked {
@@ -67,7 +68,7 @@ async function answer(options: GraphqlRouteOptions, request: FastifyRequest, rep
   const principal = await authenticate(options, request, reply);
   const address = addressOf(request);
   const incoming = await admitted(options, principal, request);
-  const { world, view } = await currentView(options, principal);
+  const { world, view } = await options.views.current(options.world, principal);
   const body = await answerKnown(options, { principal, world, view, address }, { request, reply, incoming });
   if (body !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(body);
   const httpGraphQLRequest = graphqlRequestOf(request, incoming);
@@ -90,18 +91,9 @@ async function admitted({ documents, audit }: GraphqlRouteOptions, principal: Pr
   const search = start < 0 ? '' : request.url.slice(start);
   const isGet = request.method === 'GET';
   if (!documents) return { parameters: isGet ? request.query : request.body, search };
-  try {
-    const parameters = documents.admit(isGet ? Object.fromEntries(new URLSearchParams(search)) : request.body);
-    // All that a GET has are texts.
-    return { parameters, search: isGet ? `?${new URLSearchParams(parameters as Record<string, string>).toString()}` : '' };
-  } catch (error) {
-    if (isHeadgateError(error) && error.code === 'FORBIDDEN') {
-      const { operationHash } = error.details;
-      const hash = typeof operationHash === 'string' ? { operationHash } : {};
-      await audit.record({ actor: principal, action: 'document', decision: 'DENIED', ...hash, details: { code: error.code } });
-    }
-    throw error;
-  }
+  const parameters = await trusted(documents, { audit, principal }, isGet ? Object.fromEntries(new URLSearchParams(search)) : request.body);
+  // All that a GET has are texts.
+  return { parameters, search: isGet ? `?${new URLSearchParams(parameters as Record<string, string>).toString()}` : '' };
 }
 
 /**
@@ -152,15 +144,6 @@ function bareHash(extensions: unknown): string | undefined {
 
 function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
-}
-
-/** While a view starts, the catalog may change and retire it: then the request goes to the one that came after. */
-async function currentView({ world: current, views }: GraphqlRouteOptions, principal: Principal): Promise<{ readonly world: World; readonly view: View }> {
-  for (;;) {
-    const world = current();
-    const view = await views.viewFor(world, principal);
-    if (!view.retired) return { world, view };
-  }
 }
 
 function graphqlRequestOf(request: FastifyRequest, { parameters, search }: Incoming): HTTPGraphQLRequest {

@@ -62,6 +62,24 @@ export class Metrics {
     this.#refused.inc({ reason });
   }
 
+  /** Says at each look how many connections and subscriptions are open. */
+  watchSockets(counts: Readonly<Record<'connections' | 'subscriptions', () => number>>): void {
+    const registers = [this.#registry];
+    const help = { connections: 'Open WebSockets of this process.', subscriptions: 'Open subscriptions of this process.' };
+    for (const what of ['connections', 'subscriptions'] as const) {
+      const name = what === 'connections' ? 'headgate_websocket_connections' : 'headgate_subscriptions';
+      const gauge = new Gauge({
+        name,
+        help: help[what],
+        registers,
+        collect() {
+          this.set(counts[what]());
+        },
+      });
+      void gauge;
+    }
+  }
+
   route(app: FastifyInstance): void {
     app.addHook('onResponse', (request, reply, done) => {
       const route = request.routeOptions.url ?? 'none';

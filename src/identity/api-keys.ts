@@ -72,6 +72,16 @@ export class ApiKeys {
     return await this.#manager.find(ApiKeyEntity, { order: { createdAt: 'DESC', id: 'DESC' } });
   }
 
+  /** Those of `ids` that were revoked, or are there no more. */
+  async closedAmong(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const rows = await this.#manager.query<{ id: string }[]>(
+      'SELECT k.id FROM unnest($1::uuid[]) AS k (id) WHERE NOT EXISTS (SELECT FROM headgate.api_key a WHERE a.id = k.id AND a.revoked_at IS NULL)',
+      [ids],
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** The key's entry, in force or not. */
   async find(key: string): Promise<ApiKeyEntity | undefined> {
     return (await this.#manager.findOneBy(ApiKeyEntity, { keyHash: sha256(key) })) ?? undefined;

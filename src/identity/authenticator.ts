@@ -21,10 +21,14 @@ export interface Credentials {
   readonly purpose?: string | undefined;
 }
 
-/** A principal as its credential has it, and the end of its time in milliseconds. */
-interface Verified {
+/** Who asks, and how long the credential that says so holds: for connections that outlive a request. */
+export interface Standing {
   readonly principal: Principal;
+  /** The end of the credential's time, in milliseconds since 1970; infinite without one. */
   readonly until: number;
+  /** What can be revoked: the token's `jti`, or the id of the API key. */
+  readonly tokenId?: string;
+  readonly apiKeyId?: string;
 }
 
 /** A credential that was revoked, here or by another process, is refused after this time at the latest. */
@@ -37,7 +41,7 @@ export class Authenticator {
   readonly #tokens: TokenVerifier;
   readonly #apiKeys: ApiKeys;
   readonly #revoked: RevokedTokens;
-  readonly #recent = new Recent<Verified>({ maxAgeMs: TRUSTED_MS });
+  readonly #recent = new Recent<Standing>({ maxAgeMs: TRUSTED_MS });
 
   constructor({ config, keyRing, database }: { config: Pick<Config, 'identityProvider' | 'rolesClaim'>; keyRing: KeyRing; database: Database }) {
     this.#tokens = tokenVerifier(config, keyRing);
@@ -47,19 +51,34 @@ export class Authenticator {
 
   /**
    * Who asks. No credential at all is ANONYMOUS; one that is not good is refused, never taken for none.
-   * An open subscription calls it again now and then: what was revoked or has expired is refused within two seconds.
    * @throws HeadgateError UNAUTHENTICATED with `details.reason` (see RefusalReason); FORBIDDEN for a purpose that the
    * credential does not hold; UNAVAILABLE when the identity provider or the database can't be asked.
    */
-  async authenticate({ authorization, apiKey, purpose }: Credentials): Promise<Principal> {
-    const principal = await this.#principal(authorization, apiKey);
-    const declared = purpose?.trim();
-    if (!declared) return principal;
-    if (!principal.purposes.includes(declared)) throw purposeRefused(principal, declared);
-    return Object.freeze({ ...principal, purpose: declared });
+  async authenticate(credentials: Credentials): Promise<Principal> {
+    return (await this.standing(credentials)).principal;
   }
 
-  async #principal(authorization: string | undefined, apiKey: string | undefined): Promise<Principal> {
+  /** The same, with how long it holds; `revoked` tells of what ends before its time. @throws HeadgateError as `authenticate` */
+  async standing({ authorization, apiKey, purpose }: Credentials): Promise<Standing> {
+    const standing = await this.#standing(authorization, apiKey);
+    const declared = purpose?.trim();
+    if (!declared) return standing;
+    const { principal } = standing;
+    if (!principal.purposes.includes(declared)) throw purposeRefused(principal, declared);
+    return { ...standing, principal: Object.freeze({ ...principal, purpose: declared }) };
+  }
+
+  /** Those of `standings` whose credential was revoked, as the database has it now; one look for all. */
+  async revoked(standings: readonly Standing[]): Promise<ReadonlySet<Standing>> {
+    const tokens = standings.flatMap(({ tokenId }) => tokenId ?? []);
+    const keys = standings.flatMap(({ apiKeyId }) => apiKeyId ?? []);
+    const [gone, closed] = await Promise.all([this.#revoked.among(tokens), this.#apiKeys.closedAmong(keys)]);
+    return new Set(
+      standings.filter(({ tokenId, apiKeyId }) => (tokenId !== undefined && gone.has(tokenId)) || (apiKeyId !== undefined && closed.has(apiKeyId))),
+    );
+  }
+
+  async #standing(authorization: string | undefined, apiKey: string | undefined): Promise<Standing> {
     if (authorization !== undefined && apiKey !== undefined) {
       throw refusal('two-credentials', 'The request has both an Authorization and an X-Api-Key header: send one of them, so that it is clear who asks.');
     }
@@ -75,11 +94,11 @@ export class Authenticator {
         throw refusal('malformed', 'The X-Api-Key header is not valid: expected a key that starts with "hg_". A JWT goes into Authorization.');
       return await this.#verified(`key ${sha256(apiKey)}`, 'The API key has expired. Get a new one.', () => this.#ofApiKey(apiKey));
     }
-    return ANONYMOUS;
+    return { principal: ANONYMOUS, until: Number.POSITIVE_INFINITY };
   }
 
-  async #verified(key: string, expired: string, load: () => Promise<Verified>): Promise<Principal> {
-    const { principal, until } = await this.#recent.get(key, async () => {
+  async #verified(key: string, expired: string, load: () => Promise<Standing>): Promise<Standing> {
+    const standing = await this.#recent.get(key, async () => {
       try {
         return await load();
       } catch (cause) {
@@ -88,11 +107,11 @@ export class Authenticator {
       }
     });
     // It may have expired since it was checked.
-    if (Date.now() >= until) throw refusal('expired', expired);
-    return principal;
+    if (Date.now() >= standing.until) throw refusal('expired', expired);
+    return standing;
   }
 
-  async #ofToken(token: string): Promise<Verified> {
+  async #ofToken(token: string): Promise<Standing> {
     const claims = await this.#tokens.verify(token);
     const { sub, jti, exp } = claims as JWTPayload & Record<string, unknown>;
     if (!isSubject(sub)) throw refusal('claims', 'The bearer token is not valid: its claim "sub" is not a subject that can be accepted.');
@@ -104,16 +123,16 @@ export class Authenticator {
       namesIn(claims['purposes']),
       claims,
     );
-    return { principal, until: (exp ?? 0) * 1000 + this.#tokens.toleranceMs };
+    return { principal, until: (exp ?? 0) * 1000 + this.#tokens.toleranceMs, ...(jti !== undefined && { tokenId: jti }) };
   }
 
-  async #ofApiKey(key: string): Promise<Verified> {
+  async #ofApiKey(key: string): Promise<Standing> {
     const found = await this.#apiKeys.find(key);
     if (!found) throw refusal('unknown', 'The API key is not valid: there is no such key.');
     if (found.revokedAt) throw refusal('revoked', 'The API key was revoked. Get a new one.');
     const { id, subject, roles, purposes, claims, expiresAt } = found;
     const principal = principalOf({ subject, credential: `key:${id}` }, namesIn(roles), namesIn(purposes), { ...claims, sub: subject, roles, purposes });
-    return { principal, until: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY };
+    return { principal, until: expiresAt?.getTime() ?? Number.POSITIVE_INFINITY, apiKeyId: id };
   }
 }
 

@@ -1,6 +1,6 @@
 export { ApiKeyEntity } from './api-key.entity.js';
 export { ApiKeys, type ApiKeyRequest } from './api-keys.js';
-export { Authenticator, type Credentials } from './authenticator.js';
+export { Authenticator, type Credentials, type Standing } from './authenticator.js';
 export { clientKey, networkOf } from './client-key.js';
 export { parseTtl } from './duration.js';
 export type { Grantee } from './grantee.js';

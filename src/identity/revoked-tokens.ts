@@ -37,4 +37,11 @@ export class RevokedTokens {
   async has(id: string): Promise<boolean> {
     return await this.#manager.existsBy(RevokedTokenEntity, { id });
   }
+
+  /** Those of `ids` that were revoked. */
+  async among(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const rows = await this.#manager.query<{ id: string }[]>('SELECT id FROM headgate.revoked_token WHERE id = ANY($1::text[])', [ids]);
+    return new Set(rows.map(({ id }) => id));
+  }
 }

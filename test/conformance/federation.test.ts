@@ -70,7 +70,7 @@ test('every line of the suite was run', () => {
 async function serveProducts(text: string): Promise<string> {
   const schema = productsSubgraph(text);
   const { limits } = loadConfig({});
-  const none = { roots: new Map(), types: new Map(), entities: new Map() };
+  const none = { roots: new Map(), changes: new Map(), types: new Map(), entities: new Map() };
   const view = await View.start({
     schemas: {
       catalog: { version: '1', datasets: new Map(), purposes: new Map(), sources: new Map() },

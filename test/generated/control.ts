@@ -177,6 +177,16 @@ export type Dataset = {
   readonly visibility: Visibility;
 };
 
+/** The rows of a dataset are others than before. */
+export type DatasetChange = {
+  /** Of the rows, after the change. */
+  readonly dataVersion: Scalars['BigInt']['output'];
+  readonly dataset: Dataset;
+  readonly loadedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** Null for who may not see every row. */
+  readonly rowCount?: Maybe<Scalars['BigInt']['output']>;
+};
+
 export type DatasetConnection = {
   readonly edges: ReadonlyArray<DatasetEdge>;
   readonly nodes: ReadonlyArray<Dataset>;
@@ -731,6 +741,16 @@ export type RunStep = {
 export type Severity =
   | 'error'
   | 'warn';
+
+export type Subscription = {
+  /** Tells that a load or a pipeline changed the rows of a dataset; several changes can come as one. */
+  readonly datasetChanged: DatasetChange;
+};
+
+
+export type SubscriptionDatasetChangedArgs = {
+  dataset: Scalars['String']['input'];
+};
 
 /** secret: without a grant on it, it does not exist. */
 export type Visibility =

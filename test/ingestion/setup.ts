@@ -16,6 +16,7 @@ export const LIMITS = {
   maxDepth: 12,
   maxAliases: 30,
   maxTokens: 2000,
+  maxSubscriptions: 100,
   statementTimeoutMs: 10_000,
   exportTimeoutMs: 10_000,
   maxRequestBytes: 1_000_000,

@@ -1,14 +1,18 @@
 import { readFileSync } from 'node:fs';
 
 /** What a server's process tells the bench, and answers to it. */
-export type FromChild = { readonly kind: 'ready'; readonly url: string } | { readonly kind: 'usage'; readonly peakRssBytes: number };
-export type ToChild = { readonly kind: 'usage' } | { readonly kind: 'stop' };
+export type FromChild =
+  | { readonly kind: 'ready'; readonly url: string }
+  | { readonly kind: 'usage'; readonly peakRssBytes: number }
+  | { readonly kind: 'memory'; readonly rssBytes: number; readonly heapBytes: number };
+export type ToChild = { readonly kind: 'usage' } | { readonly kind: 'memory' } | { readonly kind: 'stop' };
 
 /** Tells that the server listens, answers to the bench, and ends in order. */
 export function serveFor(url: string, close: () => Promise<void>): void {
   const tell = (message: FromChild): void => void process.send?.(message);
   process.on('message', (message: ToChild) => {
     if (message.kind === 'usage') tell({ kind: 'usage', peakRssBytes: peakRssBytes() });
+    else if (message.kind === 'memory') tell(memory());
     else void stop();
   });
   // The bench is gone: nobody else would end this process.
@@ -21,6 +25,13 @@ export function serveFor(url: string, close: () => Promise<void>): void {
     await close();
     process.exit(0);
   }
+}
+
+/** What is held now; where the process was started with --expose-gc, without what is only not collected yet. */
+function memory(): Extract<FromChild, { kind: 'memory' }> {
+  globalThis.gc?.();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { kind: 'memory', rssBytes: rss, heapBytes: heapUsed + external };
 }
 
 /**

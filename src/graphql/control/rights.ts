@@ -1,4 +1,5 @@
 import type { Dataset } from '../../catalog/index.js';
+import { RIGHTS } from '../../governance/index.js';
 import { hasRole, type ControlRole, type Principal } from '../../identity/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
@@ -32,6 +33,11 @@ export function mayCount({ principal, world }: RequestContext, dataset: Dataset)
 /** Whether the principal may load into the dataset. */
 export function mayIngest({ principal, world }: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset): boolean {
   return hasRole(principal, 'admin', 'engineer') || world.authorizer.decide(principal, dataset, 'ingest').rows !== 'none';
+}
+
+/** Whether the principal may be told that rows of the dataset changed: overseers, and who has any right to it. */
+export function mayWatch({ principal, world }: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset): boolean {
+  return hasRole(principal, ...OVERSEERS) || RIGHTS.some((right) => world.authorizer.decide(principal, dataset, right).rows !== 'none');
 }
 
 /**

@@ -2,7 +2,7 @@ import { hasRole, type ControlRole } from '../../identity/index.js';
 import type { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
 import { allow, rule, type RuleTree, type ShieldRule } from '../shield.js';
-import { mayIngest, OVERSEERS, refusedTo } from './rights.js';
+import { mayIngest, mayWatch, OVERSEERS, refusedTo } from './rights.js';
 
 /** A refusal of the control plane is an entry like any other, durable before it is told. */
 async function refuse(context: RequestContext, action: string, error: HeadgateError, dataset?: string): Promise<HeadgateError> {
@@ -42,6 +42,15 @@ const ingests = rule<RequestContext>('may ingest', async (_parent, args, context
     return context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, 'ingest', 'engineer')) : true;
   return refuse(context, 'ingest', refusedTo(context.principal, `ingest into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
 });
+
+/** Asked before a subscription starts too: the shield guards each of its events, and not its start. */
+export async function watches(args: Readonly<Record<string, unknown>>, context: RequestContext): Promise<true | HeadgateError> {
+  const name = String(args['dataset']);
+  const dataset = context.visible.datasets.get(name);
+  // One that can't be seen is answered by whoever asked for it as one that does not exist.
+  if (!dataset || mayWatch(context, dataset)) return true;
+  return refuse(context, 'subscribe', refusedTo(context.principal, `datasetChanged of ${name}`, `${OVERSEERS.join(', ')}, and those with a grant on it`), name);
+}
 
 const overseer = roles(...OVERSEERS);
 const engineer = roles('admin', 'engineer');
@@ -85,6 +94,9 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       deletePipeline: engineer,
       deleteGrant: steward,
       deletePurpose: steward,
+    },
+    Subscription: {
+      datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),
     },
     ...Object.fromEntries(openTypes.map((name) => [name, allow])),
   };

@@ -1,10 +1,11 @@
 import { isObjectType, type GraphQLSchema } from 'graphql';
-import { buildSchemaSync } from 'type-graphql';
+import { buildSchemaSync, type PubSub } from 'type-graphql';
 import { HeadgateError } from '../../kernel/index.js';
 import { shielded } from '../shield.js';
 import { AccessResolver } from './resolvers/access.resolver.js';
 import { ApiKeyResolver } from './resolvers/api-key.resolver.js';
 import { AuditResolver } from './resolvers/audit.resolver.js';
+import { DatasetChangeResolver } from './resolvers/dataset-change.resolver.js';
 import { DatasetRelationResolver, DatasetResolver } from './resolvers/dataset.resolver.js';
 import { ManifestResolver } from './resolvers/manifest.resolver.js';
 import { MeResolver } from './resolvers/me.resolver.js';
@@ -14,6 +15,14 @@ import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
 import { controlRules } from './rules.js';
 
+/** The builder asks for one. Our events come by notifications, and are executed one by one. */
+const NOBODY_PUBLISHES: PubSub = {
+  publish: () => undefined,
+  subscribe: () => {
+    throw new Error('nobody subscribes by way of the schema');
+  },
+};
+
 /** The control plane without its guards: for printing only. */
 export function bareControlSchema(): GraphQLSchema {
   return buildSchemaSync({
@@ -22,6 +31,7 @@ export function bareControlSchema(): GraphQLSchema {
       ApiKeyResolver,
       AuditResolver,
       DatasetResolver,
+      DatasetChangeResolver,
       DatasetRelationResolver,
       ManifestResolver,
       MeResolver,
@@ -30,6 +40,7 @@ export function bareControlSchema(): GraphQLSchema {
       QuarantineResolver,
       RunResolver,
     ],
+    pubSub: NOBODY_PUBLISHES,
     // Inputs are checked by their scalars and by the services.
     validate: false,
   });

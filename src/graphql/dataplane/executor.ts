@@ -37,6 +37,10 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
     const message = 'The document has no operation of the name that was asked for, or has several and none was named. Give operationName.';
     return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
   }
+  if (operation.operation === 'subscription') {
+    const message = 'Subscriptions come over a WebSocket at this path, with the protocol graphql-transport-ws.';
+    return { errors: [new GraphQLError(message, { extensions: { http: { status: 400 } } })] };
+  }
   const run = async (part: DocumentNode): Promise<ExecutionResult> =>
     execute({ schema: schemas.execution, document: part, contextValue: context, variableValues: variables, operationName });
   if (holdsTooMany(variables)) return { errors: [tooManyValues()] };
@@ -81,6 +85,15 @@ async function introspectionRefused(context: RequestContext): Promise<GraphQLErr
  */
 function isWhole(data: ExecutionResult['data'], { reads: { entityRoots } }: RequestContext): boolean {
   return !data || !Object.entries(data).some(([key, value]) => value === null && entityRoots.has(key));
+}
+
+/** The answer to an event of a subscription of the control plane: its field, with the event as its parent, behind its guard. */
+export async function executeEvent(
+  { execution: schema }: ViewSchemas,
+  { document, operationName, variables, context }: Omit<Operation, 'operation'>,
+  rootValue: object,
+): Promise<ExecutionResult> {
+  return execute({ schema, document, rootValue, contextValue: context, variableValues: variables, operationName });
 }
 
 /**

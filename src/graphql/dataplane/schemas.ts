@@ -49,17 +49,19 @@ export function buildSchemas(
   Object.assign(apiFields, federation);
   const entities = federation[ENTITIES];
   Object.assign(executionFields, federation, entities && { [ENTITIES]: { ...entities, type: RawJsonScalar } });
-  const rest = { mutation: control.getMutationType() ?? null, subscription: control.getSubscriptionType() ?? null, directives: control.getDirectives() };
+  const rest = { mutation: control.getMutationType() ?? null, directives: control.getDirectives() };
+  const subscription = control.getSubscriptionType() ?? null;
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
-  const api = new GraphQLSchema({ ...rest, query: query(apiFields) });
+  const api = new GraphQLSchema({ ...rest, query: query(apiFields), subscription: withChanges(subscription, plane) });
   return {
     catalog,
     plane,
     api,
     introspections: new Introspections(api),
     // The server checks the API schema, and this one has the same fields and arguments.
-    execution: new GraphQLSchema({ ...rest, query: query(executionFields), assumeValid: true }),
+    // The events of datasets do not come by way of a schema.
+    execution: new GraphQLSchema({ ...rest, query: query(executionFields), subscription, assumeValid: true }),
   };
 }
 
@@ -68,4 +70,14 @@ export function pageInfoOf(control: GraphQLSchema): GraphQLObjectType {
   const pageInfo = control.getType('PageInfo');
   if (!(pageInfo instanceof GraphQLObjectType)) throw new Error('the control plane has no PageInfo');
   return pageInfo;
+}
+
+function withChanges(control: GraphQLObjectType | null, plane: DataPlane): GraphQLObjectType | null {
+  const fields: GraphQLFieldConfigMap<unknown, unknown> = { ...control?.toConfig().fields };
+  for (const [name, { config }] of plane.changes) {
+    if (fields[name]) throw new Error(`the subscription ${name} is a field of the control plane`);
+    fields[name] = config;
+  }
+  if (Object.keys(fields).length === 0) return null;
+  return new GraphQLObjectType({ name: 'Subscription', description: control?.description ?? null, fields });
 }

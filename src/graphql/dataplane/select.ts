@@ -1,7 +1,8 @@
 import { getArgumentValues, type FieldNode, type GraphQLField, type GraphQLObjectType } from 'graphql';
-import type { ConnectionMember, ConnectionSelection, EdgeMember, PageInfoMember, ReadSelection, RowMember, RowSelection } from '../../access/index.js';
+import type { ConnectionMember, ConnectionSelection, EdgeMember, PageInfoMember, ReadSelection, RowMember, RowSelection, Slot } from '../../access/index.js';
 import { columnType, type Dataset, type Field, type Relation } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
+import { HeadgateError } from '../../kernel/index.js';
 import { collectFields, type DocumentContext } from './collect.js';
 import { parseOrder, parsePage } from './page-args.js';
 import { RequestShape } from './request-shape.js';
@@ -40,6 +41,28 @@ export function selectEntities(
   return { selection: selector.byKeysRoot(dataset, nodes, keys), shape: selector.shape };
 }
 
+/** What a subscription asks of each event. */
+export interface SelectedChanges extends Selected {
+  /** The slots of the versions that an event is between; their values come with it. */
+  readonly after: number;
+  readonly upTo: number;
+}
+
+/** The same for a root field of `Subscription`: its rows are those that changed between two versions. @throws HeadgateError BAD_USER_INPUT */
+export function selectChanges(
+  { dataset }: DatasetRoot,
+  nodes: readonly FieldNode[],
+  args: Args,
+  plane: DataPlane,
+  document: DocumentContext,
+  limits: Limits,
+): SelectedChanges {
+  const selector = new Selector(plane, document, limits);
+  const changes = { after: selector.versionSlot(), upTo: selector.versionSlot() };
+  const selection = selector.changesRoot(dataset, nodes, args, changes);
+  return { selection, shape: selector.shape, after: changes.after.slot, upTo: changes.upTo.slot };
+}
+
 class Selector {
   readonly shape = new RequestShape();
   readonly #plane: DataPlane;
@@ -71,6 +94,30 @@ class Selector {
       value: { slot: this.shape.slot(keys.map((values) => values[i])), type: `${columnType(field)}[]` },
     }));
     return { kind: 'byKeys', row: this.#row(dataset, nodes), key, rows: keys.length };
+  }
+
+  versionSlot(): Slot {
+    return { slot: this.shape.slot(null), type: 'bigint' };
+  }
+
+  changesRoot(dataset: Dataset, nodes: readonly FieldNode[], args: Args, changes: { readonly after: Slot; readonly upTo: Slot }): ReadSelection {
+    const { shape } = this;
+    shape.note(`changes ${dataset.name}`);
+    shape.datasets.add(dataset);
+    const page = parsePage({ first: args['first'] ?? this.#limits.maxPage }, this.#limits, shape);
+    if (page.limit < 1) throw new HeadgateError('BAD_USER_INPUT', 'first: an event has one row at the least.', { path: 'first' });
+    const where = args['where'] === undefined || args['where'] === null ? undefined : parseWhere(args['where'], dataset, this.#datasets, shape);
+    shape.note('{');
+    const members = [...this.#fields(this.#types(dataset).change, nodes)].map(([key, fields]) => this.#changeMember(key, fields, dataset));
+    shape.note('}');
+    return { kind: 'connection', connection: { dataset, page, changes, ...(where && { where }), order: [], members } };
+  }
+
+  #changeMember(key: string, nodes: readonly FieldNode[], dataset: Dataset): ConnectionMember {
+    const name = nameOf(nodes);
+    if (name !== 'hasMore' && name !== 'dataVersion') return this.#connectionMember(key, nodes, dataset);
+    this.shape.note(`${key}:${name}`);
+    return { kind: name, key };
   }
 
   #connection(dataset: Dataset, nodes: readonly FieldNode[], args: Args): ConnectionSelection {

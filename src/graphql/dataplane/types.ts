@@ -1,4 +1,5 @@
 import {
+  GraphQLBoolean,
   GraphQLInputObjectType,
   GraphQLInt,
   GraphQLList,
@@ -13,12 +14,13 @@ import {
 } from 'graphql';
 import { areApart, type Catalog, type Dataset, type Field, type Relation } from '../../catalog/index.js';
 import { aggregateTypes, groupByArgs, type AggregateTypes } from './aggregate-types.js';
+import { BigIntScalar } from '../scalars.js';
 import { filterType, SCALARS, SortDirection } from './filter-types.js';
 
 /** A root field of the data plane, and what it reads. */
 export interface DatasetRoot {
   readonly dataset: Dataset;
-  readonly kind: 'connection' | 'byKey';
+  readonly kind: 'connection' | 'byKey' | 'changes';
   readonly config: GraphQLFieldConfig<unknown, unknown>;
 }
 
@@ -28,6 +30,7 @@ export interface DatasetTypes extends AggregateTypes {
   readonly row: GraphQLObjectType;
   readonly connection: GraphQLObjectType;
   readonly edge: GraphQLObjectType;
+  readonly change: GraphQLObjectType;
   readonly where: GraphQLInputObjectType;
   readonly orderBy: GraphQLInputObjectType;
 }
@@ -35,6 +38,8 @@ export interface DatasetTypes extends AggregateTypes {
 /** The data plane's part of a schema: a pure function of the catalog. */
 export interface DataPlane {
   readonly roots: ReadonlyMap<string, DatasetRoot>;
+  /** The root fields of `Subscription`. */
+  readonly changes: ReadonlyMap<string, DatasetRoot>;
   readonly types: ReadonlyMap<string, DatasetTypes>;
   /** Those of datasets with a key, by the name of the row's type. */
   readonly entities: ReadonlyMap<string, DatasetTypes>;
@@ -46,13 +51,25 @@ export function buildDataPlane(catalog: Catalog, pageInfo: GraphQLObjectType): D
   const types = new Map<string, DatasetTypes>();
   const roots = new Map<string, DatasetRoot>();
   const entities = new Map<string, DatasetTypes>();
+  const changes = new Map<string, DatasetRoot>();
   for (const dataset of catalog.datasets.values()) {
     const made = builder.typesOf(dataset);
     types.set(dataset.name, made);
     if (keyFields(dataset).length > 0) entities.set(dataset.typeName, made);
     for (const [name, root] of rootsOf(dataset, made)) roots.set(name, root);
+    // Nobody tells us of changes at a source.
+    if (dataset.source === undefined) changes.set(`${dataset.graphqlName}Changed`, changesOf(dataset, made));
   }
-  return { roots, types, entities };
+  return { roots, changes, types, entities };
+}
+
+function changesOf(dataset: Dataset, { change, where }: DatasetTypes): DatasetRoot {
+  const args = {
+    where: { type: where, description: 'Only rows of which this holds.' },
+    first: { type: GraphQLInt, description: 'Rows of one event at the most; as many as a page may hold when it is left out.' },
+  };
+  const description = `Rows of ${dataset.name} that loads and pipelines bring from now on, as you may see them at that moment. Nothing comes for rows that are deleted.`;
+  return { dataset, kind: 'changes', config: { type: change, args, description } };
 }
 
 function rootsOf(dataset: Dataset, types: DatasetTypes): [string, DatasetRoot][] {
@@ -119,6 +136,16 @@ class Builder {
         ...summaryFields(summaries),
       },
     });
+    const change = new GraphQLObjectType({
+      name: `${name}Change`,
+      description: `Rows of ${dataset.name} that are new, or were written anew.`,
+      fields: {
+        dataVersion: { type: new GraphQLNonNull(BigIntScalar), description: 'The version of the rows that the event is up to.' },
+        nodes: { type: nonNullList(row) },
+        totalCount: { type: new GraphQLNonNull(GraphQLInt), description: 'All changed rows of `where`, not only those in `nodes`.' },
+        hasMore: { type: new GraphQLNonNull(GraphQLBoolean), description: 'More rows changed than `nodes` holds: ask for them by a query.' },
+      },
+    });
     const where: GraphQLInputObjectType = new GraphQLInputObjectType({
       name: `${name}Where`,
       description: `Conditions on ${dataset.name}; all that are given must hold.`,
@@ -130,7 +157,7 @@ class Builder {
       isOneOf: true,
       fields: () => this.#orderFields(dataset),
     });
-    const types = { dataset, row, connection, edge, where, orderBy, ...summaries };
+    const types = { dataset, row, connection, edge, change, where, orderBy, ...summaries };
     this.#made.set(dataset.name, types);
     return types;
   }

@@ -7,15 +7,16 @@ import {
   ApolloServerPluginUsageReportingDisabled,
 } from '@apollo/server/plugin/disabled';
 import type { GatewayGraphQLRequestContext, GatewayInterface } from '@apollo/server-gateway-interface';
-import { ApolloArmor } from '@escape.tech/graphql-armor';
-import { GraphQLError, type GraphQLFormattedError, type ValidationContext } from 'graphql';
+import type { ExecutionResult, GraphQLError, GraphQLFormattedError } from 'graphql';
 import type { Limits } from '../../config/index.js';
-import { HeadgateError, type Log } from '../../kernel/index.js';
+import type { Log } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
-import { errorFormatter } from '../errors.js';
+import { errorFormatter, errorsFormatter } from '../errors.js';
+import { documentLimits } from './document-limits.js';
 import { PlanCache, type PlanCounts } from './prepared-read.js';
 import { executeKnown, executeOperation } from './executor.js';
 import { KnownOperations, type KnownOperation } from './known-operations.js';
+import { LiveOperations } from './live-operations.js';
 import { PersistedQueries } from './persisted-queries.js';
 import { stringifyResponse } from './raw-json.js';
 import type { ViewSchemas } from './schemas.js';
@@ -40,35 +41,26 @@ export class View {
   readonly known: KnownOperations;
   /** What clients registered by its hash. */
   readonly persisted: PersistedQueries;
-  readonly #formatError: FormatError;
+  readonly live: LiveOperations;
+  readonly #formatErrors: FormatErrors;
   readonly server: ApolloServer<RequestContext>;
   #running = 0;
   #retired = false;
 
-  private constructor({ schemas, known, persisted, plans, server, formatError }: ViewParts) {
+  private constructor({ schemas, known, live, persisted, plans, server, formatErrors }: ViewParts) {
     this.schemas = schemas;
     this.known = known;
+    this.live = live;
     this.persisted = persisted;
     this.plans = plans;
     this.server = server;
-    this.#formatError = formatError;
+    this.#formatErrors = formatErrors;
   }
 
   static async start({ schemas, limits, log, planCounts, trace = ApolloServerPluginInlineTraceDisabled() }: ViewOptions): Promise<View> {
-    const armor = new ApolloArmor({
-      maxDepth: { n: limits.maxDepth, flattenFragments: true, onReject: [tooComplex('deep')], propagateOnRejection: false },
-      maxAliases: { n: limits.maxAliases, onReject: [tooComplex('aliased')], propagateOnRejection: false },
-      maxDirectives: { n: 50, onReject: [tooComplex('full of directives')], propagateOnRejection: false },
-      // The price of a read is known exactly when it is planned.
-      costLimit: { enabled: false },
-      // The parser counts by itself. This one would answer a slip of the pen with 500, and tell the text of any unexpected error.
-      maxTokens: { enabled: false },
-      blockFieldSuggestion: { enabled: true },
-    });
-    const protection = armor.protect();
+    const protection = documentLimits(limits);
     const known = new KnownOperations(schemas, limits);
     const persisted = new PersistedQueries();
-    const formatError = errorFormatter(log);
     const plugins = [
       ...protection.plugins,
       noteFor(known),
@@ -90,12 +82,13 @@ export class View {
       stopOnTerminationSignals: false,
       allowBatchedHttpRequests: false,
       persistedQueries: { cache: persisted },
-      formatError,
+      formatError: errorFormatter(log),
       stringifyResult: stringifyResponse,
       logger: { debug: (m) => log.debug(m), info: (m) => log.debug(m), warn: (m) => log.warn(m), error: (m) => log.error(m) },
     });
     await server.start();
-    return new View({ schemas, known, persisted, plans: new PlanCache(planCounts), server, formatError });
+    const live = new LiveOperations(schemas, limits, protection.validationRules ?? []);
+    return new View({ schemas, known, live, persisted, plans: new PlanCache(planCounts), server, formatErrors: errorsFormatter(log) });
   }
 
   /**
@@ -109,8 +102,12 @@ export class View {
       (await executeOperation(this.schemas, { document, operation, operationName: operation.name?.value ?? null, variables, context }));
     // Variables that do not fit: the server says so in its words, and nothing was read.
     if (result.data === undefined) return undefined;
-    if (!result.errors) return stringifyResponse(result);
-    return stringifyResponse({ ...result, errors: result.errors.map((error) => this.#formatError(formatted(error), error)) });
+    return this.written(result);
+  }
+
+  /** A result as the text of a response. */
+  written(result: ExecutionResult): string {
+    return stringifyResponse(result.errors ? { ...result, errors: this.#formatErrors(result.errors) } : result);
   }
 
   /** Its server may have stopped: ask for the view again. */
@@ -136,16 +133,11 @@ export class View {
   }
 }
 
-interface ViewParts extends Pick<View, 'schemas' | 'known' | 'persisted' | 'plans' | 'server'> {
-  readonly formatError: FormatError;
+interface ViewParts extends Pick<View, 'schemas' | 'known' | 'live' | 'persisted' | 'plans' | 'server'> {
+  readonly formatErrors: FormatErrors;
 }
 
-type FormatError = (formatted: GraphQLFormattedError, error: unknown) => GraphQLFormattedError;
-
-/** An error as the server hands it to the formatter. */
-function formatted(error: GraphQLError): GraphQLFormattedError {
-  return { ...error.toJSON(), extensions: { code: 'INTERNAL_SERVER_ERROR', ...error.extensions } };
-}
+type FormatErrors = (errors: readonly GraphQLError[]) => GraphQLFormattedError[];
 
 /** Called between validation and execution. */
 function noteFor(known: KnownOperations): ApolloServerPlugin<RequestContext> {
@@ -155,15 +147,6 @@ function noteFor(known: KnownOperations): ApolloServerPlugin<RequestContext> {
         if (operation) known.note(source, request.operationName ?? undefined, document, operation);
       },
     }),
-  };
-}
-
-/** Reported to the validation that found it, so that it is answered like any other fault of the document. */
-function tooComplex(what: string) {
-  return (context: ValidationContext | null, error: GraphQLError): void => {
-    const reason = error.message.replace(/^Syntax Error: /, '');
-    const originalError = new HeadgateError('QUERY_TOO_COMPLEX', `The query is too ${what}. ${reason}`);
-    context?.reportError(new GraphQLError(originalError.message, { originalError }));
   };
 }
 

@@ -12,6 +12,7 @@ import { PipelineResolver } from './resolvers/pipeline.resolver.js';
 import { QualityResolver } from './resolvers/quality.resolver.js';
 import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
+import { SourceResolver } from './resolvers/source.resolver.js';
 import { controlRules } from './rules.js';
 
 /** The control plane without its guards: for printing only. */
@@ -29,6 +30,7 @@ export function bareControlSchema(): GraphQLSchema {
       QualityResolver,
       QuarantineResolver,
       RunResolver,
+      SourceResolver,
     ],
     // Inputs are checked by their scalars and by the services.
     validate: false,

@@ -107,7 +107,10 @@ afterAll(() => stored?.close());
 /** Rows that each have one value, and nulls beside. */
 function inserts(table: string, hasEndlessDecimals: boolean): [text: string, values: unknown[]] {
   const rows = Object.entries(VALUES).flatMap(([column, values]) => values.map((value) => ({ column, value })));
-  const kept = rows.filter(({ column, value }) => hasEndlessDecimals || column !== 'd' || !value.endsWith('Infinity'));
+  // Nor do such servers take apart dates behind the last timestamp.
+  const kept = rows.filter(
+    ({ column, value }) => hasEndlessDecimals || !((column === 'd' && value.endsWith('Infinity')) || (column === 'day' && /^\d{6}/.test(value))),
+  );
   const columns = Object.keys(VALUES);
   // One parameter a column: its values by row.
   const lists = columns.map((column) => kept.map((row) => (row.column === column ? row.value : null)));

@@ -106,7 +106,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const sources = openSources(config, log, live, closing);
   const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges });
   const manifests = manifestService({ database, audit: record.audit, sources, refresh: () => live.refresh() });
-  const services = controlServices({ database, audit: record.audit, manifests, verify: () => record.verify(), ...work });
+  const services = controlServices({ database, audit: record.audit, manifests, sources, verify: () => record.verify(), ...work });
 
   const app = { keyRing, close: () => closing.close() };
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
@@ -284,15 +284,17 @@ interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly database: Database;
   readonly audit: Audit;
   readonly manifests: ReturnType<typeof manifestService>;
+  readonly sources: Sources;
   readonly verify: () => Promise<AuditVerification>;
 }
 
-function controlServices({ database, audit, manifests, verify, runs, ingestion, pipelines }: Services): ControlServices {
+function controlServices({ database, audit, manifests, sources, verify, runs, ingestion, pipelines }: Services): ControlServices {
   return {
     database,
     audit,
     runs,
     kinds: KINDS,
+    sources,
     reports: new QualityReports({ database, audit }),
     quarantine: new Quarantine(database),
     verifyAudit: verify,

@@ -25,7 +25,8 @@ async function exportIn(tx: Transaction, kinds: readonly ManifestKind[]): Promis
 /** Keys as a reader expects them; the others follow as they come. */
 const FIRST_KEYS = ['kind', 'name', 'typeName', 'description', 'owner', 'visibility', 'type', 'required', 'to', 'on', 'tags', 'fields', 'key'];
 
-function documentText(kind: ManifestKind, spec: object): string {
+/** One document, as YAML with its keys in an order that a reader expects. */
+export function documentText(kind: Pick<ManifestKind, 'kind' | 'toDocument'>, spec: object): string {
   const content = kind.toDocument ? kind.toDocument(spec) : spec;
   const document = new Document(inOrder({ kind: kind.kind, ...content }), { aliasDuplicateObjects: false, version: '1.2' });
   return document.toString({ lineWidth: 0, flowCollectionPadding: true });

@@ -3,7 +3,8 @@ export type { ApplyContext, Fail, ManifestKind, Need } from './manifest-kind.js'
 export { absentDocument, parseManifests, type ManifestDocument, type ManifestFile } from './manifest.js';
 export { applyManifests } from './apply.js';
 export type { ApplyOptions, ApplyResult, ManifestChange } from './apply-options.js';
-export { exportManifests, type ExportedManifest } from './export.js';
+export { documentText, exportManifests, type ExportedManifest } from './export.js';
+export { isJoinable } from './dataset-meaning.js';
 export { didYouMean, listOf } from './suggest.js';
 export { resolveSecret } from './secret.js';
 export { purposeKind } from './purpose-kind.js';

@@ -11,7 +11,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   maintenanceReviews storageReport node nodes
   applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent withdrawConsent exportSubject eraseSubject
   restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
-  deleteSource detokenize
+  deleteSource importSource detokenize
   runProgress datasetChanged auditAppended
   and or not
   `),
@@ -33,7 +33,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
   ManifestProblem ManifestResult Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
-  QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Source SourceType StorageReport
+  QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Source SourceImport SourceStatus SourceType StorageReport
   SubjectExport Visibility
   `),
 );

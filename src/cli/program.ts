@@ -12,6 +12,7 @@ import { pipelineCommand, runCommand } from './pipeline.js';
 import { qualityCommand } from './quality.js';
 import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
+import { sourceCommand } from './source.js';
 import { tokenCommand } from './token.js';
 
 function build(json: boolean): Command {
@@ -37,6 +38,7 @@ function build(json: boolean): Command {
     pipelineCommand,
     runCommand,
     qualityCommand,
+    sourceCommand,
     schemaCommand,
     auditCommand,
     tokenCommand,

@@ -4,6 +4,7 @@ import { HeadgateError, LruMap, type Log } from '../kernel/index.js';
 import { render } from '../sql/index.js';
 import { ReaderPool, type PreparedQuery } from '../store/index.js';
 import { columnsSql } from './describe-table.js';
+import { LIST_TABLES, type ListedTable } from './list-tables.js';
 import type { RemoteColumn } from './remote-column.js';
 import { FACTS, OLDEST_SOURCE, type ServerFacts } from './server-facts.js';
 import { codeOf, isOutage, mayHaveChanged, sourceError } from './source-error.js';
@@ -91,6 +92,11 @@ export class PostgresSource {
   async columns(table: RemoteTable['table']): Promise<readonly RemoteColumn[] | undefined> {
     const key = JSON.stringify([table.schema, table.name]);
     return this.#tables.getOrMake(key, () => this.#kept(this.#readColumns(table), () => this.#tables.delete(key)));
+  }
+
+  /** All that its user may read. */
+  async tables(): Promise<readonly ListedTable[]> {
+    return ((await this.#json(LIST_TABLES)) ?? []) as readonly ListedTable[];
   }
 
   /** What is known of the server and its tables may be wrong by now. */

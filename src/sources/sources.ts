@@ -1,10 +1,18 @@
-import { resolveSecret, type Catalog, type Dataset, type Inspection, type LiveSource, type SourceInspector } from '../catalog/index.js';
-import { HeadgateError, type Log } from '../kernel/index.js';
+import { didYouMean, listOf, resolveSecret, type Catalog, type Dataset, type Inspection, type LiveSource, type SourceInspector } from '../catalog/index.js';
+import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
+import { importTables, type ImportedTables } from './import-tables.js';
 import { inspect } from './inspect.js';
-import { PostgresSource } from './postgres-source.js';
+import { PostgresSource, type SourceStatus } from './postgres-source.js';
 
 /** How long a source that failed several times is left alone, in milliseconds. */
 const REST_MS = 5_000;
+
+export interface SourceState {
+  readonly source: LiveSource;
+  readonly status: SourceStatus;
+  /** Why it is not `OK`. */
+  readonly error?: HeadgateError;
+}
 
 export interface SourcesOptions {
   /** The variables that manifests may name, with their full names. */
@@ -46,6 +54,33 @@ export class Sources implements SourceInspector {
     const source = this.#make(wanted);
     this.#open.set(name, { definition: definitionOf(wanted), source });
     return source;
+  }
+
+  /**
+   * Describes tables of a source as manifests.
+   * @throws HeadgateError NOT_FOUND for an unknown source; as `importTables`
+   */
+  async import(name: string, catalog: Catalog, tables?: readonly string[]): Promise<ImportedTables> {
+    const source = catalog.sources.get(name);
+    if (!source) {
+      const known = `${didYouMean(name, catalog.sources.keys())} Known: ${listOf(catalog.sources.keys())}.`;
+      throw new HeadgateError('NOT_FOUND', `There is no source "${name.slice(0, 64)}".${known} Declare it with a document of kind Source.`);
+    }
+    return this.borrow(source, (open) => importTables(open, catalog, tables));
+  }
+
+  /** How it goes with each source of the catalog, by name. They are all asked at once. */
+  async states(): Promise<readonly SourceState[]> {
+    const asked = [...this.#catalog.sources.values()].map(async (source): Promise<SourceState> => {
+      try {
+        const { status, error } = await this.of(source.name).status();
+        return { source, status, ...(error && { error }) };
+      } catch (error) {
+        if (!isHeadgateError(error)) throw error;
+        return { source, status: 'UNREACHABLE', error };
+      }
+    });
+    return Promise.all(asked);
   }
 
   async inspect(wanted: LiveSource, dataset: Dataset): Promise<Inspection> {

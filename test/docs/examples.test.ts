@@ -1,7 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { parse, validate, type GraphQLSchema } from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { applyManifests, catalogEntities, datasetKind, loadCatalog, parseManifests, purposeKind, type ManifestKind } from '../../src/catalog/index.js';
+import {
+  applyManifests,
+  catalogEntities,
+  datasetKind,
+  loadCatalog,
+  parseManifests,
+  purposeKind,
+  sourceKind,
+  type ManifestKind,
+} from '../../src/catalog/index.js';
 import { AccessGrantEntity, grantKind } from '../../src/governance/index.js';
 import { bareControlSchema } from '../../src/graphql/control/schema.js';
 import { buildSchemas } from '../../src/graphql/dataplane/schemas.js';
@@ -11,7 +20,7 @@ import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { fenced, manual } from './manual.js';
 
-const kinds = [purposeKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
+const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 
 const pages = await Promise.all(

@@ -166,7 +166,7 @@ export type Dataset = {
   /** Rows in quarantine; null for who may not see every row. */
   readonly quarantineCount?: Maybe<Scalars['Int']['output']>;
   readonly relations: ReadonlyArray<DatasetRelation>;
-  /** Null for who may not see every row. */
+  /** Null for who may not see every row, and for a dataset that stays at its source. */
   readonly rowCount?: Maybe<Scalars['BigInt']['output']>;
   /** The ten newest; null for who may not oversee. */
   readonly runs?: Maybe<ReadonlyArray<Run>>;
@@ -353,6 +353,10 @@ export type Mutation = {
   /** Removes a pipeline; its output dataset goes with it. */
   readonly deletePipeline: Scalars['Boolean']['output'];
   readonly deletePurpose: Scalars['Boolean']['output'];
+  /** Removes a source that no dataset needs. */
+  readonly deleteSource: Scalars['Boolean']['output'];
+  /** Describes tables and views of a source as manifests of datasets. It changes nothing: apply what comes. */
+  readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
   /** Queues again what a failed or cancelled run should have done. */
@@ -404,6 +408,17 @@ export type MutationDeletePipelineArgs = {
 
 export type MutationDeletePurposeArgs = {
   name: Scalars['String']['input'];
+};
+
+
+export type MutationDeleteSourceArgs = {
+  name: Scalars['String']['input'];
+};
+
+
+export type MutationImportSourceArgs = {
+  source: Scalars['String']['input'];
+  tables?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
 };
 
 
@@ -593,6 +608,8 @@ export type Query = {
   readonly run?: Maybe<Run>;
   /** Runs, newest first. */
   readonly runs: RunConnection;
+  /** The sources of live datasets, by name, and whether each answers now. */
+  readonly sources: ReadonlyArray<Source>;
 };
 
 
@@ -741,6 +758,38 @@ export type RunStep = {
 export type Severity =
   | 'error'
   | 'warn';
+
+/** Another system whose rows stay there. Where it is, and with which secret, is told to nobody. */
+export type Source = {
+  /** The code of the error that reads end with now; null when they do not. */
+  readonly code?: Maybe<Scalars['String']['output']>;
+  /** Those whose rows are there. */
+  readonly datasets: ReadonlyArray<Dataset>;
+  readonly description?: Maybe<Scalars['String']['output']>;
+  readonly name: Scalars['String']['output'];
+  /** It is asked now. */
+  readonly status: SourceStatus;
+  readonly type: SourceType;
+};
+
+/** Tables of a source as manifests. Nothing is applied yet. */
+export type SourceImport = {
+  /** The names of the datasets in it. */
+  readonly datasets: ReadonlyArray<Scalars['String']['output']>;
+  /** Documents of kind Dataset, as YAML. */
+  readonly manifest: Scalars['String']['output'];
+  /** What of the tables is not in it, and why. */
+  readonly warnings: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds. */
+export type SourceStatus =
+  | 'OK'
+  | 'OPEN'
+  | 'UNREACHABLE';
+
+export type SourceType =
+  | 'postgres';
 
 export type Subscription = {
   /** Tells that a load or a pipeline changed the rows of a dataset; several changes can come as one. */

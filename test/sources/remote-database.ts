@@ -41,6 +41,12 @@ export class RemoteDatabase {
     return new RemoteDatabase(admin, name, client);
   }
 
+  /** As in `server_version_num`. */
+  async version(): Promise<number> {
+    const [row] = await this.run("SELECT current_setting('server_version_num')::int AS version");
+    return Number(row?.['version']);
+  }
+
   async run(text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
     return (await this.#client.query<Record<string, unknown>>(text, values)).rows;
   }
@@ -70,7 +76,9 @@ export class RemoteDatabase {
 
   async drop(): Promise<void> {
     await this.#client.end();
-    await once(this.#admin, `DROP DATABASE IF EXISTS ${this.#name} WITH (FORCE)`);
+    // The oldest servers know no WITH (FORCE).
+    await once(this.#admin, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${this.#name}'`);
+    await once(this.#admin, `DROP DATABASE IF EXISTS ${this.#name}`);
   }
 }
 

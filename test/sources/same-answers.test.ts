@@ -77,7 +77,8 @@ describe.each([
     if (!(made instanceof RemoteDatabase)) return void (reason = made.reason);
     remote = made;
     await remote.run(TABLES);
-    await remote.run(remoteRows);
+    // Before 14 decimals had no infinity; in an answer it is null, as NaN is.
+    await remote.run((await remote.version()) < 140_000 ? remoteRows.replace('{NaN,Infinity,1.50}', '{NaN,NaN,1.50}') : remoteRows);
     live = await House.open(LIMITS);
     live.secrets.set('HEADGATE_SECRET_SHOP', remote.url);
     await live.apply('kind: Source\nname: shop\ntype: postgres\nurl: ${HEADGATE_SECRET_SHOP}\n');

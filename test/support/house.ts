@@ -78,6 +78,8 @@ export class House {
   /** Of answers that are kept, after `keepAnswers`. */
   answers: { readonly cache: AnswerCache; readonly store: KeptAnswers; readonly changes: DataChanges; readonly close: () => Promise<void> } | undefined;
 
+  /** What sources answered, as it came. */
+  readonly fetched: (string | null)[][] = [];
   /** Off where two answers to one question differ: what is behind them changes meanwhile. */
   asksTwice = true;
   /** Live datasets are where these secrets say. */
@@ -244,9 +246,11 @@ export class House {
         return new Proxy(source, {
           get: (target, key) => {
             if (key === 'query') {
-              return (statement: PreparedQuery, options: { mayFail?: boolean }) => {
+              return async (statement: PreparedQuery, options: { mayFail?: boolean }) => {
                 statements.push(statement);
-                return target.query(statement, options);
+                const rows = await target.query(statement, options);
+                this.fetched.push(...rows);
+                return rows;
               };
             }
             const value: unknown = Reflect.get(target, key, target);

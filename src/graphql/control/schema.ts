@@ -13,6 +13,7 @@ import { PipelineResolver } from './resolvers/pipeline.resolver.js';
 import { QualityResolver } from './resolvers/quality.resolver.js';
 import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
+import { SourceResolver } from './resolvers/source.resolver.js';
 import { controlRules } from './rules.js';
 
 /** The builder asks for one. Our events come by notifications, and are executed one by one. */
@@ -39,6 +40,7 @@ export function bareControlSchema(): GraphQLSchema {
       QualityResolver,
       QuarantineResolver,
       RunResolver,
+      SourceResolver,
     ],
     pubSub: NOBODY_PUBLISHES,
     // Inputs are checked by their scalars and by the services.

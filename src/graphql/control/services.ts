@@ -4,6 +4,7 @@ import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
 import type { QualityReports } from '../../quality/index.js';
+import type { Sources } from '../../sources/index.js';
 import type { Database } from '../../store/index.js';
 import type { IngestInput } from './types/ingest.type.js';
 import type { Pipeline } from './types/pipeline.type.js';
@@ -17,6 +18,7 @@ export interface ControlServices {
   readonly quarantine: Quarantine;
   /** All kinds of manifests, in the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];
+  readonly sources: Pick<Sources, 'states' | 'import'>;
   verifyAudit(): Promise<AuditVerification>;
   /** Applies, and resolves when this process sees the change. */
   applyManifests(documents: readonly ManifestDocument[], principal: Principal, options: { readonly dryRun: boolean }): Promise<ApplyResult>;

@@ -27,6 +27,11 @@ export class ManifestResolver {
     return remove(context, 'Pipeline', name);
   }
 
+  @Mutation(() => Boolean, { description: 'Removes a source that no dataset needs.' })
+  async deleteSource(@Ctx() context: RequestContext, @Arg('name', () => String) name: string): Promise<boolean> {
+    return remove(context, 'Source', name);
+  }
+
   @Mutation(() => Boolean)
   async deleteGrant(@Ctx() context: RequestContext, @Arg('name', () => String) name: string): Promise<boolean> {
     return remove(context, 'Grant', name);

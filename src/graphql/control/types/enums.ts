@@ -10,6 +10,8 @@ export const RunStatusEnum = enumOf(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED',
 export const LifecycleStageEnum = enumOf(['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL']);
 export const DecisionEnum = enumOf(['ALLOWED', 'DENIED', 'FAILED']);
 export const VisibilityEnum = enumOf(['listed', 'secret']);
+export const SourceTypeEnum = enumOf(['postgres']);
+export const SourceStatusEnum = enumOf(['OK', 'UNREACHABLE', 'OPEN']);
 export const LoadModeEnum = enumOf(['append', 'replace', 'merge']);
 export const FileFormatEnum = enumOf(['csv', 'ndjson', 'json']);
 export const QualityDimensionEnum = enumOf(['accuracy', 'completeness', 'consistency', 'timeliness']);
@@ -23,6 +25,11 @@ registerEnumType(RunStatusEnum, { name: 'RunStatus', description: 'Where a run i
 registerEnumType(LifecycleStageEnum, { name: 'LifecycleStage', description: "Where a dataset's newest version is on its way." });
 registerEnumType(DecisionEnum, { name: 'AuditDecision', description: 'How an act ended: done, refused by governance, or failed.' });
 registerEnumType(VisibilityEnum, { name: 'Visibility', description: 'secret: without a grant on it, it does not exist.' });
+registerEnumType(SourceTypeEnum, { name: 'SourceType' });
+registerEnumType(SourceStatusEnum, {
+  name: 'SourceStatus',
+  description: 'OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds.',
+});
 registerEnumType(LoadModeEnum, { name: 'LoadMode', description: 'append adds rows, replace makes them the whole dataset, merge inserts and updates by key.' });
 registerEnumType(FileFormatEnum, { name: 'FileFormat' });
 registerEnumType(QualityDimensionEnum, { name: 'QualityDimension' });

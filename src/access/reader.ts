@@ -102,7 +102,7 @@ function answerOf({ members, counted, maxBytes }: CompiledRead, columns: readonl
   if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
   const json = members ? objectOf(members, columns) : (columns[0] ?? null);
   // Groups are not measured where they are.
-  if (json !== null && maxBytes !== undefined && json.length > maxBytes) throw answerTooLarge(json.length, maxBytes);
+  if (json !== null && maxBytes !== undefined && bytes === 0 && json.length > maxBytes) throw answerTooLarge(json.length, maxBytes);
   return { json, rows: addUp(counted, columns.slice(values)), bytes };
 }
 

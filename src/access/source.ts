@@ -87,7 +87,8 @@ export class Source {
     const table = this.#compilation.table(dataset);
     const columns = [...this.#needed].map((name) => {
       const field = dataset.fields.find((candidate) => candidate.name === name);
-      return field ? sql`${this.#cell(field, table)} AS ${identifier(name)}` : table.rowId();
+      if (field) return sql`${this.#cell(field, table)} AS ${identifier(name)}`;
+      return name === LOAD_ID ? table.column(LOAD_ID) : table.rowId();
     });
     const { conditions, barrier } = this.#conditions(table);
     const filter = conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;

@@ -28,6 +28,7 @@ test('an empty environment has a default for all', () => {
       maxWaitingReads: 500,
       maxLoopDelayMs: 1_000,
       maxResponseBytes: 50 * 1024 * 1024,
+      maxSubscriptions: 100,
       statementTimeoutMs: 10_000,
       exportTimeoutMs: 3_600_000,
       maxRequestBytes: 5 * 1024 ** 2,

@@ -91,8 +91,8 @@ async function serveProducts(text: string): Promise<string> {
     audit: { record: async () => undefined },
     gate: { pass: () => undefined, admit: async () => undefined, refuseCredential: async () => undefined },
     world: () => ({}) as World,
-    views: { viewFor: async () => view } as unknown as Views,
-    contextOf: () => ({ reads: { errors: [], masked: [], entityRoots: new Set() } }) as unknown as RequestContext,
+    views: { current: async () => ({ world: {}, view }) } as unknown as Views,
+    contextOf: () => ({ reads: { errors: [], masked: [], entityRoots: new Set() }, admitIntrospection: async () => undefined }) as unknown as RequestContext,
     maxRequestBytes: limits.maxRequestBytes,
     log: silentLog,
   });

@@ -1,13 +1,26 @@
-import { GraphQLObjectType, GraphQLSchema, Kind, parse, print, printSchema, type FieldDefinitionNode, type ObjectTypeDefinitionNode } from 'graphql';
+import {
+  GraphQLObjectType,
+  GraphQLSchema,
+  Kind,
+  parse,
+  print,
+  printSchema,
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type ObjectTypeDefinitionNode,
+} from 'graphql';
 import { SCAN_PRICE } from '../../access/index.js';
 import type { Dataset } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import { keyFields, type DataPlane } from '../dataplane/types.js';
 import { Directives, type AppliedDirective } from './directives.js';
+import { reachable } from './reachable.js';
 import { tagName } from './tag-name.js';
 
 /** Fields of a connection that are computed over all rows of its `where`, not over the page. */
 const DEAR: ReadonlySet<string> = new Set(['totalCount', 'aggregate', 'groupBy']);
+
+const SUMMARIES: ReadonlySet<string> = new Set(['aggregate', 'groupBy']);
 
 /** Composition takes no directive that the text does not define, and knows this one not yet. */
 const ONE_OF = 'directive @oneOf on INPUT_OBJECT';
@@ -20,12 +33,30 @@ export function subgraphSdl(plane: DataPlane, limits: Pick<Limits, 'defaultPage'
   const fields = Object.fromEntries([...plane.roots].map(([name, { config }]) => [name, config]));
   if (plane.roots.size === 0) return new Directives().link();
   const schema = new GraphQLSchema({ query: new GraphQLObjectType({ name: 'Query', fields }) });
-  const document = parse(printSchema(schema), { noLocation: true });
+  const document = withoutSharedSummaries(parse(printSchema(schema), { noLocation: true }), plane);
   const annotator = new Annotator(plane, limits);
   const definitions = document.definitions.map((definition) =>
     definition.kind === Kind.OBJECT_TYPE_DEFINITION ? annotator.objectType(definition) : definition,
   );
   return `${annotator.directives.link()}\n\n${ONE_OF}\n\n${print({ ...document, definitions })}\n`;
+}
+
+/**
+ * Without `aggregate` and `groupBy` of types that other subgraphs have as well: those are numbers over other rows and fields,
+ * so that no router could ask for one of them wherever it meets a page.
+ */
+function withoutSharedSummaries(document: DocumentNode, plane: DataPlane): DocumentNode {
+  const shared = new Set([...plane.types.values()].filter(({ dataset }) => isShared(dataset)).map(({ connection }) => connection.name));
+  if (shared.size === 0) return document;
+  const definitions = document.definitions.map((definition) => {
+    if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION || !shared.has(definition.name.value)) return definition;
+    return { ...definition, fields: (definition.fields ?? []).filter(({ name }) => !SUMMARIES.has(name.value)) };
+  });
+  return reachable({ ...document, definitions });
+}
+
+function isShared({ shareable, fields }: Dataset): boolean {
+  return shareable === true || fields.some((field) => field.shareable === true);
 }
 
 class Annotator {

@@ -34,6 +34,7 @@ export class Summary {
     const { source, alias } = this.#made;
     // The condition asks for columns of the source, so it comes before the source is written.
     const condition = where(source);
-    return sql`(SELECT ${join(this.#columns)} FROM ${source.toSql()}${condition}) AS ${alias}`;
+    // One row, although nothing be counted or measured: `aggregate { __typename }` has no aggregate function.
+    return sql`(SELECT ${join(this.#columns)} FROM ${source.toSql()}${condition} HAVING TRUE) AS ${alias}`;
   }
 }

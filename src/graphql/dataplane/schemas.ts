@@ -1,4 +1,4 @@
-import { GraphQLObjectType, GraphQLSchema, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
+import { GraphQLObjectType, GraphQLSchema, isEnumType, isInputObjectType, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
 import type { Catalog } from '../../catalog/index.js';
 import type { RequestContext } from '../context.js';
 import { RawJsonScalar } from './raw-json.js';
@@ -34,10 +34,8 @@ export function buildSchemas(catalog: Catalog, control: GraphQLSchema, resolve: 
   const rest = { mutation: control.getMutationType() ?? null, subscription: control.getSubscriptionType() ?? null, directives: control.getDirectives() };
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
-  return {
-    catalog,
-    plane,
-    api: new GraphQLSchema({ ...rest, query: query(apiFields) }),
-    execution: new GraphQLSchema({ ...rest, query: query(executionFields) }),
-  };
+  const api = new GraphQLSchema({ ...rest, query: query(apiFields) });
+  // Arguments below a dataset's root take variables too, and their types lead there from no root field.
+  const types = Object.values(api.getTypeMap()).filter((type) => isInputObjectType(type) || isEnumType(type));
+  return { catalog, plane, api, execution: new GraphQLSchema({ ...rest, types, query: query(executionFields) }) };
 }

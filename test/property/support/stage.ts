@@ -1,0 +1,61 @@
+import { House } from '../../support/house.js';
+import type { Limits } from '../../../src/config/index.js';
+import { cellOf, type DatasetModel, type GrantModel, type Row, type World } from './model.js';
+import { literalText } from './scalars.js';
+
+/** Generated questions are longer than people's; the price is a law of its own. */
+const ROOMY: Partial<Limits> = { maxCost: 1e9, maxDepth: 40, maxAliases: 1_000, maxTokens: 50_000 };
+
+/** A world in a database of its own. To be closed. */
+export async function stage(world: World, rows: World['rows'] = world.rows): Promise<House> {
+  const house = await House.open(ROOMY);
+  try {
+    await house.apply(manifestOf(world));
+    for (const dataset of world.datasets) await insert(house, dataset, rows[dataset.name] ?? []);
+    return house;
+  } catch (error) {
+    await house.close();
+    throw error;
+  }
+}
+
+/** JSON is YAML. */
+export function manifestOf({ datasets, grants }: Pick<World, 'datasets' | 'grants'>): string {
+  const purposes = ['care', 'ads'].map((name) => ({ kind: 'Purpose', name, description: name, lawfulBasis: 'consent' }));
+  return [...purposes, ...datasets.map(datasetDocument), ...grants.map(grantDocument)].map((document) => JSON.stringify(document)).join('\n---\n');
+}
+
+function datasetDocument({ name, visibility, fields, key, relations }: DatasetModel): unknown {
+  return {
+    kind: 'Dataset',
+    name,
+    visibility,
+    fields: fields.map(({ name: field, type, list, required, tags, visibility: seen }) => ({
+      name: field,
+      type: list ? `${type}[]` : type,
+      required,
+      tags,
+      visibility: seen,
+    })),
+    ...(key.length > 0 && { key }),
+    relations: relations.map(({ name: relation, to, on, many }) => ({
+      name: relation,
+      to,
+      on: Object.fromEntries(on.map(({ local, remote }) => [local, remote])),
+      many,
+    })),
+  };
+}
+
+function grantDocument({ rows, ...grant }: GrantModel): unknown {
+  return { kind: 'Grant', ...grant, ...(rows && { rows: rows.sql }) };
+}
+
+export async function insert(house: House, dataset: DatasetModel, rows: readonly Row[]): Promise<void> {
+  if (rows.length === 0) return;
+  const columns = [...dataset.fields.map(({ name }) => name), '_rid'].join(', ');
+  const width = dataset.fields.length + 1;
+  const places = rows.map((_, i) => `(${Array.from({ length: width }, (__, j) => `$${i * width + j + 1}`).join(', ')})`);
+  const values = rows.flatMap(({ rid, cells }) => [...dataset.fields.map((field) => literalText(field, cellOf({ cells }, field.name))), `\\x${rid}`]);
+  await house.database.query(`INSERT INTO data.${dataset.name} (${columns}) VALUES ${places.join(', ')}`, values);
+}

@@ -20,7 +20,7 @@ export function rowId(dataset: string, index: number): string {
   return createHash('md5').update(`${dataset} ${index}`).digest('hex');
 }
 
-function drawCell(g: GeneratorValue, dataset: DatasetModel, field: FieldModel, index: number): Cell {
+export function drawCell(g: GeneratorValue, dataset: DatasetModel, field: FieldModel, index: number): Cell {
   if (field.name === 'uid') return index;
   const place = dataset.key.indexOf(field.name);
   // Of a key of two, the first parts are alike in pairs.

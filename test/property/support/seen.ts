@@ -101,6 +101,17 @@ export class Seen {
     return undefined;
   }
 
+  /** Is the row there for the principal? */
+  shows(dataset: DatasetModel, row: Row): boolean {
+    return this.grants(dataset).some((grant) => this.#shows(grant, dataset) && this.#holds(grant, row) === true);
+  }
+
+  /** Does the cell look the same whatever it holds? */
+  isConstant(dataset: DatasetModel, field: FieldModel, row: Row): boolean {
+    const effect = this.effect(field, this.grants(dataset), row);
+    return effect === undefined || effect === 'deny' || (typeof effect === 'object' && (effect.mask === 'redact' || effect.mask === 'nullify'));
+  }
+
   #isFor({ to }: GrantModel): boolean {
     if (this.#asker.anonymous) return to.anonymous === true;
     return (to.roles ?? []).some((role) => role === '*' || this.#asker.roles.includes(role)) || (to.subjects ?? []).includes(this.#asker.subject);

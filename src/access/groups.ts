@@ -4,7 +4,7 @@ import { aggregateJson, quantitySql, quantityType } from './aggregate.js';
 import { operatorSql } from './filter.js';
 import { jsonConstant, jsonList, jsonObject, type Json } from './json-object.js';
 import { jsonValue } from './json-value.js';
-import { mostDecimals, POSITIVE_ZERO } from './measure.js';
+import { mostDecimals, positiveZero } from './measure.js';
 import { orderBySql, type SortKey } from './order.js';
 import { related } from './relation.js';
 import type { Source, SourceContext } from './source.js';
@@ -66,8 +66,7 @@ class GroupRows {
       const value = this.#through(key, this.#source, 0);
       if (key.truncation) return truncated(key.truncation, key.field, value);
       // A masked text may have lost its column's collation, and equal keys of another one are not equal to the byte.
-      if (key.field.type === 'text') return sql`(${value} COLLATE "C")`;
-      return key.field.type === 'float' ? sql`(${value} ${POSITIVE_ZERO})` : value;
+      return key.field.type === 'text' ? sql`(${value} COLLATE "C")` : value;
     });
   }
 
@@ -116,11 +115,17 @@ function keysJson(members: readonly GroupKeyMember[], keys: readonly GroupKey[],
         case 'key': {
           const [key, value] = [keys[member.index], values[member.index]];
           if (!key || !value) throw new Error('a key that is not grouped by');
-          return [member.key, jsonValue(key.field, key.field.type === 'decimal' ? sql`round(${value}, ${mostDecimals(value)})` : value, false)];
+          return [member.key, jsonValue(key.field, inOneForm(key.field, value), false)];
         }
       }
     }),
   );
+}
+
+/** The rows of a group can have one number in several ways. */
+function inOneForm({ type }: Field, value: Sql): Sql {
+  if (type === 'float') return positiveZero(value);
+  return type === 'decimal' ? sql`round(${value}, ${mostDecimals(value)})` : value;
 }
 
 function havingSql(having: Having, column: (field: Field) => Sql): Sql {

@@ -41,7 +41,7 @@ export function measureSql(measure: MeasureFunction, field: Measured, value: Sql
       if (field.type === 'text') return sql`${name}(${value} COLLATE "C")`;
       if (field.type === 'uuid') return sql`${name}((${value})::text COLLATE "C")::uuid`;
       if (field.type === 'decimal') return sql`round(${name}(${value}), ${mostDecimals(value)})`;
-      return sql`${name}(${field.type === 'float' ? sql`${value} ${POSITIVE_ZERO}` : value})`;
+      return field.type === 'float' ? positiveZero(sql`${name}(${value})`) : sql`${name}(${value})`;
     case 'sum':
       return field.type === 'float' ? ofFloats(measure, value) : sql`${name}(${value})`;
     default:
@@ -57,8 +57,10 @@ export function mostDecimals(value: Sql): Sql {
   return sql`coalesce(max(scale(${value})), 0)`;
 }
 
-/** Makes 0 of -0, which is equal to it and written otherwise. */
-export const POSITIVE_ZERO = raw('+ 0');
+/** Makes 0 of the float -0, which is equal to it and written otherwise. */
+export function positiveZero(value: Sql): Sql {
+  return sql`(${value} + 0)`;
+}
 
 /**
  * Floats are rounded at each step: in another order of the rows the last digits differ, and the order can depend on rows that

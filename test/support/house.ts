@@ -148,7 +148,24 @@ export class House {
     if (again !== once) throw new Error(`the second answer to ${query} differs:\n${once}\n${again}`);
   }
 
-  #context(who: Principal, world: World, view: View, query = ''): { context: RequestContext; statements: PreparedQuery[]; facts: AuditFact[] } {
+  /** The price that a request has: it is refused for it. */
+  async price(who: Principal, query: string, variables: Record<string, unknown> = {}): Promise<number> {
+    const world = await this.world();
+    const view = await this.#views.viewFor(world, who);
+    const { context } = this.#context(who, world, view, query, { ...this.#limits, maxCost: -1 });
+    const { body } = await view.server.executeOperation({ query, variables }, { contextValue: context });
+    if (body.kind !== 'single') throw new Error('one answer expected');
+    // Each root field is told what those before it and itself cost.
+    return Math.max(...(body.singleResult.errors ?? []).map(({ extensions }) => Number(extensions?.['price'])));
+  }
+
+  #context(
+    who: Principal,
+    world: World,
+    view: View,
+    query = '',
+    limits = this.#limits,
+  ): { context: RequestContext; statements: PreparedQuery[]; facts: AuditFact[] } {
     const statements: PreparedQuery[] = [];
     const facts: AuditFact[] = [];
     const reads = new DatasetReads({
@@ -169,7 +186,7 @@ export class House {
           facts.push(fact);
         },
       },
-      limits: this.#limits,
+      limits,
       operationHash: sha256(query),
     });
     const context = { principal: who, world, visible: view.schemas.catalog, reads } as unknown as RequestContext;

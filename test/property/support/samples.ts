@@ -68,7 +68,7 @@ export function keySample(type: ScalarType, index: number): Cell {
     case 'uuid':
       return `00000000-0000-4000-8000-${String((index * 7919) % 1_000_000).padStart(12, '0')}`;
     case 'date':
-      return index === 0 ? 'infinity' : new Date(Date.UTC(2001, index % 12, 1 + Math.floor(index / 12))).toISOString().slice(0, 10);
+      return index === 0 ? 'infinity' : new Date(Date.UTC(2001, 0, 1 + 29 * index)).toISOString().slice(0, 10);
     case 'timestamp':
       return `2001-01-01T00:${String(index % 60).padStart(2, '0')}:00.${String(index).padStart(6, '0')}`;
     default:

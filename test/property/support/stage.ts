@@ -52,10 +52,13 @@ function grantDocument({ rows, ...grant }: GrantModel): unknown {
 }
 
 export async function insert(house: House, dataset: DatasetModel, rows: readonly Row[]): Promise<void> {
-  if (rows.length === 0) return;
   const columns = [...dataset.fields.map(({ name }) => name), '_rid'].join(', ');
   const width = dataset.fields.length + 1;
-  const places = rows.map((_, i) => `(${Array.from({ length: width }, (__, j) => `$${i * width + j + 1}`).join(', ')})`);
-  const values = rows.flatMap(({ rid, cells }) => [...dataset.fields.map((field) => literalText(field, cellOf({ cells }, field.name))), `\\x${rid}`]);
-  await house.database.query(`INSERT INTO data.${dataset.name} (${columns}) VALUES ${places.join(', ')}`, values);
+  // A statement takes 65,535 values.
+  for (let start = 0; start < rows.length; start += 1_000) {
+    const part = rows.slice(start, start + 1_000);
+    const places = part.map((_, i) => `(${Array.from({ length: width }, (__, j) => `$${i * width + j + 1}`).join(', ')})`);
+    const values = part.flatMap(({ rid, cells }) => [...dataset.fields.map((field) => literalText(field, cellOf({ cells }, field.name))), `\\x${rid}`]);
+    await house.database.query(`INSERT INTO data.${dataset.name} (${columns}) VALUES ${places.join(', ')}`, values);
+  }
 }

@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
+import type { Seen } from './seen.js';
 import { datasetOf, type DatasetModel, type FieldModel, type RelationModel, type World } from './model.js';
 
 /** A dataset as far as a principal's schema has it. */
@@ -26,6 +27,17 @@ export function shownIn(schema: GraphQLSchema, world: World): Shown {
         .map((relation) => ({ ...relation, target: datasetOf(world, relation.to) }));
       const key = Object.hasOwn(roots, `${dataset.graphqlName}ByKey`) ? dataset.key.flatMap((name) => fields.find((field) => field.name === name) ?? []) : [];
       return [dataset.name, { dataset, fields, key, one: relations.filter(({ many }) => !many), many: relations.filter(({ many }) => many) }];
+    }),
+  );
+}
+
+/** Without what can't be seen or followed: questions about the rest are not refused. */
+export function openIn(shown: Shown, seen: Seen): Shown {
+  return new Map(
+    [...shown].flatMap(([name, of]): [string, ShownDataset][] => {
+      const fields = of.fields.filter((field) => seen.access(name, field.name).kind !== 'forbidden');
+      const isFollowed = (relation: RelationModel): boolean => seen.refusal(of.dataset, relation) === undefined;
+      return fields.length > 0 ? [[name, { ...of, fields, one: of.one.filter(isFollowed), many: of.many.filter(isFollowed) }]] : [];
     }),
   );
 }

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { House } from '../support/house.js';
+import { anyOf, askingOf } from './support/asking.js';
 import { written } from './support/documents.js';
 import type { World } from './support/model.js';
-import { Questions } from './support/questions.js';
 import { drawRow } from './support/rows.js';
 import { PATIENCE, runs } from './support/runs.js';
 import { stage } from './support/stage.js';
-import { shownIn, type Shown } from './support/views.js';
+import type { Shown } from './support/views.js';
 import { worlds } from './support/worlds.js';
 
 /**
@@ -26,33 +26,31 @@ test.for(worlds(runs(3)))(
       for (const rows of [emptied(world), world.rows, multiplied(world, seed)]) houses.push(await stage(world, rows));
       const [empty, few, many] = houses;
       if (!empty || !few || !many) throw new Error('three houses expected');
-      const questions = await Promise.all(
-        world.askers.map(async (asker) => {
-          const question = new Questions(withoutJson(shownIn(await few.schema(asker), world)), { pageSizes: [0, 1, 3, 10] }).question();
-          return question ? [fc.record({ asker: fc.constant(asker), roots: question })] : [];
-        }),
-      );
+      const askings = await Promise.all(world.askers.map((asker) => askingOf(few, world, asker, { scope: { pageSizes: [0, 1, 3, 10] }, limit: withoutJson })));
       await fc.assert(
-        fc.asyncProperty(fc.oneof(...questions.flat()), async ({ asker, roots }) => {
-          const { query, variables } = written(roots);
-          const context = `${asker.subject} asked ${query} with ${JSON.stringify(variables)}`;
-          const sent: string[][] = [];
-          for (const house of houses) {
-            const before = house.statements.length;
-            const { data } = await house.query(asker, query, variables);
-            // Roots that all are null were refused: what they cost is not asked.
-            if (house === many && Object.values(data).some((root) => root !== null))
-              expect(valuesIn(data), context).toBeLessThanOrEqual(await house.price(asker, query, variables));
-            sent.push(
-              house.statements
-                .slice(before)
-                .map(({ text }) => text)
-                .toSorted(),
-            );
-          }
-          expect(sent[0], context).toEqual(sent[1]);
-          expect(sent[2], context).toEqual(sent[1]);
-        }),
+        fc.asyncProperty(
+          anyOf(askings, ({ question }) => question),
+          async ({ asking: { asker }, given: roots }) => {
+            const { query, variables } = written(roots);
+            const context = `${asker.subject} asked ${query} with ${JSON.stringify(variables)}`;
+            const sent: string[][] = [];
+            for (const house of houses) {
+              const before = house.statements.length;
+              const { data } = await house.query(asker, query, variables);
+              // Roots that all are null were refused: what they cost is not asked.
+              if (house === many && Object.values(data).some((root) => root !== null))
+                expect(valuesIn(data), context).toBeLessThanOrEqual(await house.price(asker, query, variables));
+              sent.push(
+                house.statements
+                  .slice(before)
+                  .map(({ text }) => text)
+                  .toSorted(),
+              );
+            }
+            expect(sent[0], context).toEqual(sent[1]);
+            expect(sent[2], context).toEqual(sent[1]);
+          },
+        ),
         { seed, numRuns: QUESTIONS },
       );
     } finally {

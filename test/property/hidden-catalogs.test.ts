@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { askingOf } from './support/asking.js';
 import { written } from './support/documents.js';
 import type { World } from './support/model.js';
-import { Questions } from './support/questions.js';
 import { PATIENCE, runs } from './support/runs.js';
 import { stage } from './support/stage.js';
 import { drawTwin } from './support/twins.js';
-import { shownIn } from './support/views.js';
 import { worlds } from './support/worlds.js';
 
 /**
@@ -22,7 +21,7 @@ test.for(worlds(runs(6)))('what a principal can not see has no influence (catalo
   const right = await stage(world, drawTwin(g, world, asker));
   const left = await stage(world);
   try {
-    const question = new Questions(shownIn(await left.schema(asker), world)).question();
+    const { question } = await askingOf(left, world, asker);
     if (!question) return;
     await fc.assert(
       fc.asyncProperty(question, async (roots) => {

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { askingOf } from './support/asking.js';
 import type { World } from './support/model.js';
 import { Questions } from './support/questions.js';
 import { PATIENCE, runs } from './support/runs.js';
-import { Seen } from './support/seen.js';
 import { stage } from './support/stage.js';
-import { openIn, shownIn } from './support/views.js';
 import { Coming, Walk } from './support/walks.js';
 import { worlds } from './support/worlds.js';
 
@@ -25,10 +24,9 @@ test.for(worlds(runs(6)))('pages neither repeat nor skip a row (catalog $seed)',
   try {
     const choices = await Promise.all(
       world.askers.map(async (asker) => {
-        const seen = new Seen(world, asker, (scope) => house.keyRing.derive(`mask/${scope}`));
-        const shown = openIn(shownIn(await house.schema(asker), world), seen);
-        const questions = new Questions(shown);
-        return [...shown.values()]
+        const { open, seen } = await askingOf(house, world, asker);
+        const questions = new Questions(open);
+        return [...open.values()]
           .filter(({ dataset }) => seen.of(dataset.name).rows.length > 0 && seen.access(dataset.name, 'uid').kind === 'plain')
           .map((one) => fc.record({ asker: fc.constant(asker), dataset: fc.constant(one.dataset), args: questions.choice(one) }));
       }),

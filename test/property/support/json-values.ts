@@ -32,6 +32,7 @@ export function at(value: unknown, path: readonly string[]): unknown {
 /** One condition on what stands at a path; where nothing stands it is unknown. */
 export function pathOperates(value: unknown, operator: string, given: unknown): boolean | null {
   if (operator === 'isNull') return (value === undefined || value === null) === given;
+  if (operator === 'in' && (given as unknown[]).length === 0) return false;
   if (value === undefined) return null;
   if (operator === 'eq') return equalJson(value, given);
   if (operator === 'ne') return !equalJson(value, given);

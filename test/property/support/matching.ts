@@ -3,6 +3,9 @@ import { Near } from './near.js';
 import { cursorsRow } from './resolvers.js';
 import { JsonInAnswer } from './scalars.js';
 
+/** Floats that were computed in several steps differ in their last digits. */
+const FLOAT_STEPS = 1e-13;
+
 /**
  * Where an answer is another than expected: the first place and both values, or undefined. Keys must come in the order of
  * the question. Fills `cursors` with the ids of the rows that the answer's cursors stand for.
@@ -18,6 +21,7 @@ export function difference(expected: unknown, answer: unknown, cursors: Map<stri
     if (!Array.isArray(answer) || answer.length !== expected.length) return other(expected);
     return first(expected.map((element, i) => difference(element, answer[i], cursors, `${path}[${i}]`)));
   }
+  if (typeof expected === 'number' && typeof answer === 'number' && Math.abs(expected - answer) <= Math.abs(expected) * FLOAT_STEPS) return undefined;
   if (typeof expected !== 'object' || expected === null) return Object.is(expected, answer) ? undefined : other(expected);
   if (typeof answer !== 'object' || answer === null) return other(expected);
   const [keys, found] = [Object.keys(expected), Object.keys(answer)];

@@ -77,7 +77,8 @@ function fraction(value: Cell): Near {
 }
 
 export function measureWire(name: Measure, field: FieldModel, value: Cell | Near): unknown {
-  if (value instanceof Near || value === null) return value;
+  if (value instanceof Near) return field.type === 'float' ? value.toNumber() : value;
+  if (value === null) return null;
   if (name === 'countDistinct') return textOf(value);
   return wire({ type: comparedType(name, field), list: false }, value);
 }

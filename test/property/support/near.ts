@@ -18,14 +18,22 @@ export class Near {
     this.root = root;
   }
 
+  /** As a float, which has about as many digits. */
+  toNumber(): number {
+    const fraction = Number(this.numerator) / Number(this.denominator);
+    return this.root ? Math.sqrt(fraction) : fraction;
+  }
+
   holds(answer: unknown): boolean {
-    if (typeof answer !== 'string' && typeof answer !== 'number') return false;
-    const number = parseDecimal(typeof answer === 'number' ? plain(answer) : answer);
+    if (typeof answer !== 'string') return false;
+    const number = parseDecimal(answer);
     if (typeof number === 'string' || (this.root && number.units < 0n)) return false;
     const power = 10n ** BigInt(number.scale);
     const [units, unit] = this.root ? [number.units ** 2n, power ** 2n] : [number.units, power];
     const difference = absolute(units * this.denominator - this.numerator * unit);
     const size = absolute(this.numerator * unit);
+    // Of the root of a large number PostgreSQL gives no digits behind the point.
+    if (this.root && number.scale === 0) return between(number.units, this.numerator, this.denominator);
     // Small numbers have fewer digits that count: to 16 places behind the point.
     return difference * DIGITS <= size || difference * 10n ** 15n <= this.denominator * unit;
   }
@@ -35,7 +43,7 @@ function absolute(value: bigint): bigint {
   return value < 0n ? -value : value;
 }
 
-/** Without an exponent. */
-function plain(value: number): string {
-  return Math.abs(value) < 1e21 && Math.abs(value) >= 1e-6 ? String(value) : value.toFixed(20);
+function between(root: bigint, numerator: bigint, denominator: bigint): boolean {
+  const below = root > 0n ? (root - 1n) ** 2n : 0n;
+  return below * denominator <= numerator && numerator <= (root + 1n) ** 2n * denominator;
 }

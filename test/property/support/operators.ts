@@ -16,6 +16,10 @@ function folded(text: string): string {
 /** An operator of a filter on a value as it is seen; null is unknown. docs/querying.md has what each means. */
 export function operates(field: Type, operator: string, cell: Cell, given: unknown): boolean | null {
   if (operator === 'isNull') return (cell === null) === given;
+  // One of none, and none of none, whatever it is.
+  if (operator === 'in' || operator === 'inInsensitive' || operator === 'notIn') {
+    if ((given as unknown[]).length === 0) return operator === 'notIn';
+  }
   if (cell === null) return null;
   if (field.list) return onList(field, operator, cell as Cell[], given);
   if (field.type === 'json') return operator === 'contains' ? jsonContains(cell, given) : hasKey(cell, given as string);

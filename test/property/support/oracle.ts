@@ -1,10 +1,8 @@
 import { execute, type DocumentNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import type { Principal } from '../../../src/identity/index.js';
-import type { KeyOf } from './masks.js';
 import type { World } from './model.js';
 import { Refusals, Steered, type Told } from './refusals.js';
 import { Resolvers } from './resolvers.js';
-import { Seen } from './seen.js';
+import type { Seen } from './seen.js';
 
 export interface Expected {
   /** With `Near`, `JsonInAnswer` and `cursorOf` in the places where a value is not known to the letter. */
@@ -17,14 +15,14 @@ export interface Expected {
 /** What an answer must be: plain graphql-js over the rows as the principal sees them. */
 export class Oracle {
   readonly #world: World;
-  readonly schema: GraphQLSchema;
+  readonly #schema: GraphQLSchema;
   readonly #seen: Seen;
 
   /** @param schema the API schema of the principal's view; its types have no resolvers */
-  constructor(world: World, asker: Principal, schema: GraphQLSchema, keyOf: KeyOf) {
+  constructor(world: World, schema: GraphQLSchema, seen: Seen) {
     this.#world = withoutHiddenKeys(world, schema);
-    this.schema = schema;
-    this.#seen = new Seen(this.#world, asker, keyOf);
+    this.#schema = schema;
+    this.#seen = seen;
   }
 
   answer(document: DocumentNode, variables: Readonly<Record<string, unknown>>, cursors: ReadonlyMap<string, string> = new Map()): Expected {
@@ -64,7 +62,7 @@ export class Oracle {
   }
 
   #run(document: DocumentNode, variables: Readonly<Record<string, unknown>>, rootValue: unknown): ExecutionResult {
-    const result = execute({ schema: this.schema, document, rootValue, variableValues: variables });
+    const result = execute({ schema: this.#schema, document, rootValue, variableValues: variables });
     if (result instanceof Promise) throw new Error('the reference has no promises');
     return result;
   }

@@ -104,18 +104,21 @@ export class Questions {
   }
 
   order(shown: ShownDataset): Arbitrary<InputNode> {
-    return list(`${shown.dataset.typeName}OrderBy`, fc.array(this.#orderElement(shown, 2), { maxLength: 3 }));
+    const element = this.#orderElement(shown, 2);
+    return list(`${shown.dataset.typeName}OrderBy`, element ? fc.array(element, { maxLength: 3 }) : fc.constant([]));
   }
 
-  #orderElement(shown: ShownDataset, depth: number): Arbitrary<InputNode> {
-    const type = `${shown.dataset.typeName}OrderBy`;
+  /** Undefined where there is nothing to order by. */
+  #orderElement(shown: ShownDataset, depth: number): Arbitrary<InputNode> | undefined {
     const own = shown.fields.filter((field) => !field.list && field.type !== 'json').map(({ graphqlName }) => graphqlName);
     const field = fc.tuple(fc.constantFrom(...own), direction).map((entry): Entry[] => [entry]);
     const through = shown.one.flatMap(({ graphqlName, to }) => {
       const target = depth > 0 ? this.#shown.get(to) : undefined;
-      return target ? [{ weight: 2, arbitrary: this.#orderElement(target, depth - 1).map((given): Entry[] => [[graphqlName, given]]) }] : [];
+      const inner = target && this.#orderElement(target, depth - 1);
+      return inner ? [{ weight: 2, arbitrary: inner.map((given): Entry[] => [[graphqlName, given]]) }] : [];
     });
-    return object(type, fc.oneof({ weight: 6, arbitrary: field }, ...through));
+    const [first, ...others] = [...(own.length > 0 ? [{ weight: 6, arbitrary: field }] : []), ...through];
+    return first && object(`${shown.dataset.typeName}OrderBy`, fc.oneof(first, ...others));
   }
 
   #page(): Arbitrary<Args> {
@@ -145,7 +148,8 @@ export class Questions {
     ];
     if (this.#scope.withSummaries) {
       members.push({ weight: 2, arbitrary: composite(fc.constant('aggregate'), this.#aggregate(shown)) });
-      if (shown.fields.some((field) => measures(field).length > 0)) members.push({ weight: 2, arbitrary: this.#groupBy(shown) });
+      const groupBy = this.#groupBy(shown);
+      if (groupBy) members.push({ weight: 2, arbitrary: groupBy });
     }
     return this.#members(`${typeName}Connection`, fc.oneof(...members), 3);
   }
@@ -179,9 +183,9 @@ export class Questions {
     return this.#members(`${dataset.typeName}Aggregate`, fc.oneof(leafField('count'), leafField('__typename'), ...ofMeasure), 3);
   }
 
-  #groupBy(shown: ShownDataset): Arbitrary<FieldNode> {
+  #groupBy(shown: ShownDataset): Arbitrary<FieldNode> | undefined {
     const { typeName } = shown.dataset;
-    return this.#summaries.keys(shown).chain((keys) => {
+    return this.#summaries.keys(shown)?.chain((keys) => {
       const having = this.#summaries.having(shown).map((given): Entry => ['having', given]);
       const orderBy = this.#summaries.order(shown, keys).map((given): Entry => ['orderBy', given]);
       const first = leaf('Int', fc.constantFrom(...this.#scope.pageSizes)).map((given): Entry => ['first', given]);

@@ -40,27 +40,31 @@ export class SummaryInputs {
   }
 
   /** One to three, no place twice. */
-  keys(shown: ShownDataset): Arbitrary<KeyNode[]> {
-    return fc.uniqueArray(this.#key(shown, 2), { minLength: 1, maxLength: 3, selector: ({ place }) => place.join('.'), size: 'max' });
+  keys(shown: ShownDataset): Arbitrary<KeyNode[]> | undefined {
+    const key = this.#key(shown, 2);
+    return key && fc.uniqueArray(key, { minLength: 1, maxLength: 3, selector: ({ place }) => place.join('.'), size: 'max' });
   }
 
-  #key(shown: ShownDataset, depth: number): Arbitrary<KeyNode> {
+  /** Undefined where there is nothing to group by. */
+  #key(shown: ShownDataset, depth: number): Arbitrary<KeyNode> | undefined {
     const type = `${shown.dataset.typeName}GroupKey`;
     const wrap = (name: string, input: InputNode, place: readonly string[]): KeyNode => ({
       place: [name, ...place],
       input: { kind: 'object', type, entries: [[name, input]], as: 'literal' },
     });
-    const own = fc.constantFrom(...shown.fields.filter(isComparable)).chain((field) => {
+    const comparable = shown.fields.filter(isComparable);
+    const own = fc.constantFrom(...comparable).chain((field) => {
       const isTime = field.type === 'date' || field.type === 'timestamp';
       const given = isTime ? enumOf('DateTruncation', ['NONE', 'HOUR', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR']) : leaf('Boolean', fc.constant(true));
       return given.map((input) => wrap(field.graphqlName, input, []));
     });
     const through = shown.one.flatMap(({ graphqlName, to }) => {
-      const target = this.#shown.get(to);
-      if (depth === 0 || !target) return [];
-      return [{ weight: 1, arbitrary: this.#key(target, depth - 1).map(({ place, input }) => wrap(graphqlName, input, place)) }];
+      const target = depth > 0 ? this.#shown.get(to) : undefined;
+      const inner = target && this.#key(target, depth - 1);
+      return inner ? [{ weight: 1, arbitrary: inner.map(({ place, input }) => wrap(graphqlName, input, place)) }] : [];
     });
-    return fc.oneof({ weight: 4, arbitrary: own }, ...through);
+    const [first, ...others] = [...(comparable.length > 0 ? [{ weight: 4, arbitrary: own }] : []), ...through];
+    return first && fc.oneof(first, ...others);
   }
 
   /** By measures, the count, and the keys. */

@@ -37,7 +37,8 @@ export function openIn(shown: Shown, seen: Seen): Shown {
     [...shown].flatMap(([name, of]): [string, ShownDataset][] => {
       const fields = of.fields.filter((field) => seen.access(name, field.name).kind !== 'forbidden');
       const isFollowed = (relation: RelationModel): boolean => seen.refusal(of.dataset, relation) === undefined;
-      return fields.length > 0 ? [[name, { ...of, fields, one: of.one.filter(isFollowed), many: of.many.filter(isFollowed) }]] : [];
+      const key = of.key.every((field) => fields.includes(field)) ? of.key : [];
+      return fields.length > 0 ? [[name, { ...of, fields, key, one: of.one.filter(isFollowed), many: of.many.filter(isFollowed) }]] : [];
     }),
   );
 }

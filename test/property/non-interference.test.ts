@@ -181,8 +181,8 @@ test('what a principal can not see has no influence on what they get', { timeout
       const next = build(cursor);
       expect((await right.query(asker, next)).text).toBe((await left.query(asker, next)).text);
     }),
-    runs(900),
+    runs(600),
   );
   // The generator must not live on errors alone.
-  expect(answered).toBeGreaterThan(40);
+  expect(answered).toBeGreaterThan(25);
 });

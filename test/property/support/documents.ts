@@ -35,7 +35,7 @@ export type SelectionNode = FieldNode | FragmentNode;
 
 export interface Question {
   readonly query: string;
-  readonly variables: Readonly<Record<string, unknown>>;
+  readonly variables: Record<string, unknown>;
 }
 
 /** Writes a question as a document that is valid: keys of an answer that would clash are renamed. */

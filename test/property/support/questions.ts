@@ -1,6 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import type { Directive, FieldNode, FragmentNode, InputNode, SelectionNode } from './documents.js';
 import { direction, givenAs, leaf, list, object, SCALAR_NAMES } from './inputs.js';
+import { made } from './made.js';
 import { keySample } from './samples.js';
 import { capital, measures, SummaryInputs, type KeyNode } from './summary-inputs.js';
 import type { Shown, ShownDataset } from './views.js';
@@ -46,6 +47,10 @@ export class Questions {
   readonly #scope: Scope;
   readonly #wheres: WhereInputs;
   readonly #summaries: SummaryInputs;
+  // The same is asked of a dataset wherever it is met.
+  readonly #rows = new Map<string, Arbitrary<SelectionNode[]>>();
+  readonly #connections = new Map<string, Arbitrary<SelectionNode[]>>();
+  readonly #choices = new Map<string, Arbitrary<Args>>();
 
   constructor(shown: Shown, scope: Partial<Scope> = {}) {
     this.#shown = shown;
@@ -84,6 +89,10 @@ export class Questions {
 
   /** Which rows, and in which order. */
   choice(shown: ShownDataset): Arbitrary<Args> {
+    return made(this.#choices, shown.dataset.name, () => this.#choiceOf(shown));
+  }
+
+  #choiceOf(shown: ShownDataset): Arbitrary<Args> {
     const where = this.#wheres.where(shown, 2).map((given): Entry => ['where', given]);
     const order = this.order(shown).map((given): Entry => ['orderBy', given]);
     const optional = fc.tuple(fc.option(where, { freq: 2, nil: undefined }), fc.option(order, { freq: 4, nil: undefined }));
@@ -134,6 +143,10 @@ export class Questions {
   }
 
   #connectionMembers(shown: ShownDataset, depth: number): Arbitrary<SelectionNode[]> {
+    return made(this.#connections, `${shown.dataset.name} ${depth}`, () => this.#membersOf(shown, depth));
+  }
+
+  #membersOf(shown: ShownDataset, depth: number): Arbitrary<SelectionNode[]> {
     const { typeName } = shown.dataset;
     const row = this.#row(shown, depth);
     const node = composite(fc.constant('node'), row);
@@ -155,6 +168,10 @@ export class Questions {
   }
 
   #row(shown: ShownDataset, depth: number): Arbitrary<SelectionNode[]> {
+    return made(this.#rows, `${shown.dataset.name} ${depth}`, () => this.#rowOf(shown, depth));
+  }
+
+  #rowOf(shown: ShownDataset, depth: number): Arbitrary<SelectionNode[]> {
     const members: { weight: number; arbitrary: Arbitrary<FieldNode> }[] = [
       { weight: 8, arbitrary: fc.constantFrom(...shown.fields.map(({ graphqlName }) => graphqlName)).chain(leafField) },
       { weight: 1, arbitrary: leafField('__typename') },

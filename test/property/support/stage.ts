@@ -6,17 +6,37 @@ import { literalText } from './scalars.js';
 /** Generated questions are longer than people's; the price is a law of its own. */
 const ROOMY: Partial<Limits> = { maxCost: 1e9, maxDepth: 40, maxAliases: 1_000, maxTokens: 50_000 };
 
-/** A world in a database of its own. To be closed. */
-export async function stage(world: World, rows: World['rows'] = world.rows): Promise<House> {
-  const house = await House.open(ROOMY);
-  try {
+/** A database on which one world comes after another. */
+export class Stage {
+  readonly house: House;
+  #world: World | undefined;
+
+  private constructor(house: House) {
+    this.house = house;
+  }
+
+  static async open(): Promise<Stage> {
+    return new Stage(await House.open(ROOMY));
+  }
+
+  /** Takes away the world that was there. */
+  async set(world: World, rows: World['rows'] = world.rows): Promise<House> {
+    const { house } = this;
+    if (this.#world) await house.apply(absenceOf(this.#world));
+    this.#world = world;
     await house.apply(manifestOf(world));
     for (const dataset of world.datasets) await insert(house, dataset, rows[dataset.name] ?? []);
     return house;
-  } catch (error) {
-    await house.close();
-    throw error;
   }
+
+  async close(): Promise<void> {
+    await this.house.close();
+  }
+}
+
+function absenceOf({ datasets, grants }: World): string {
+  const all = [...grants.map(({ name }) => ({ kind: 'Grant', name })), ...datasets.map(({ name }) => ({ kind: 'Dataset', name }))];
+  return all.map((document) => JSON.stringify({ ...document, state: 'absent' })).join('\n---\n');
 }
 
 /** JSON is YAML. */

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import type { InputNode } from './documents.js';
+import { made } from './made.js';
 import { leaf, list, maybeAbsent, object, operandOf, SCALAR_NAMES } from './inputs.js';
 import type { FieldModel } from './model.js';
 import type { Shown, ShownDataset } from './views.js';
@@ -15,11 +16,16 @@ const JSON_OPERANDS = [1, 2, 0.5, 'a', 'b', true, {}, [], { a: 1 }, [1], { b: 2 
 /** `where` arguments of a view, by dataset and depth. */
 export class WhereInputs {
   readonly #shown: Shown;
+  readonly #made = new Map<string, Arbitrary<InputNode>>();
   constructor(shown: Shown) {
     this.#shown = shown;
   }
 
   where(shown: ShownDataset, depth: number): Arbitrary<InputNode> {
+    return made(this.#made, `${shown.dataset.name} ${depth}`, () => this.#where(shown, depth));
+  }
+
+  #where(shown: ShownDataset, depth: number): Arbitrary<InputNode> {
     const type = `${shown.dataset.typeName}Where`;
     const field = fc.constantFrom(...shown.fields).chain((one) => this.field(one).map((filter): Entry => [one.graphqlName, filter]));
     const entries = [{ weight: 6, arbitrary: field }];

@@ -4,6 +4,7 @@ import { aggregateJson, quantitySql, quantityType } from './aggregate.js';
 import { operatorSql } from './filter.js';
 import { jsonConstant, jsonList, jsonObject, type Json } from './json-object.js';
 import { jsonValue } from './json-value.js';
+import { mostDecimals, positiveZero } from './measure.js';
 import { orderBySql, type SortKey } from './order.js';
 import { related } from './relation.js';
 import type { Source, SourceContext } from './source.js';
@@ -115,11 +116,17 @@ function keysJson(members: readonly GroupKeyMember[], keys: readonly GroupKey[],
         case 'key': {
           const [key, value] = [keys[member.index], values[member.index]];
           if (!key || !value) throw new Error('a key that is not grouped by');
-          return [member.key, jsonValue(key.field, value, false)];
+          return [member.key, jsonValue(key.field, inOneForm(key.field, value), false)];
         }
       }
     }),
   );
+}
+
+/** The rows of a group can have one number in several ways. */
+function inOneForm({ type }: Field, value: Sql): Sql {
+  if (type === 'float') return positiveZero(value);
+  return type === 'decimal' ? sql`round(${value}, ${mostDecimals(value)})` : value;
 }
 
 function havingSql(having: Having, column: (field: Field) => Sql): Sql {

@@ -42,12 +42,27 @@ export function measureSql(measure: MeasureFunction, field: Measured, value: Sql
     case 'max':
       // A masked text may have lost its column's collation; for UUIDs there is no such aggregate, and their texts are in the same order.
       if (field.type === 'text') return sql`${name}(${value} COLLATE "C")`;
-      return field.type === 'uuid' ? sql`${name}((${value})::text COLLATE "C")::uuid` : sql`${name}(${value})`;
+      if (field.type === 'uuid') return sql`${name}((${value})::text COLLATE "C")::uuid`;
+      if (field.type === 'decimal') return sql`round(${name}(${value}), ${mostDecimals(value)})`;
+      return field.type === 'float' ? positiveZero(sql`${name}(${value})`) : sql`${name}(${value})`;
     case 'sum':
       return field.type === 'float' ? ofFloats(measure, value) : sql`${name}(${value})`;
     default:
       return field.type === 'float' ? ofFloats(measure, value) : sql`${trimmed}(${name}(${value}))`;
   }
+}
+
+/**
+ * Digits behind the point of the value that has most of them. Of 1.5 and 1.50, which are equal, PostgreSQL gives the one that it
+ * met first, and what it meets first can depend on rows that the principal does not see; so both are given as 1.50, as in a sum.
+ */
+export function mostDecimals(value: Sql): Sql {
+  return sql`coalesce(max(scale(${value})), 0)`;
+}
+
+/** Makes 0 of the float -0, which is equal to it and written otherwise. */
+export function positiveZero(value: Sql): Sql {
+  return sql`(${value} + 0)`;
 }
 
 /**

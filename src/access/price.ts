@@ -1,6 +1,6 @@
 import type { Condition } from './condition.js';
 import type { ConnectionSelection, ReadSelection, RowSelection } from './selection.js';
-import type { AggregateMember, Grouping, Having } from './summary.js';
+import type { AggregateMember, GroupKeyMember, GroupMember, Grouping, Having } from './summary.js';
 
 /** What each count, filter or order through a relation costs beside its rows: about a small scan. */
 const SCAN = 10;
@@ -20,6 +20,8 @@ function connectionPrice(connection: ConnectionSelection): number {
   let total = connection.where ? conditionPrice(connection.where) : 0;
   for (const { through } of connection.order) total += 1 + SCAN * through.length;
   for (const member of connection.members) {
+    if (member.kind === 'typename') total += 1;
+    if (member.kind === 'pageInfo') total += member.members.length;
     if (member.kind === 'totalCount') total += SCAN;
     if (member.kind === 'aggregate') total += SCAN + aggregatePrice(member.members);
     if (member.kind === 'groupBy') total += groupingPrice(member.grouping);
@@ -37,9 +39,14 @@ function aggregatePrice(members: readonly AggregateMember[]): number {
 
 /** All rows are read and grouped, whatever the page of groups. */
 function groupingPrice({ keys, having, limit, members }: Grouping): number {
-  const group = members.reduce((sum, member) => sum + (member.kind === 'aggregate' ? aggregatePrice(member.members) : keys.length), 0);
+  const group = members.reduce((sum, member) => sum + (member.kind === 'aggregate' ? aggregatePrice(member.members) : keysPrice(member)), 0);
   const scan = SCAN * (1 + keys.reduce((sum, { through }) => sum + 1 + through.length, 0));
   return scan + (having ? havingPrice(having) : 0) + limit * group;
+}
+
+/** Under aliases a key can be shown more than once. */
+function keysPrice(member: GroupMember | GroupKeyMember): number {
+  return member.kind === 'keys' || member.kind === 'through' ? member.members.reduce((sum, inner) => sum + keysPrice(inner), 0) : 1;
 }
 
 function havingPrice(having: Having): number {

@@ -12,6 +12,8 @@ export class Summary {
   readonly #context: SourceContext;
   readonly #dataset: Dataset;
   readonly #columns: Sql[] = [];
+  /** Without an aggregate function there would be a row for each row. */
+  #isMeasured = false;
   #made: { readonly source: Source; readonly alias: Sql } | undefined;
 
   constructor(context: SourceContext, dataset: Dataset) {
@@ -24,6 +26,7 @@ export class Summary {
     this.#made ??= { source: this.#context.source(this.#dataset), alias: this.#context.nextAlias('s') };
     const { source, alias } = this.#made;
     const value = member.kind === 'totalCount' ? jsonNumber(raw('count(*)')) : aggregateJson(member.members, this.#dataset, (field) => source.column(field));
+    this.#isMeasured ||= isMeasured(member);
     this.#columns.push(sql`${value} AS ${name}`);
     return sql`${alias}.${name}`;
   }
@@ -34,6 +37,13 @@ export class Summary {
     const { source, alias } = this.#made;
     // The condition asks for columns of the source, so it comes before the source is written.
     const condition = where(source);
-    return sql`(SELECT ${join(this.#columns)} FROM ${source.toSql()}${condition}) AS ${alias}`;
+    const one = this.#isMeasured ? raw('') : raw(' HAVING TRUE');
+    return sql`(SELECT ${join(this.#columns)} FROM ${source.toSql()}${condition}${one}) AS ${alias}`;
   }
+}
+
+/** Of `aggregate { __typename }` nothing is. */
+function isMeasured(member: SummaryMember): boolean {
+  if (member.kind === 'totalCount') return true;
+  return member.members.some((inner) => inner.kind === 'count' || (inner.kind === 'measures' && inner.members.some(({ kind }) => kind === 'field')));
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { GrantSpec } from '../../src/governance/index.js';
 import { House, principal } from '../support/house.js';
+import { PATIENCE, runs } from './support/runs.js';
 
 /**
  * The law of grants: a cell is what the most open effect among the grants on its row gives, nothing where one of them
@@ -70,7 +71,7 @@ const grant = fc.record(
   { requiredKeys: [] },
 );
 
-test('every cell is what the grants on its row say', { timeout: 120_000 }, async () => {
+test('every cell is what the grants on its row say', { timeout: PATIENCE }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(grant, { minLength: 1, maxLength: 4 }), async (drawn) => {
       const specs = drawn.map(({ rows, ...fields }, i) =>
@@ -89,7 +90,7 @@ test('every cell is what the grants on its row say', { timeout: 120_000 }, async
         expect(filtered.data['people']?.nodes).toEqual(expected.rows.filter((row) => row.salary === shown.salary).map(({ id }) => ({ id })));
       }
     }),
-    { numRuns: 150 },
+    runs(150),
   );
 });
 

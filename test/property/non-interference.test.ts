@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ANONYMOUS, House, principal } from '../support/house.js';
+import { PATIENCE, runs } from './support/runs.js';
 
 /**
  * Two stores that differ only in cells which a principal sees masked to a constant, or not at all, give that principal
@@ -167,7 +168,7 @@ const document = fc
 const desk = principal({ subject: 'desk', roles: ['desk'] });
 const askers = [desk, desk, desk, principal({ subject: 'guest', roles: ['guest'] }), principal({ subject: 'nobody', roles: ['none'] }), ANONYMOUS];
 
-test('what a principal can not see has no influence on what they get', { timeout: 120_000 }, async () => {
+test('what a principal can not see has no influence on what they get', { timeout: PATIENCE }, async () => {
   let answered = 0;
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...askers), document, async (asker, build) => {
@@ -180,8 +181,8 @@ test('what a principal can not see has no influence on what they get', { timeout
       const next = build(cursor);
       expect((await right.query(asker, next)).text).toBe((await left.query(asker, next)).text);
     }),
-    { numRuns: 900 },
+    runs(600),
   );
   // The generator must not live on errors alone.
-  expect(answered).toBeGreaterThan(40);
+  expect(answered).toBeGreaterThan(25);
 });

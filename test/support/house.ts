@@ -200,11 +200,22 @@ export class House {
     if (again !== once) throw new Error(`the second answer to ${query} differs:\n${once}\n${again}`);
   }
 
+  /** The price that a request has: it is refused for it. */
+  async price(who: Principal, query: string, variables: Record<string, unknown> = {}): Promise<number> {
+    const world = await this.world();
+    const view = await this.#views.viewFor(world, who);
+    const { context } = this.#context(who, world, view, { query, fresh: true, limits: { ...this.#limits, maxCost: -1 } });
+    const { body } = await view.server.executeOperation({ query, variables }, { contextValue: context });
+    if (body.kind !== 'single') throw new Error('one answer expected');
+    // Each root field is told what those before it and itself cost.
+    return Math.max(...(body.singleResult.errors ?? []).map(({ extensions }) => Number(extensions?.['price'])));
+  }
+
   #context(
     who: Principal,
     world: World,
     view: View,
-    { query = '', fresh }: { query?: string; fresh: boolean },
+    { query = '', fresh, limits = this.#limits }: { query?: string; fresh: boolean; limits?: Limits },
   ): { context: RequestContext; statements: PreparedQuery[]; facts: AuditFact[] } {
     const statements: PreparedQuery[] = [];
     const facts: AuditFact[] = [];
@@ -230,7 +241,7 @@ export class House {
           facts.push(fact);
         },
       },
-      limits: this.#limits,
+      limits,
       admission: this.admission,
       operationHash: sha256(query),
     });

@@ -1,4 +1,4 @@
-import { GraphQLObjectType, GraphQLSchema, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
+import { GraphQLObjectType, GraphQLSchema, isEnumType, isInputObjectType, type GraphQLFieldConfigMap, type GraphQLFieldResolver } from 'graphql';
 import type { Catalog } from '../../catalog/index.js';
 import type { Limits } from '../../config/index.js';
 import type { RequestContext } from '../context.js';
@@ -54,6 +54,8 @@ export function buildSchemas(
   const query = (fields: GraphQLFieldConfigMap<unknown, RequestContext>) =>
     new GraphQLObjectType<unknown, RequestContext>({ name: 'Query', description: control.getQueryType()?.description ?? null, fields });
   const api = new GraphQLSchema({ ...rest, query: query(apiFields), subscription: withChanges(subscription, plane) });
+  // Arguments below a dataset's root take variables too, and their types lead there from no root field.
+  const types = Object.values(api.getTypeMap()).filter((type) => isInputObjectType(type) || isEnumType(type));
   return {
     catalog,
     plane,
@@ -61,7 +63,7 @@ export function buildSchemas(
     introspections: new Introspections(api),
     // The server checks the API schema, and this one has the same fields and arguments.
     // The events of datasets do not come by way of a schema.
-    execution: new GraphQLSchema({ ...rest, query: query(executionFields), subscription, assumeValid: true }),
+    execution: new GraphQLSchema({ ...rest, types, query: query(executionFields), subscription, assumeValid: true }),
   };
 }
 

@@ -1,0 +1,24 @@
+import { randomInt } from 'node:crypto';
+
+/** `npm run test:long`: other cases each time, and many more of them. */
+export const LONG = process.env['HEADGATE_TEST_LONG'] === '1';
+
+const FIXED_SEED = 20_010_101;
+const LONGER = 20;
+const MINUTES = 60_000;
+
+function seedOf(): number {
+  const given = process.env['HEADGATE_TEST_SEED'];
+  if (given !== undefined) return Number(given);
+  return LONG ? randomInt(2 ** 31) : FIXED_SEED;
+}
+
+/** What a law is tried with: a seed that repeats the run, and how often. */
+export function runs(normal: number): { readonly seed: number; readonly numRuns: number } {
+  const seed = seedOf();
+  if (LONG) console.log(`HEADGATE_TEST_SEED=${seed} repeats this run`);
+  return { seed, numRuns: LONG ? normal * LONGER : normal };
+}
+
+/** Of a test, in milliseconds: far more than it takes, since the machine may be busy. */
+export const PATIENCE = LONG ? 120 * MINUTES : 4 * MINUTES;

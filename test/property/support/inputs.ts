@@ -80,3 +80,8 @@ export function operandOf(type: ScalarType): Arbitrary<unknown> {
   const [first, ...others] = [...SAMPLES[type], ...keys, ...(type === 'text' ? PARTS_OF_TEXT : [])].flatMap((cell) => givenAs(type, cell));
   return fc.constantFrom(first, ...others);
 }
+
+/** Undefined when there is none. */
+export function oneOf<T>(values: readonly T[]): Arbitrary<T> | undefined {
+  return values.length === 0 ? undefined : fc.constantFrom(...values);
+}

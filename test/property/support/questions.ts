@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import type { Directive, FieldNode, FragmentNode, InputNode, SelectionNode } from './documents.js';
-import { direction, givenAs, leaf, list, object, SCALAR_NAMES } from './inputs.js';
+import { direction, givenAs, leaf, list, object, oneOf, SCALAR_NAMES } from './inputs.js';
 import { made } from './made.js';
 import { keySample } from './samples.js';
 import { capital, measures, SummaryInputs, type KeyNode } from './summary-inputs.js';
@@ -120,13 +120,13 @@ export class Questions {
   /** Undefined where there is nothing to order by. */
   #orderElement(shown: ShownDataset, depth: number): Arbitrary<InputNode> | undefined {
     const own = shown.fields.filter((field) => !field.list && field.type !== 'json').map(({ graphqlName }) => graphqlName);
-    const field = fc.tuple(fc.constantFrom(...own), direction).map((entry): Entry[] => [entry]);
+    const field = oneOf(own)?.chain((name) => direction.map((given): Entry[] => [[name, given]]));
     const through = shown.one.flatMap(({ graphqlName, to }) => {
       const target = depth > 0 ? this.#shown.get(to) : undefined;
       const inner = target && this.#orderElement(target, depth - 1);
       return inner ? [{ weight: 2, arbitrary: inner.map((given): Entry[] => [[graphqlName, given]]) }] : [];
     });
-    const [first, ...others] = [...(own.length > 0 ? [{ weight: 6, arbitrary: field }] : []), ...through];
+    const [first, ...others] = [...(field ? [{ weight: 6, arbitrary: field }] : []), ...through];
     return first && object(`${shown.dataset.typeName}OrderBy`, fc.oneof(first, ...others));
   }
 

@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import type { InputNode } from './documents.js';
-import { direction, enumOf, leaf, list, object } from './inputs.js';
+import { direction, enumOf, leaf, list, object, oneOf } from './inputs.js';
 import { comparedType, type Measure } from './measures.js';
 import type { FieldModel } from './model.js';
 import type { Shown, ShownDataset } from './views.js';
@@ -53,7 +53,7 @@ export class SummaryInputs {
       input: { kind: 'object', type, entries: [[name, input]], as: 'literal' },
     });
     const comparable = shown.fields.filter(isComparable);
-    const own = fc.constantFrom(...comparable).chain((field) => {
+    const own = oneOf(comparable)?.chain((field) => {
       const isTime = field.type === 'date' || field.type === 'timestamp';
       const given = isTime ? enumOf('DateTruncation', ['NONE', 'HOUR', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR']) : leaf('Boolean', fc.constant(true));
       return given.map((input) => wrap(field.graphqlName, input, []));
@@ -63,7 +63,7 @@ export class SummaryInputs {
       const inner = target && this.#key(target, depth - 1);
       return inner ? [{ weight: 1, arbitrary: inner.map(({ place, input }) => wrap(graphqlName, input, place)) }] : [];
     });
-    const [first, ...others] = [...(comparable.length > 0 ? [{ weight: 4, arbitrary: own }] : []), ...through];
+    const [first, ...others] = [...(own ? [{ weight: 4, arbitrary: own }] : []), ...through];
     return first && fc.oneof(first, ...others);
   }
 

@@ -56,5 +56,6 @@ async function peakOf(format: string, rows: number): Promise<number> {
 test.each(['csv', 'ndjson', 'json', 'parquet'])('a million rows as %s take the memory of a hundred thousand', { timeout: 600_000 }, async (format) => {
   const small = await peakOf(format, ROWS / 10);
   const large = await peakOf(format, ROWS);
-  expect((large - small) / MB).toBeLessThan(100);
+  // Nine hundred thousand rows more, held as JavaScript's values, would be several times this.
+  expect((large - small) / MB).toBeLessThan(200);
 });

@@ -20,6 +20,7 @@ import { related } from './relation.js';
 import type { ConnectionMember, ConnectionSelection, CursorPosition, ReadSelection, RowMember, RowSelection } from './selection.js';
 import { slotSql } from './slot.js';
 import { SourceContext, type Place, type Source } from './source.js';
+import type { Grouping } from './summary.js';
 import { Summary, type SummaryMember } from './summary-scope.js';
 
 /**
@@ -102,7 +103,6 @@ type RelationValue = CompiledRow;
 
 interface ConnectionParts {
   readonly page: PageScope | undefined;
-  readonly belongs: ((there: Source) => Sql) | undefined;
   /** Takes the counts of what is nested in the page's rows. */
   readonly nested: Counted[];
 }
@@ -118,7 +118,6 @@ class Compiler {
   readonly cursors: { slot: number; fingerprint: string }[] = [];
   readonly #context: SourceContext;
   readonly #away: PlanPart['away'];
-
   readonly #maxBytes: number | undefined;
 
   constructor(context: SourceContext, away: PlanPart['away'], maxBytes: number | undefined) {
@@ -160,8 +159,8 @@ class Compiler {
 
   #rootConnection(connection: ConnectionSelection): RootStatement {
     const { columns, from, counts } = this.#connection(connection);
-    // The other members are short, and what they read would be read again to be measured: only a page is an aggregate, computed before.
-    const isLarge = connection.members.map(({ kind }) => kind === 'nodes' || kind === 'edges');
+    // The other members are short. These are aggregates of a subquery, so that they are not computed again to be measured.
+    const isLarge = connection.members.map(({ kind }) => kind === 'nodes' || kind === 'edges' || kind === 'groupBy');
     const { values, size } = this.#measured(
       columns.map(([, value]) => value),
       isLarge,
@@ -222,11 +221,13 @@ class Compiler {
     const { list, value, outer } = this.#lateral(inner.value, [{ dataset: row.dataset.name, rows: raw('1') }, ...inner.counts]);
     const given = sql`unnest(${join(key.map((part) => slotSql(part.value)))}) WITH ORDINALITY AS ${keys}(${join([...key.map((_, i) => raw(`k${i}`)), raw('place')])})`;
     const found = sql`SELECT ${list} FROM ${source.toSql()}${inner.join} WHERE ${wanted} LIMIT 1`;
-    return {
-      list: [value.sql, ...outer.map(countText)],
-      rest: sql` FROM ${given} LEFT JOIN LATERAL (${found}) AS ${value.alias} ON TRUE ORDER BY ${keys}.place`,
-      counted: outer.map((count) => count.dataset),
-    };
+    const counted = outer.map((count) => count.dataset);
+    const rest = sql` FROM ${given} LEFT JOIN LATERAL (${found}) AS ${value.alias} ON TRUE ORDER BY ${keys}.place`;
+    if (this.#maxBytes === undefined) return { list: [value.sql, ...outer.map(countText)], rest, counted };
+    // All together, on each row.
+    const bytes = sql`coalesce(sum(octet_length(${value.sql})) OVER (), 0)`;
+    const bounded = sql`CASE WHEN ${bytes} <= ${raw(String(this.#maxBytes))} THEN ${value.sql} END`;
+    return { list: [bounded, ...outer.map(countText), sql`(${bytes})::text`], rest, counted, maxBytes: this.#maxBytes };
   }
 
   /** The members of a row as one JSON object. */
@@ -300,25 +301,44 @@ class Compiler {
     const outer = this.#context.nextAlias('a');
     const nested: Counted[] = [];
     const summary = new Summary(this.#context, connection.dataset);
-    const columns: (readonly [string, Sql])[] = [];
     const list: Sql[] = [];
-    connection.members.forEach((member, i) => {
+    const beside: Sql[] = [];
+    const columns = connection.members.map((member, i): readonly [string, Sql] => {
       const name = raw(`c${i}`);
-      if (member.kind === 'totalCount' || member.kind === 'aggregate') return columns.push([member.key, summary.column(member, name)]);
-      list.push(sql`${this.#member(member, connection, { page, belongs, nested })} AS ${name}`);
-      return columns.push([member.key, sql`${outer}.${name}`]);
+      if (member.kind === 'totalCount' || member.kind === 'aggregate') return [member.key, summary.column(member, name)];
+      if (member.kind === 'groupBy') {
+        const groups = this.#groups(member.grouping, connection, belongs);
+        beside.push(groups.from);
+        return [member.key, groups.value];
+      }
+      list.push(sql`${this.#member(member, connection, { page, nested })} AS ${name}`);
+      return [member.key, sql`${outer}.${name}`];
     });
     const counts = [{ dataset: connection.dataset.name, rows: page ? page.rowsInPage : raw('0') }, ...nested];
     counts.forEach(({ rows }, i) => list.push(sql`${rows} AS ${raw(`n${i}`)}`));
     const all = summary.toSql((source) => this.#where(connection, source, belongs));
+    const own = sql`(SELECT ${join(list)}${page ? sql` FROM ${page.toSql()}` : raw('')}) AS ${outer}`;
     return {
       columns,
-      from: sql`(SELECT ${join(list)}${page ? sql` FROM ${page.toSql()}` : raw('')}) AS ${outer}${all ? sql` CROSS JOIN ${all}` : raw('')}`,
+      from: join([own, ...(all ? [all] : []), ...beside], ' CROSS JOIN '),
       counts: counts.map(({ dataset }, i) => ({ dataset, rows: sql`${outer}.${raw(`n${i}`)}` })),
     };
   }
 
-  #member(member: Exclude<ConnectionMember, SummaryMember>, connection: ConnectionSelection, { page, belongs, nested }: ConnectionParts): Sql {
+  /** The groups of a connection's rows, as a FROM item of one row, and their JSON as its column. */
+  #groups(grouping: Grouping, connection: ConnectionSelection, belongs?: (there: Source) => Sql): { readonly from: Sql; readonly value: Sql } {
+    const source = this.#context.source(connection.dataset);
+    const where = this.#where(connection, source, belongs);
+    const groups = groupsSql({ grouping, source, dataset: connection.dataset, context: this.#context, where });
+    const alias = this.#context.nextAlias('b');
+    return { from: sql`(${groups}) AS ${alias} (v)`, value: sql`${alias}.v` };
+  }
+
+  #member(
+    member: Exclude<ConnectionMember, SummaryMember | { readonly kind: 'groupBy' }>,
+    connection: ConnectionSelection,
+    { page, nested }: ConnectionParts,
+  ): Sql {
     const take = (row: CompiledRow, on: PageScope): Sql => {
       on.joins.push(row.join);
       nested.push(...row.counts.map(({ dataset, rows }) => ({ dataset, rows: on.sum(rows) })));
@@ -327,11 +347,6 @@ class Compiler {
     switch (member.kind) {
       case 'typename':
         return jsonConstant(`${connection.dataset.typeName}${connection.changes ? 'Change' : 'Connection'}`);
-      case 'groupBy': {
-        const source = this.#context.source(connection.dataset);
-        const where = this.#where(connection, source, belongs);
-        return sql`(${groupsSql({ grouping: member.grouping, source, dataset: connection.dataset, context: this.#context, where })})`;
-      }
       case 'nodes': {
         if (!page) throw new Error('nodes without a page');
         return page.list(take(this.#row(member.row, page), page));

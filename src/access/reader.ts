@@ -21,7 +21,7 @@ export interface ReadAnswer {
   readonly failures: readonly ReadFailure[];
   /** It was not read for this request. */
   readonly cached: boolean;
-  /** Of the JSON; 0 where it was not measured, since it is short. */
+  /** Of the JSON; 0 where it was not measured, since it is short. Of a read by several keys, the first answer has those of all. */
   readonly bytes: number;
 }
 
@@ -68,9 +68,7 @@ export class Reader {
     if (compiled.crossings.length === 0) return { ...root, failures: [], cached: false };
     const crossing = new CrossingReads((read, keys) => this.#run(read, request, keys));
     const [complete = root] = await crossing.complete([root], compiled.crossings);
-    const bytes = Buffer.byteLength(complete.json ?? '');
-    const { maxBytes } = statement;
-    if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
+    const bytes = sizeOf([complete], statement.maxBytes);
     return { ...complete, bytes, failures: crossing.failures, cached: false };
   }
 
@@ -82,10 +80,11 @@ export class Reader {
     const request = { values, claims: principal.claims, patterns };
     checkCursors(compiled, values);
     const { statement, rows } = await this.#run(compiled, request);
-    const found = rows.map(([json = null, ...counts]): Counted => ({ json, rows: addUp(statement.counted, counts) }));
+    const found = rows.map((columns): Counted => answerOf(statement, columns));
     const crossing = new CrossingReads((read, keys) => this.#run(read, request, keys));
     const complete = compiled.crossings.length === 0 ? found : await crossing.complete(found, compiled.crossings);
-    return complete.map((answer) => ({ ...answer, bytes: answer.json?.length ?? 0, failures: crossing.failures, cached: false }));
+    const bytes = sizeOf(complete, statement.maxBytes);
+    return complete.map((answer, i) => ({ ...answer, bytes: i === 0 ? bytes : 0, failures: crossing.failures, cached: false }));
   }
 
   async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed> {
@@ -101,9 +100,14 @@ function answerOf({ members, counted, maxBytes }: CompiledRead, columns: readonl
   const bytes = maxBytes === undefined ? 0 : Number(columns[values + counted.length] ?? 0);
   if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
   const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-  // Groups are not measured where they are.
-  if (json !== null && maxBytes !== undefined && bytes === 0 && json.length > maxBytes) throw answerTooLarge(json.length, maxBytes);
   return { json, rows: addUp(counted, columns.slice(values)), bytes };
+}
+
+/** Of answers with what came from other places, in bytes. @throws HeadgateError QUERY_TOO_COMPLEX when they are too large together */
+function sizeOf(answers: readonly Counted[], maxBytes: number | undefined): number {
+  const bytes = answers.reduce((sum, { json }) => sum + Buffer.byteLength(json ?? ''), 0);
+  if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
+  return bytes;
 }
 
 /** @param size bytes */

@@ -91,4 +91,19 @@ describe('of what a query asks and gets', () => {
     expect(errors).toBeUndefined();
     expect(data).toEqual({ airports: { totalCount: 3 }, airportsByKey: { iata: 'AAA' }, none: null });
   });
+
+  test.each([
+    ['groups', '{ airports(first: 0) { groupBy(keys: [{ iata: true }]) { keys { iata } } } }'],
+    ['rows by several keys', '{ a: airportsByKey(iata: "AAA") { iata } b: airportsByKey(iata: "BBB") { iata } c: airportsByKey(iata: "CCC") { iata } }'],
+  ])('%s that are too large together stay in the database', async (_, query) => {
+    bounded.statements.length = 0;
+    const { errors, data } = await bounded.query(reader, query);
+    expect(Object.values(data).every((value) => value === null)).toBe(true);
+    expect(errors?.length).toBe(Object.keys(data).length);
+    for (const error of errors ?? []) expect(error.extensions).toMatchObject({ code: 'QUERY_TOO_COMPLEX', limit: TWO_ROWS });
+    const [statement] = bounded.statements;
+    expect(bounded.statements).toHaveLength(1);
+    const rows = await bounded.database.reader.query(statement ?? { text: '', values: [] });
+    expect(JSON.stringify(rows)).not.toContain('AAA');
+  });
 });

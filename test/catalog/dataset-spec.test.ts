@@ -59,6 +59,7 @@ test.each<[what: string, text: string, message: RegExp]>([
   ['an index of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\nindexes: [[id]]`, /indexes are made where the rows are/],
   ['a rule of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\nrules: [{ name: r, check: "id > 1" }]`, /checked when rows are loaded/],
   ['drift of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\ndrift: freeze`, /columns of loaded files/],
+  ['a cache of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\ncache: { ttl: 60s }`, /answers are not kept/],
   ['maxQuarantine of a live dataset', `name: a\nsource: crm\ntable: a.b\n${fields}\nmaxQuarantine: 1%`, /it is about loads/],
   [
     'a rule of a field of a live dataset',

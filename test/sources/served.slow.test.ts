@@ -181,6 +181,37 @@ test('tables are imported, applied as they came, and read', async () => {
   ).toEqual([{ tables: 4 }]);
 });
 
+test('what a live dataset can not do yet is refused or not offered; entities, aliases, numbers and groups work as of any', async () => {
+  const exported = await fetch(`${served.url}/export/customers`, { headers: { authorization: `Bearer ${tokens.reader}` } });
+  expect(exported.status).toBe(400);
+  expect(await exported.json()).toMatchObject({ code: 'BAD_USER_INPUT', detail: expect.stringContaining('stay at the source crm') });
+  const { data: schema } = await served.ask<{ __schema: { subscriptionType: { fields: { name: string }[] } } }>(
+    tokens.reader,
+    '{ __schema { subscriptionType { fields { name } } } }',
+  );
+  expect(schema.__schema.subscriptionType.fields.map(({ name }) => name)).toEqual(['datasetChanged']);
+
+  const { data, errors } = await served.ask(
+    tokens.reader,
+    `{ _entities(representations: [{ __typename: "Customers", customerId: 2 }, { __typename: "Customers", customerId: 99 }]) { ... on Customers { fullName inVoicesDropTableX { totalCount } } }
+       a: customersByKey(customerId: 1) { fullName } b: customersByKey(customerId: 2) { fullName }
+       customers(first: 0) { aggregate { count max { fullName } } groupBy(keys: [{ order: true }]) { keys { order } aggregate { count } } } }`,
+  );
+  expect(errors).toBeUndefined();
+  expect(data).toEqual({
+    _entities: [{ fullName: 'Bob Beam', inVoicesDropTableX: { totalCount: 0 } }, null],
+    a: { fullName: 'Ann Ames' },
+    b: { fullName: 'Bob Beam' },
+    customers: {
+      aggregate: { count: '2', max: { fullName: 'Bob Beam' } },
+      groupBy: [
+        { keys: { order: 1 }, aggregate: { count: '1' } },
+        { keys: { order: 3 }, aggregate: { count: '1' } },
+      ],
+    },
+  });
+});
+
 test('an import can name its tables, and is told of one that is not there', async () => {
   const some = await cli('source', 'import', 'crm', '--tables', 'totals', '--json');
   expect(JSON.parse(some.stdout)).toMatchObject({ datasets: ['totals'], warnings: [] });

@@ -13,6 +13,6 @@ export { ChangeReads } from './subscriptions/change-reads.js';
 export type { Transport } from './subscriptions/line.js';
 export type { Subscription, SubscriptionLine } from './subscriptions/subscription.js';
 export { Subscriptions } from './subscriptions/subscriptions.js';
-export { listedSubgraph } from './subgraph.js';
+export { listedDataPlane, listedSubgraph } from './listed-schemas.js';
 export { readTrustedDocuments } from './trusted-documents.js';
 export { Views } from './views.js';

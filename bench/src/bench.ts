@@ -1,11 +1,11 @@
 import { measureExports } from './exports.ts';
 import { measureLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
-import { exportMarks, loadMarks, readMarks } from './marks.ts';
+import { exportMarks, loadMarks, overheadMarks, readMarks } from './marks.ts';
 import { readOptions } from './options.ts';
+import { measureOverheads } from './overheads.ts';
 import { measureReads } from './reads.ts';
 import { textOf, type Report } from './report.ts';
-import { SERVERS } from './server-process.ts';
 import { Shop } from './shop.ts';
 
 const options = readOptions(process.env, process.argv.slice(2));
@@ -21,14 +21,22 @@ process.once('SIGINT', () => {
 try {
   const headgate = await shop.serve('headgate');
   await shop.apply(headgate);
+  const ofReads = { shop, options, say };
   let reads: Report['reads'];
-  if (parts.has('reads')) {
+  let overheads: Report['overheads'];
+  if (parts.has('reads') || parts.has('overheads')) {
     await shop.fill(headgate, options.customers);
     say('the shop is filled');
-    const others = SERVERS.filter((name) => name !== 'headgate');
-    const servers = [headgate, ...(await Promise.all(others.map((name) => shop.serve(name))))];
-    reads = await measureReads(servers, shop, options, say);
-    for (const server of servers) if (server !== headgate) await shop.dismiss(server);
+  }
+  if (parts.has('reads')) {
+    const [postgraphile, limit] = [await shop.serve('postgraphile'), await shop.serve('limit')];
+    reads = await measureReads({ headgate, postgraphile, limit }, ofReads);
+    for (const server of [postgraphile, limit]) await shop.dismiss(server);
+  }
+  if (parts.has('overheads')) {
+    const relaxed = await shop.serve('headgate', { HEADGATE_AUDIT: 'async' });
+    overheads = await measureOverheads(headgate, relaxed, ofReads);
+    await shop.dismiss(relaxed);
   }
   const loads = parts.has('loads') ? await measureLoads(shop, headgate, options, say) : undefined;
   const exports = parts.has('exports') ? await measureExports(shop, headgate, options, say) : undefined;
@@ -36,9 +44,15 @@ try {
     machine: await describeMachine(shop.postgresVersion),
     options: sizes,
     ...(reads && { reads }),
+    ...(overheads && { overheads }),
     ...(loads && { loads }),
     ...(exports && { exports }),
-    marks: [...(reads ? readMarks(reads) : []), ...(loads ? loadMarks(loads) : []), ...(exports ? exportMarks(exports) : [])],
+    marks: [
+      ...(reads ? readMarks(reads) : []),
+      ...(overheads ? overheadMarks(overheads) : []),
+      ...(loads ? loadMarks(loads) : []),
+      ...(exports ? exportMarks(exports) : []),
+    ],
   };
   console.log(json ? JSON.stringify(report, undefined, 2) : textOf(report));
 } finally {

@@ -1,60 +1,63 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Contestant } from './contest.ts';
 import { queries, requestsOf, type QueryName } from './queries.ts';
-import type { ServerName, ServerProcess } from './server-process.ts';
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Bytes of a response's body, on average over the variants. */
-export type BodySizes = ReadonlyMap<ServerName, number>;
-
 /**
- * Asks each server each variant of a query once, and compares what they say: the same rows, in the same order, with the same
- * values; but for Headgate's masked fields, which must be masked.
+ * Asks each contestant each variant of a query once, and compares what they say: the same rows, in the same order, with the same
+ * values; but for masked fields, which must be masked.
+ * @param truth the contestant whose rows are right; it must see them plain
+ * @returns bytes of a response's body, on average over the variants
  * @throws Error for the first answer that is wrong.
  */
-export async function checkAnswers(query: QueryName, servers: readonly ServerProcess[], tokens: ReadonlyMap<string, string>): Promise<BodySizes> {
-  const sizes = new Map<ServerName, number>();
-  const truth = servers.find(({ name }) => name === 'limit');
-  if (!truth) throw new Error('there is nothing to compare with');
+export async function checkAnswers<Name extends string>(
+  query: QueryName,
+  contestants: Readonly<Record<Name, Contestant>>,
+  truth: NoInfer<Name>,
+): Promise<Record<Name, number>> {
+  const sizes: Partial<Record<Name, number>> = {};
   const expected = await answers(truth);
-  for (const server of servers) {
-    const given = server === truth ? expected : await answers(server);
-    given.forEach((rows, i) => compare(server.name, rows, expected[i] ?? [], i));
+  for (const name of Object.keys(contestants) as Name[]) {
+    const given = name === truth ? expected : await answers(name);
+    given.forEach((rows, i) => compare(name, rows, expected[i] ?? [], i));
   }
-  return sizes;
+  return sizes as Record<Name, number>;
 
-  async function answers(server: ServerProcess): Promise<Row[][]> {
+  async function answers(name: Name): Promise<Row[][]> {
     const all: Row[][] = [];
     let bytes = 0;
+    const { server, tokens } = contestants[name];
     for (const { method, path, headers, body } of requestsOf(query, server.name, tokens)) {
       const response = await fetch(server.url + path, { method, headers, body });
       const text = await response.text();
-      if (!response.ok) throw new Error(`${server.name} answered ${query} with ${response.status}: ${text.slice(0, 500)}`);
+      if (!response.ok) throw new Error(`${name} answered ${query} with ${response.status}: ${text.slice(0, 500)}`);
       bytes += Buffer.byteLength(text);
-      all.push(rowsOf(server.name, text));
+      all.push(rowsOf(name, text));
     }
-    sizes.set(server.name, bytes / all.length);
+    sizes[name] = bytes / all.length;
     return all;
   }
 
-  function rowsOf(server: ServerName, text: string): Row[] {
+  function rowsOf(name: Name, text: string): Row[] {
     const answer = JSON.parse(text) as { errors?: unknown; data?: { customers?: Customers; customersByKey?: Row | null } };
-    if (answer.errors !== undefined) throw new Error(`${server} answered ${query} with errors: ${JSON.stringify(answer.errors).slice(0, 500)}`);
+    if (answer.errors !== undefined) throw new Error(`${name} answered ${query} with errors: ${JSON.stringify(answer.errors).slice(0, 500)}`);
     const { customers, customersByKey } = answer.data ?? {};
     if (customers?.aggregate) return [numbersOf({ ...customers.aggregate, ...('count' in customers && { count: customers.count }) })];
     if (customers?.groupBy) return customers.groupBy.map(groupOf).toSorted((a, b) => (String(a['city']) < String(b['city']) ? -1 : 1));
     return customers?.nodes ?? (customersByKey ? [customersByKey] : []);
   }
 
-  function compare(server: ServerName, given: Row[], wanted: Row[], variant: number): void {
+  function compare(name: Name, given: Row[], wanted: Row[], variant: number): void {
     const rows = given.length + given.reduce((sum, row) => sum + ordersOf(row).length, 0);
-    const wrong = (what: string) => new Error(`${server} gave a wrong answer to ${query}, variant ${variant}: ${what}`);
+    const wrong = (what: string) => new Error(`${name} gave a wrong answer to ${query}, variant ${variant}: ${what}`);
     // In a small shop not every city has somebody of each country and tier.
     const due = query === 'groups' && wanted.length > 0 ? wanted.length : queries[query].rows;
     if (rows !== due) throw wrong(`${rows} rows instead of ${due}`);
+    const isMasked = contestants[name].sees === 'masked';
     const seen = given.map((row) => normal(row));
-    const truly = wanted.map((row) => normal(server === 'headgate' ? masked(row) : row));
-    if (server === 'headgate' && (query === 'flat' || query === 'one')) {
+    const truly = wanted.map((row) => normal(isMasked ? masked(row) : row));
+    if (isMasked && (query === 'flat' || query === 'one')) {
       for (const { email } of seen) if (!/^[0-9a-f]{64}$/.test(String(email))) throw wrong('an e-mail that is not hashed');
       for (const row of seen) row['email'] = 'hashed';
     }

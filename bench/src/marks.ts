@@ -1,5 +1,6 @@
 import type { ExportReport } from './exports.ts';
 import type { LoadReport } from './loads.ts';
+import { OVERHEAD_QUERIES, type OverheadQuery, type OverheadResult, type Way } from './overheads.ts';
 import type { QueryName } from './queries.ts';
 import type { ReadResult } from './reads.ts';
 
@@ -15,6 +16,10 @@ export interface Mark {
 const READS: Readonly<Record<QueryName, number>> = { flat: 2.5, nested: 3, one: 1.2, aggregate: 2, groups: 2 };
 /** Requests a second against the limit's, for lists. */
 const TO_LIMIT = 0.8;
+/** The limit's time for the slowest request of a hundred against ours. */
+const P99_TO_LIMIT = 0.5;
+/** Requests a second with masks or with strict audit against those without. */
+const OVERHEAD = 0.85;
 /** Rows a second against a plain COPY's. */
 const LOAD = 0.5;
 /** Rows a second against a plain COPY's, as CSV. */
@@ -27,7 +32,20 @@ export function readMarks(results: readonly ReadResult[]): Mark[] {
     mark(`${query}: Headgate / PostGraphile`, READS[query], of(query, 'headgate') / of(query, 'postgraphile')),
   );
   const toLimit = (['flat', 'nested'] as const).map((query) => mark(`${query}: Headgate / the limit`, TO_LIMIT, of(query, 'headgate') / of(query, 'limit')));
-  return [...toPeer, ...toLimit];
+  const p99 = (query: QueryName, server: string) => results.find((result) => result.query === query && result.server === server)?.p99 ?? Number.NaN;
+  // Milliseconds are whole: less than one is one.
+  const slowest = (Object.keys(READS) as QueryName[]).map((query) =>
+    mark(`${query}, p99: the limit / Headgate`, P99_TO_LIMIT, Math.max(1, p99(query, 'limit')) / Math.max(1, p99(query, 'headgate'))),
+  );
+  return [...toPeer, ...toLimit, ...slowest];
+}
+
+export function overheadMarks(results: readonly OverheadResult[]): Mark[] {
+  const of = (query: OverheadQuery, way: Way) => results.find((result) => result.query === query && result.way === way)?.requestsPerSecond ?? Number.NaN;
+  return [
+    ...(['flat', 'one'] as const).map((query) => mark(`${query}: masked / plain`, OVERHEAD, of(query, 'all') / of(query, 'unmasked'))),
+    ...OVERHEAD_QUERIES.map((query) => mark(`${query}: strict audit / async`, OVERHEAD, of(query, 'all') / of(query, 'async'))),
+  ];
 }
 
 export function loadMarks({ results }: LoadReport): Mark[] {

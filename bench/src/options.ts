@@ -1,7 +1,10 @@
+import { QUERIES, type QueryName } from './queries.ts';
+
 /** How much is measured. The defaults give the figures of the README; smaller ones only show that the bench runs. */
 export interface Options {
   /** A multiple of 80, so that each pair of country and tier has equally many; each has 10 orders. */
   readonly customers: number;
+  readonly queries: readonly QueryName[];
   readonly connections: number;
   readonly rounds: number;
   readonly seconds: number;
@@ -12,7 +15,7 @@ export interface Options {
   readonly parts: ReadonlySet<Part>;
 }
 
-const PARTS = ['reads', 'loads', 'exports'] as const;
+const PARTS = ['reads', 'overheads', 'loads', 'exports'] as const;
 export type Part = (typeof PARTS)[number];
 
 const CELLS = 80;
@@ -29,6 +32,7 @@ export function readOptions(env: NodeJS.ProcessEnv, argv: readonly string[]): Op
   }
   return {
     customers,
+    queries: some(env, 'BENCH_QUERIES', QUERIES),
     connections: whole(env, 'BENCH_CONNECTIONS', 16),
     rounds: whole(env, 'BENCH_ROUNDS', 5),
     seconds: whole(env, 'BENCH_SECONDS', 3),
@@ -46,4 +50,13 @@ function whole(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name}: expected a whole number from 1 on, got ${JSON.stringify(text)}.`);
   return value;
+}
+
+function some<Name extends string>(env: NodeJS.ProcessEnv, name: string, all: readonly Name[]): readonly Name[] {
+  const text = env[name];
+  if (text === undefined || text === '') return all;
+  const given = text.split(',');
+  const unknown = given.find((one) => !(all as readonly string[]).includes(one));
+  if (unknown !== undefined) throw new Error(`${name}: expected some of ${all.join(',')}, got ${JSON.stringify(unknown)}.`);
+  return all.filter((one) => given.includes(one));
 }

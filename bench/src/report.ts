@@ -3,13 +3,15 @@ import { loadTitles, type LoadReport, type MemoryResult } from './loads.ts';
 import type { Machine } from './machine.ts';
 import type { Mark } from './marks.ts';
 import type { Options } from './options.ts';
-import { queries, QUERIES } from './queries.ts';
+import { OVERHEAD_QUERIES, wayTitles, type OverheadResult } from './overheads.ts';
+import { queries } from './queries.ts';
 import type { ReadResult } from './reads.ts';
 
 export interface Report {
   readonly machine: Machine;
   readonly options: Omit<Options, 'json' | 'parts'>;
   readonly reads?: readonly ReadResult[];
+  readonly overheads?: readonly OverheadResult[];
   readonly loads?: LoadReport;
   readonly exports?: ExportReport;
   readonly marks: readonly Mark[];
@@ -19,18 +21,20 @@ const MB = 1_000_000;
 
 /** The report as text, in Markdown's tables. */
 export function textOf(report: Report): string {
-  const { machine, reads, loads, exports, marks } = report;
+  const { machine, reads, overheads, loads, exports, marks } = report;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
     `${machine.cores} cores of ${machine.processor}, ${whole(machine.memoryBytes / MB / 1000)} GB, ${machine.system}`,
     versions.join(', '),
     ...(reads ? readLines(reads, report) : []),
+    ...(overheads ? overheadLines(overheads, report) : []),
     ...(loads ? loadLines(loads, report) : []),
     ...(exports ? exportLines(exports, report) : []),
     '',
     ...table(
       ['mark', 'at least', 'ratio', 'met'],
-      marks.map(({ what, atLeast, ratio, met }) => [what, `${atLeast}x`, times(ratio), met ? 'yes' : 'NO']),
+      // Of what was not measured there is nothing to say.
+      marks.filter(({ ratio }) => !Number.isNaN(ratio)).map(({ what, atLeast, ratio, met }) => [what, `${atLeast}x`, times(ratio), met ? 'yes' : 'NO']),
     ),
   ].join('\n');
 }
@@ -40,7 +44,7 @@ function readLines(reads: readonly ReadResult[], { options }: Report): string[] 
     '',
     `Reads: ${whole(options.customers)} customers, ${whole(options.customers * 10)} orders, ${options.connections} connections, median of ${options.rounds} rounds of ${options.seconds} s each`,
   ];
-  for (const query of QUERIES) {
+  for (const query of options.queries) {
     const own = reads.filter((result) => result.query === query);
     const rate = (server: string) => own.find((result) => result.server === server)?.requestsPerSecond ?? Number.NaN;
     lines.push(
@@ -56,6 +60,30 @@ function readLines(reads: readonly ReadResult[], { options }: Report): string[] 
           whole(rows),
           times(requestsPerSecond / rate('postgraphile')),
           times(requestsPerSecond / rate('limit')),
+          rounds.map(whole).join(' '),
+        ]),
+      ),
+    );
+  }
+  return lines;
+}
+
+function overheadLines(results: readonly OverheadResult[], { options }: Report): string[] {
+  const lines = ['', `What masks and strict audit cost, on the same data: median of ${options.rounds} rounds of ${options.seconds} s each`];
+  for (const query of OVERHEAD_QUERIES.filter((one) => options.queries.includes(one))) {
+    const own = results.filter((result) => result.query === query);
+    const all = own.find(({ way }) => way === 'all')?.requestsPerSecond ?? Number.NaN;
+    lines.push(
+      '',
+      `${query}: ${queries[query].title}`,
+      ...table(
+        ['Headgate with', 'requests/s', 'p50 ms', 'p99 ms', 'all / this', 'rounds'],
+        own.map(({ way, requestsPerSecond, p50, p99, rounds }) => [
+          wayTitles[way],
+          whole(requestsPerSecond),
+          String(p50),
+          String(p99),
+          times(all / requestsPerSecond),
           rounds.map(whole).join(' '),
         ]),
       ),

@@ -19,6 +19,8 @@ export class Shop {
   readonly databaseUrl: string;
   /** By country: a principal that sees the customers of that country. */
   readonly tokens: ReadonlyMap<string, string>;
+  /** The same, for principals that see the same rows without masks. */
+  readonly plainTokens: ReadonlyMap<string, string>;
   readonly adminToken: string;
   /** Of a principal that may export all orders, plain. */
   readonly exporterToken: string;
@@ -29,13 +31,14 @@ export class Shop {
   readonly #stopPostgres: () => Promise<void>;
 
   private constructor(
-    facts: Pick<Shop, 'folder' | 'databaseUrl' | 'tokens' | 'adminToken' | 'exporterToken' | 'database' | 'postgresVersion'>,
+    facts: Pick<Shop, 'folder' | 'databaseUrl' | 'tokens' | 'plainTokens' | 'adminToken' | 'exporterToken' | 'database' | 'postgresVersion'>,
     environment: NodeJS.ProcessEnv,
     stopPostgres: () => Promise<void>,
   ) {
     this.folder = facts.folder;
     this.databaseUrl = facts.databaseUrl;
     this.tokens = facts.tokens;
+    this.plainTokens = facts.plainTokens;
     this.adminToken = facts.adminToken;
     this.exporterToken = facts.exporterToken;
     this.database = facts.database;
@@ -57,8 +60,9 @@ export class Shop {
     const ttlSeconds = 6 * 3600;
     const tokenOf = async (subject: string, role: string, claims: Record<string, unknown> = {}) =>
       (await createToken(keyRing, { subject, roles: [role], claims, ttlSeconds })).token;
-    const tokens = new Map<string, string>();
-    for (const country of COUNTRIES) tokens.set(country, await tokenOf(`analyst-${country}`, 'analyst', { country }));
+    const byCountry = async (role: string) =>
+      new Map(await Promise.all(COUNTRIES.map(async (country) => [country, await tokenOf(`${role}-${country}`, role, { country })] as const)));
+    const [tokens, plainTokens] = [await byCountry('analyst'), await byCountry('insider')];
     const database = new pg.Pool({ connectionString: databaseUrl, max: 2 });
     // PostgreSQL may stop before the last socket is closed; that is no failure.
     database.on('error', () => undefined);
@@ -73,12 +77,13 @@ export class Shop {
       PORT: '0',
     };
     const [adminToken, exporterToken] = [await tokenOf('bench', 'admin'), await tokenOf('exporter', 'exporter')];
-    const facts = { folder, databaseUrl, tokens, adminToken, exporterToken, database, postgresVersion: rows[0]?.version ?? '' };
+    const facts = { folder, databaseUrl, tokens, plainTokens, adminToken, exporterToken, database, postgresVersion: rows[0]?.version ?? '' };
     return new Shop(facts, environment, () => postgres.stop());
   }
 
-  async serve(name: ServerName): Promise<ServerProcess> {
-    const server = await ServerProcess.start(name, this.#environment);
+  /** @param environment what is other than for the others */
+  async serve(name: ServerName, environment: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
+    const server = await ServerProcess.start(name, { ...this.#environment, ...environment });
     this.#servers.add(server);
     return server;
   }

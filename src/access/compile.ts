@@ -3,6 +3,7 @@ import type { MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
 import { tokensSql, tokensText } from '../sources/index.js';
 import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
+import { inBytes, rowsInBytes } from './answer-bytes.js';
 import { KeyList } from './binding.js';
 import type { CompiledRead, Crossing } from './compiled-read.js';
 import { badCursor } from './cursor-check.js';
@@ -161,16 +162,14 @@ class Compiler {
     const { columns, from, counts } = this.#connection(connection);
     // The other members are short. These are aggregates of a subquery, so that they are not computed again to be measured.
     const isLarge = connection.members.map(({ kind }) => kind === 'nodes' || kind === 'edges' || kind === 'groupBy');
-    const { values, size } = this.#measured(
-      columns.map(([, value]) => value),
-      isLarge,
-    );
+    const values = columns.map(([, value]) => value);
+    const sent = inBytes(this.#maxBytes, values, isLarge);
     return {
-      list: [...values, ...counts.map(countText), ...size.list],
+      list: [...sent.values, ...counts.map(countText), ...sent.size],
       rest: sql` FROM ${from}`,
       members: columns.map(([key]) => key),
       counted: counts.map((count) => count.dataset),
-      ...size.bound,
+      ...sent.bound,
     };
   }
 
@@ -188,25 +187,9 @@ class Compiler {
       return { list: [answer.value, ...counts.map(countText)], rest: sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted };
     const { list, value, outer } = this.#lateral(answer.value, counts);
     const inner = sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`;
-    const { values, size } = this.#measured([value.sql], [true]);
+    const sent = inBytes(this.#maxBytes, [value.sql], [true]);
     const rest = isRemote ? sql` FROM (SELECT) AS one LEFT JOIN (${inner}) AS ${value.alias} ON TRUE` : sql` FROM (${inner}) AS ${value.alias}`;
-    return { list: [...values, ...outer.map(countText), ...size.list], rest, counted, ...size.bound };
-  }
-
-  /**
-   * The values as they are sent: what is too large is measured where it is, and stays there. Bytes know their length.
-   * @param values columns of what was computed before
-   */
-  #measured(values: readonly Sql[], isLarge: readonly boolean[]) {
-    const maxBytes = this.#maxBytes;
-    const large = values.filter((_, i) => isLarge[i]);
-    if (maxBytes === undefined || large.length === 0) return { values, size: { list: [], bound: {} } };
-    const bytes = join(
-      large.map((value) => sql`octet_length(${value})::int8`),
-      ' + ',
-    );
-    const bounded = values.map((value, i) => (isLarge[i] ? sql`CASE WHEN ${bytes} <= ${raw(String(maxBytes))} THEN ${value} END` : value));
-    return { values: bounded, size: { list: [sql`(${bytes})::text`], bound: { maxBytes } } };
+    return { list: [...sent.values, ...outer.map(countText), ...sent.size], rest, counted, ...sent.bound };
   }
 
   /** A row for each key, in their order; where there is none that may be seen, all of its columns are null. */
@@ -223,11 +206,8 @@ class Compiler {
     const found = sql`SELECT ${list} FROM ${source.toSql()}${inner.join} WHERE ${wanted} LIMIT 1`;
     const counted = outer.map((count) => count.dataset);
     const rest = sql` FROM ${given} LEFT JOIN LATERAL (${found}) AS ${value.alias} ON TRUE ORDER BY ${keys}.place`;
-    if (this.#maxBytes === undefined) return { list: [value.sql, ...outer.map(countText)], rest, counted };
-    // All together, on each row.
-    const bytes = sql`coalesce(sum(octet_length(${value.sql})) OVER (), 0)`;
-    const bounded = sql`CASE WHEN ${bytes} <= ${raw(String(this.#maxBytes))} THEN ${value.sql} END`;
-    return { list: [bounded, ...outer.map(countText), sql`(${bytes})::text`], rest, counted, maxBytes: this.#maxBytes };
+    const sent = rowsInBytes(this.#maxBytes, value.sql);
+    return { list: [sent.value, ...outer.map(countText), ...sent.size], rest, counted, ...sent.bound };
   }
 
   /** The members of a row as one JSON object. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 import type { Binaries } from './binaries.js';
@@ -9,9 +10,9 @@ import { runProgram } from './program.js';
 import type { Unprivileged } from './unprivileged.js';
 
 /** For a gateway that shares its machine: short reads dominate, so no JIT; loads want room before a checkpoint. */
-const SETTINGS = `
+const settings = () => `
 max_connections = 100
-shared_buffers = '256MB'
+shared_buffers = '${sharedBuffersMb()}MB'
 maintenance_work_mem = '256MB'
 max_wal_size = '4GB'
 wal_compression = on
@@ -22,6 +23,15 @@ log_timezone = 'UTC'
 log_min_messages = warning
 log_min_error_statement = panic
 `;
+
+/**
+ * A sixteenth of the machine's memory, or of what a container may use of it: the rest is for its other programs, and for the
+ * system's own cache of the same files. Memory is taken as it is used.
+ */
+function sharedBuffersMb(): number {
+  const bytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return Math.min(1024, Math.max(128, 2 ** Math.floor(Math.log2(bytes / 16 / 1024 ** 2))));
+}
 
 /**
  * Makes the data directory `pgdata` in the folder when there is none: UTF-8, ordered by code point, checksums on. Made
@@ -50,7 +60,7 @@ export async function ensureCluster(binaries: Binaries, user: Unprivileged, fold
     await rm(draft, { recursive: true, force: true });
     throw new HeadgateError('UNAVAILABLE', `The embedded PostgreSQL could not be set up in ${folder}: ${messageOf(cause)}`, { folder }, { cause });
   }
-  await writeFile(join(draft, 'postgresql.auto.conf'), SETTINGS);
+  await writeFile(join(draft, 'postgresql.auto.conf'), settings());
   await rename(draft, data);
 }
 

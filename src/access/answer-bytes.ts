@@ -1,4 +1,6 @@
+import { HeadgateError } from '../kernel/index.js';
 import { join, raw, sql, type Sql } from '../sql/index.js';
+import type { CompiledRead } from './compiled-read.js';
 
 interface Sent {
   /** The column with the bytes of what is too large to be sent unmeasured; none where there is no bound. */
@@ -36,4 +38,24 @@ export function rowsInBytes(maxBytes: number | undefined, value: Sql): Sent & { 
 
 function withinBytes(bytes: Sql, maxBytes: number, value: Sql): Sql {
   return sql`CASE WHEN ${bytes} <= ${raw(String(maxBytes))} THEN ${value} END`;
+}
+
+/**
+ * The bytes that a statement measured; 0 where it measured none, since they are few.
+ * @param behind the columns behind the values: counts, and then the bytes
+ * @throws HeadgateError QUERY_TOO_COMPLEX when the values were too large, and so left in the database
+ */
+export function checkBytes({ counted, maxBytes }: Pick<CompiledRead, 'counted' | 'maxBytes'>, behind: readonly (string | null)[]): number {
+  if (maxBytes === undefined) return 0;
+  const bytes = Number(behind[counted.length] ?? 0);
+  if (bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
+  return bytes;
+}
+
+/** @param size bytes */
+export function answerTooLarge(size: number, limit: number): HeadgateError {
+  return new HeadgateError('QUERY_TOO_COMPLEX', `The answer has ${size} bytes of data; ${limit} are allowed. Ask for smaller pages (first), or fewer fields.`, {
+    size,
+    limit,
+  });
 }

@@ -151,10 +151,12 @@ class Compiler {
     const lists = keyTypes(selection, from).map((type, i) => param(new KeyList(i), `${type}[]`));
     const named = (name: string): Sql => sql`${keys}.${raw(`v${on.findIndex(({ local }) => local === name)}`)}`;
     const compiled = selection.kind === 'one' ? this.#one(selection, { named }) : this.#many(selection, { named });
+    const sent = rowsInBytes(this.#maxBytes, compiled.value);
     return {
-      list: [sql`(${keys}.i)::text`, compiled.value, ...compiled.counts.map(countText)],
+      list: [sql`(${keys}.i)::text`, sent.value, ...compiled.counts.map(countText), ...sent.size],
       rest: sql` FROM unnest(${join(lists)}) WITH ORDINALITY AS ${keys} (${join([...lists.map((_, i) => raw(`v${i}`)), raw('i')])})${compiled.join}`,
       counted: compiled.counts.map((count) => count.dataset),
+      ...sent.bound,
     };
   }
 

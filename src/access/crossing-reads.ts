@@ -2,6 +2,7 @@ import DataLoader from 'dataloader';
 import { isHeadgateError, type HeadgateError } from '../kernel/index.js';
 import type { Keys } from './binding.js';
 import type { CompiledRead, Crossing } from './compiled-read.js';
+import { checkBytes } from './answer-bytes.js';
 import { takeApart } from './crossing.js';
 import type { Executed } from './executor.js';
 
@@ -76,7 +77,10 @@ export class CrossingReads {
     const keys = batch.map((text) => JSON.parse(text) as (string | null)[]);
     const { statement, rows } = await this.#run(read, keys);
     const answers = batch.map((): Counted => ({ json: null, rows: new Map() }));
-    for (const [number, json = null, ...counts] of rows) answers[Number(number) - 1] = { json, rows: addUp(statement.counted, counts) };
+    for (const [number, json = null, ...counts] of rows) {
+      checkBytes(statement, counts);
+      answers[Number(number) - 1] = { json, rows: addUp(statement.counted, counts) };
+    }
     return answers;
   }
 }

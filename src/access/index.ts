@@ -1,3 +1,4 @@
+export { answerTooLarge } from './answer-bytes.js';
 export { Admission, type AdmissionOptions } from './admission.js';
 export { AnswerCache, type AnswerCounts, type AnswerStore, type Columns } from './answer-cache.js';
 export { compile } from './compile.js';
@@ -10,7 +11,7 @@ export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refus
 export { MEASURES, measureType, type MeasureFunction } from './measure.js';
 export { price, SCAN_PRICE } from './price.js';
 export { type Through } from './relation.js';
-export { answerTooLarge, boundValues, Reader, type ReadAnswer } from './reader.js';
+export { boundValues, Reader, type ReadAnswer } from './reader.js';
 export { manyByKey } from './selection.js';
 export type {
   ConnectionMember,

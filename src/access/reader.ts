@@ -1,7 +1,7 @@
 import type { Principal } from '../identity/index.js';
-import { HeadgateError } from '../kernel/index.js';
 import type { Sources } from '../sources/index.js';
 import type { ReaderPool } from '../store/index.js';
+import { answerTooLarge, checkBytes } from './answer-bytes.js';
 import type { AnswerCache } from './answer-cache.js';
 import { bind, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
@@ -95,12 +95,12 @@ export class Reader {
 }
 
 /** @throws HeadgateError QUERY_TOO_COMPLEX for one that was left in the database */
-function answerOf({ members, counted, maxBytes }: CompiledRead, columns: readonly (string | null)[]): Counted & { readonly bytes: number } {
-  const values = members?.length ?? 1;
-  const bytes = maxBytes === undefined ? 0 : Number(columns[values + counted.length] ?? 0);
-  if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
+function answerOf(statement: CompiledRead, columns: readonly (string | null)[]): Counted & { readonly bytes: number } {
+  const { members, counted } = statement;
+  const behind = columns.slice(members?.length ?? 1);
+  const bytes = checkBytes(statement, behind);
   const json = members ? objectOf(members, columns) : (columns[0] ?? null);
-  return { json, rows: addUp(counted, columns.slice(values)), bytes };
+  return { json, rows: addUp(counted, behind), bytes };
 }
 
 /** Of answers with what came from other places, in bytes. @throws HeadgateError QUERY_TOO_COMPLEX when they are too large together */
@@ -108,14 +108,6 @@ function sizeOf(answers: readonly Counted[], maxBytes: number | undefined): numb
   const bytes = answers.reduce((sum, { json }) => sum + Buffer.byteLength(json ?? ''), 0);
   if (maxBytes !== undefined && bytes > maxBytes) throw answerTooLarge(bytes, maxBytes);
   return bytes;
-}
-
-/** @param size bytes */
-export function answerTooLarge(size: number, limit: number): HeadgateError {
-  return new HeadgateError('QUERY_TOO_COMPLEX', `The answer has ${size} bytes of data; ${limit} are allowed. Ask for smaller pages (first), or fewer fields.`, {
-    size,
-    limit,
-  });
 }
 
 /** The statement's parameters: with them, its text says all there is to know of a read in the store. */

@@ -228,6 +228,24 @@ test('many keys go in batches of a thousand', async () => {
   }
 });
 
+test('what is too large is measured at the source, and stays there', async () => {
+  const narrow = await House.open({ maxResponseBytes: 2_000 });
+  try {
+    narrow.secrets.set('HEADGATE_SECRET_CRM', crm.url).set('HEADGATE_SECRET_SHOP', shop.url);
+    await narrow.apply(MANIFESTS);
+    await narrow.database.query("INSERT INTO data.customers (id, name) SELECT c, 'c' FROM generate_series(1, 30) c");
+    const ask = async (first: number) => narrow.query(reader, `{ customers(first: ${first}) { nodes { id invoices { nodes { id email total } } } } }`);
+    expect((await ask(3)).errors).toBeUndefined();
+    const { data, errors } = await ask(30);
+    expect(errors).toMatchObject([{ path: ['customers', 'nodes'], extensions: { code: 'QUERY_TOO_COMPLEX', limit: 2_000 } }]);
+    expect(data['customers']?.nodes[0]).toEqual({ id: '1', invoices: null });
+    // Nothing of it was on the record as read.
+    expect(narrow.facts.at(-1)).toMatchObject({ dataset: 'invoices', decision: 'FAILED', details: { code: 'QUERY_TOO_COMPLEX' } });
+  } finally {
+    await narrow.close();
+  }
+});
+
 describe('governance goes across', () => {
   test('the other side shows only the rows of the grant there', async () => {
     const { data } = await house.query(principal({ roles: ['auditing'] }), '{ customers(first: 30) { nodes { invoices { totalCount nodes { total } } } } }');

@@ -2,12 +2,12 @@
 import { startNotes } from './notes.js';
 import { compose, schemaOf, startGateway } from './supergraph.js';
 
-const { HEADGATE_URL = 'http://127.0.0.1:4000', HEADGATE_TOKEN, PORT = '4100' } = process.env;
+const { HEADGATE_URL = 'http://127.0.0.1:4000', GATEWAY_TOKEN, PORT = '4100' } = process.env;
 
 const headgate = `${HEADGATE_URL}/graphql`;
 const notes = await startNotes();
 const supergraph = compose([
-  { name: 'headgate', url: headgate, sdl: await schemaOf(headgate, HEADGATE_TOKEN) },
+  { name: 'headgate', url: headgate, sdl: await schemaOf(headgate, GATEWAY_TOKEN) },
   { name: 'notes', url: notes.url, sdl: await schemaOf(notes.url) },
 ]);
 const gateway = await startGateway(supergraph, Number(PORT));

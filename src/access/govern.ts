@@ -13,6 +13,8 @@ export interface Refusal {
   readonly dataset: string;
   /** The GraphQL name of the field or relation. */
   readonly field: string;
+  /** Of a relation, the dataset that it leads to. */
+  readonly target?: string;
   /** From the root field on, ending at the first list. */
   readonly path: readonly string[];
 }
@@ -155,7 +157,7 @@ class Governor {
       const there = this.#decisionOn(target);
       const refusal = relationRefusal(member.relation, decision, there);
       if (refusal) {
-        this.#refuse(refusal, row.dataset, member.relation.graphqlName, at);
+        this.#refuse({ code: refusal, dataset: row.dataset.name, field: member.relation.graphqlName, target: target.name, path: at.path });
         return { kind: 'nothing', key: member.key };
       }
       this.#useKeys(member.relation, decision, there);
@@ -169,7 +171,7 @@ class Governor {
     const seen = decision.fields.get(member.field.name);
     if (seen === undefined || seen.access === 'forbidden') {
       this.#readOf(decision.dataset).refused.add(member.field.name);
-      this.#refuse(seen?.code ?? 'FORBIDDEN', decision.dataset, member.field.graphqlName, at);
+      this.#refuse({ code: seen?.code ?? 'FORBIDDEN', dataset: decision.dataset.name, field: member.field.graphqlName, path: at.path });
       return { kind: 'nothing', key: member.key };
     }
     this.#use(decision, member.field.name, true);
@@ -205,7 +207,7 @@ class Governor {
   #follow(relation: Relation, target: Dataset, here: DatasetDecision): DatasetDecision {
     const there = this.#decisionOn(target);
     const refusal = relationRefusal(relation, here, there);
-    if (refusal) throw refused(refusal, here.dataset, relation.graphqlName);
+    if (refusal) throw refused(refusal, here.dataset, relation.graphqlName, target);
     this.#useKeys(relation, here, there);
     return there;
   }
@@ -250,9 +252,9 @@ class Governor {
     return decision;
   }
 
-  #refuse(code: RefusalCode, dataset: Dataset, field: string, { path }: Place): void {
-    const id = JSON.stringify([dataset.name, field, path]);
-    if (!this.refusals.has(id)) this.refusals.set(id, { code, dataset: dataset.name, field, path });
+  #refuse(refusal: Refusal): void {
+    const id = JSON.stringify([refusal.dataset, refusal.field, refusal.path]);
+    if (!this.refusals.has(id)) this.refusals.set(id, refusal);
   }
 }
 
@@ -265,17 +267,20 @@ function hasCursors({ members }: ConnectionSelection): boolean {
 }
 
 /** The text that goes with a refusal; it names what was asked for and never what is there. */
-export function refusalMessage(code: RefusalCode, dataset: string, field?: string): string {
+export function refusalMessage({ code, dataset, field, target }: Pick<Refusal, 'code' | 'dataset' | 'target'> & Partial<Pick<Refusal, 'field'>>): string {
   const what = field === undefined ? `dataset ${dataset}` : `${dataset}.${field}`;
   if (code === 'UNAUTHENTICATED') return `${what} is not open to requests without a credential. Send an Authorization: Bearer token or an X-Api-Key.`;
   if (code === 'PURPOSE_REQUIRED') return `${what} can be read for a purpose only. Declare one of your token's purposes in the X-Purpose header.`;
+  if (target !== undefined)
+    return `You may not follow ${what}: you must see the fields that join ${dataset} and ${target}, in both. A steward can grant it; access(dataset: "${target}") shows what you see now.`;
   return `You may not read ${what}. A steward can grant it; access(dataset: "${dataset}") shows what you see now.`;
 }
 
-function refused(code: RefusalCode, dataset: Dataset, field: string): HeadgateError {
-  return new HeadgateError(code, refusalMessage(code, dataset.name, field), { dataset: dataset.name, field });
+function refused(code: RefusalCode, dataset: Dataset, field: string, target?: Dataset): HeadgateError {
+  const refusal = { code, dataset: dataset.name, field, ...(target && { target: target.name }) };
+  return new HeadgateError(code, refusalMessage(refusal), { dataset: dataset.name, field });
 }
 
 function refusedDataset(decision: DatasetDecision): HeadgateError {
-  return new HeadgateError(decision.refusal, refusalMessage(decision.refusal, decision.dataset.name), { dataset: decision.dataset.name });
+  return new HeadgateError(decision.refusal, refusalMessage({ code: decision.refusal, dataset: decision.dataset.name }), { dataset: decision.dataset.name });
 }

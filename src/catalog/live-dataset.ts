@@ -45,8 +45,12 @@ export function checkLive(dataset: DatasetShape, complain: (path: readonly (stri
 export function refuseLive(dataset: Pick<Dataset, 'name' | 'source'>, what: string): void {
   if (!dataset.source) return;
   const { source } = dataset.source;
-  throw new HeadgateError('CONFLICT', `${what} is not for ${dataset.name}: its rows stay at the source ${source}. Load them into a dataset of its own first.`, {
-    dataset: dataset.name,
-    source,
-  });
+  throw new HeadgateError(
+    'CONFLICT',
+    `${dataset.name} stays at the source ${source}: ${what} is for datasets that are stored here. Load its rows into one first.`,
+    {
+      dataset: dataset.name,
+      source,
+    },
+  );
 }

@@ -26,12 +26,15 @@ export function applyCommand(program: Command): void {
       const options: ApplyOptions = command.optsWithGlobals();
       const files = await readManifests(paths);
       const body = JSON.stringify({ files, dryRun: options.dryRun ?? false, prune: options.prune ?? false });
-      const result = await withServer(options, (client) =>
+      const result = await withServer({ ...options, mayBegin: true }, (client) =>
         client.json<ApplyResult>('/manifests', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
       );
       print(result, options.json, () => planLines(result));
     });
 }
+
+/** Lines of what no file names: one file of many is applied, and its own lines must not drown. */
+const MOST_STILL = 5;
 
 const SIGNS = { create: '+', update: '~', remove: '-', unchanged: ' ' } as const;
 
@@ -42,8 +45,16 @@ function planLines({ changes, stillInForce, warnings, dryRun }: ApplyResult): st
     ...changed.flatMap(({ kind, name, change, details }) => [`${SIGNS[change]} ${kind} ${name}`, ...details.map((detail) => `    ${detail}`)]),
     ...warnings.map((warning) => `! ${warning}`),
     ...(stillInForce.length > 0
-      ? ['Still in force, and in none of the files (remove with --prune or state: absent):', ...stillInForce.map(({ kind, name }) => `    ${kind} ${name}`)]
+      ? [
+          'Still in force, and in none of the files (remove with --prune or state: absent):',
+          ...shortened(stillInForce.map(({ kind, name }) => `    ${kind} ${name}`)),
+        ]
       : []),
     `${dryRun ? 'Would be: ' : ''}${count('create')} created, ${count('update')} updated, ${count('remove')} removed, ${count('unchanged')} unchanged.${dryRun ? ' Nothing was changed.' : ''}`,
   ];
+}
+
+function shortened(lines: readonly string[]): readonly string[] {
+  if (lines.length <= MOST_STILL + 1) return lines;
+  return [...lines.slice(0, MOST_STILL), `    and ${lines.length - MOST_STILL} more (--json tells all)`];
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { loadConfig, type Config } from '../config/index.js';
 import { createToken } from '../identity/index.js';
@@ -12,6 +13,8 @@ export interface ServerOptions {
   readonly token?: string;
   /** Roles of the token that is made when none is given; `admin` when absent. */
   readonly as?: readonly string[];
+  /** Whether the command may be the first on HEADGATE_HOME, and make it. */
+  readonly mayBegin?: boolean;
 }
 
 const TOKEN_SECONDS = 3600;
@@ -19,7 +22,7 @@ const TOKEN_SECONDS = 3600;
 /**
  * Runs `work` with a Headgate: the one of `--url`, the one that runs on HEADGATE_HOME, or one that is started on it for
  * this moment and answers this process alone (`own`: what it has not done when `work` ends waits for the next one).
- * @throws HeadgateError as `startApp`; UNAVAILABLE when the server can't be reached; UNAUTHENTICATED when it needs a token.
+ * @throws HeadgateError as `startApp`; NOT_FOUND when there is neither a server nor a home; UNAVAILABLE when the server can't be reached; UNAUTHENTICATED when it needs a token.
  */
 export async function withServer<T>(options: ServerOptions, work: (client: Client, kind: { readonly own: boolean }) => Promise<T>): Promise<T> {
   const token = options.token ?? process.env['HEADGATE_TOKEN'];
@@ -27,6 +30,8 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   const config = loadConfig(process.env);
   const running = await runningServer(config.home);
   if (running !== undefined) return work(new Client(running, token ?? (await localToken(config, options.as))), { own: false });
+
+  if (!options.mayBegin) checkHome(config);
 
   // Its own port on this machine, the local key, no role of the outside world: whoever can open the store may do all.
   const { identityProvider: _provider, tls: _tls, trustedDocumentsDir: _documents, ...rest } = config;
@@ -71,6 +76,19 @@ async function localToken(config: Config, roles: readonly string[] | undefined):
 async function tokenFor(keyRing: KeyRing, roles: readonly string[] = ['admin']): Promise<string> {
   const { token } = await createToken(keyRing, { subject: `cli:${userInfo().username}`, roles, ttlSeconds: TOKEN_SECONDS });
   return token;
+}
+
+/**
+ * A command that was started in a wrong folder must not make a new installation there, with a key of its own.
+ * @throws HeadgateError NOT_FOUND
+ */
+export function checkHome({ home, databaseUrl }: Pick<Config, 'home' | 'databaseUrl'>): void {
+  if (databaseUrl !== undefined || existsSync(home)) return;
+  throw new HeadgateError(
+    'NOT_FOUND',
+    `There is no Headgate in ${home}. Run the command in the folder where the server was started, set HEADGATE_HOME, or name a server with --url; "headgate serve" and "headgate apply" make a new one.`,
+    { home },
+  );
 }
 
 function checkUrl(text: string): string {

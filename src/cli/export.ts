@@ -15,7 +15,10 @@ export function exportCommand(program: Command): void {
     .summary('write the catalog as manifests')
     .description('Writes all that is in force as manifests. Applying them again changes nothing.')
     .option('--out <folder>', 'a file for each document, in this folder; standard output when left out')
-    .addHelpText('after', '\nExamples:\n  headgate export > catalog.yaml\n  headgate export --out catalog/')
+    .addHelpText(
+      'after',
+      '\nThe rows of a dataset as a file: GET /export/{dataset} of the server (docs/exporting.md).\n\nExamples:\n  headgate export > catalog.yaml\n  headgate export --out catalog/',
+    )
     .action(async (_options: unknown, command: Command) => {
       const options: ServerOptions & { readonly out?: string; readonly json?: boolean } = command.optsWithGlobals();
       const { manifests } = await withServer(options, (client) => client.json<Exported>('/manifests'));

@@ -7,6 +7,7 @@ import { print } from './output.js';
 interface ImportOptions extends ServerOptions {
   readonly tables?: string;
   readonly out?: string;
+  readonly force?: boolean;
   readonly json?: boolean;
 }
 
@@ -27,6 +28,7 @@ export function sourceCommand(program: Command): void {
     .argument('<source>', "the source's name")
     .option('--tables <names>', 'schema.table, or the name alone, with commas between; all that its user may read when left out')
     .option('--out <file>', 'a file to write; standard output when left out')
+    .option('--force', 'write it although it is there: what was added to it by hand is lost')
     .addHelpText(
       'after',
       '\nWhat no contract can show is left out, with a line on standard error that says why.\n\nExamples:\n  headgate source import crm > crm.yaml\n  headgate source import crm --tables billing.invoices,billing.lines --out catalog/crm.yaml',
@@ -39,17 +41,25 @@ export function sourceCommand(program: Command): void {
       );
       if (!options.json) for (const warning of imported.warnings) console.error(`! ${warning}`);
       if (options.out === undefined) return print(imported, options.json, () => [imported.manifest.trimEnd()]);
-      await write(options.out, imported.manifest);
+      await write(options.out, imported.manifest, options.force ?? false);
       print({ file: options.out, datasets: imported.datasets, warnings: imported.warnings }, options.json, () => [
         `${imported.datasets.length} datasets written to ${options.out}. Read them, then: headgate apply ${options.out}`,
       ]);
     });
 }
 
-async function write(file: string, text: string): Promise<void> {
+async function write(file: string, text: string, isForced: boolean): Promise<void> {
   try {
-    await writeFile(file, text);
+    await writeFile(file, text, { flag: isForced ? 'w' : 'wx' });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new HeadgateError(
+        'CONFLICT',
+        `--out: "${file}" is there already. Name another file, or write over it with --force: what was added to it by hand is lost then.`,
+        { path: 'out' },
+        { cause },
+      );
+    }
     throw new HeadgateError(
       'BAD_USER_INPUT',
       `--out: "${file}" can't be written to: ${messageOf(cause)}. Name a file that you may write.`,

@@ -25,32 +25,39 @@ const step = z
  * meaning gives equal output.
  */
 export const MaskSpec = z
-  .discriminatedUnion('mask', [
-    z.strictObject({ mask: z.literal('redact') }),
-    z.strictObject({ mask: z.literal('nullify') }),
-    z.strictObject({
-      mask: z.literal('hash'),
-      scope: z
-        .string()
-        .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'A scope is named with lower-case letters, digits, dots, dashes and underscores.')
-        .optional(),
-    }),
-    z.strictObject({
-      mask: z.literal('partial'),
-      first: shown,
-      last: shown,
-      with: z
-        .string()
-        .min(1)
-        .max(10)
-        .refine((text) => !text.includes('\0') && text.isWellFormed(), { message: 'A NUL character is not allowed.' })
-        .default('*'),
-    }),
-    z.strictObject({ mask: z.literal('email') }),
-    z.strictObject({ mask: z.literal('year') }),
-    z.strictObject({ mask: z.literal('truncate'), to: z.enum(['month', 'day', 'hour']) }),
-    z.strictObject({ mask: z.literal('round'), step }),
-  ])
+  .discriminatedUnion(
+    'mask',
+    [
+      z.strictObject({ mask: z.literal('redact') }),
+      z.strictObject({ mask: z.literal('nullify') }),
+      z.strictObject({
+        mask: z.literal('hash'),
+        scope: z
+          .string()
+          .regex(/^[a-z0-9][a-z0-9._-]{0,99}$/, 'A scope is named with lower-case letters, digits, dots, dashes and underscores.')
+          .optional(),
+      }),
+      z.strictObject({
+        mask: z.literal('partial'),
+        first: shown,
+        last: shown,
+        with: z
+          .string()
+          .min(1)
+          .max(10)
+          .refine((text) => !text.includes('\0') && text.isWellFormed(), { message: 'A NUL character is not allowed.' })
+          .default('*'),
+      }),
+      z.strictObject({ mask: z.literal('email') }),
+      z.strictObject({ mask: z.literal('year') }),
+      z.strictObject({ mask: z.literal('truncate'), to: z.enum(['month', 'day', 'hour']) }),
+      z.strictObject({ mask: z.literal('round'), step }),
+    ],
+    {
+      error: ({ code }) =>
+        code === 'invalid_union' ? 'Expected one of the masks redact, nullify, hash, partial, email, year, truncate and round.' : undefined,
+    },
+  )
   .transform((spec): Mask => {
     if (spec.mask === 'hash') return spec.scope === undefined ? { kind: 'hash' } : { kind: 'hash', scope: spec.scope };
     const { mask: kind, ...settings } = spec;

@@ -27,7 +27,8 @@ export function errorFormatter(log: Log): (formatted: GraphQLFormattedError, err
     if (typeof code === 'string' && KEPT_CODES.has(code)) return { message: formatted.message, ...place, extensions: { code } };
     const known = isRequestsFault(error) ? 'BAD_USER_INPUT' : typeof code === 'string' ? APOLLO_CODES[code] : undefined;
     // Found by GraphQL itself, in the document or its variables; an error of a resolver has a path.
-    if (known && error instanceof GraphQLError && formatted.path === undefined) return { message: formatted.message, ...place, extensions: { code: known } };
+    if (known && error instanceof GraphQLError && formatted.path === undefined)
+      return { message: withoutSuggestion(formatted.message), ...place, extensions: { code: known } };
     if (error instanceof GraphQLError && REFUSALS.has(error)) return { message: error.message, ...place, extensions: { ...error.extensions } };
 
     const id = newId();
@@ -63,6 +64,11 @@ function ofDocument(error: unknown): HeadgateError | undefined {
   return tokens === undefined
     ? undefined
     : new HeadgateError('QUERY_TOO_COMPLEX', `The query is too long. It may have ${tokens} tokens (names, numbers, texts, signs).`);
+}
+
+/** Of the names that were taken out nothing is left to say. */
+function withoutSuggestion(message: string): string {
+  return message.replace(/ \[Suggestion hidden\]\?/g, '');
 }
 
 /** What graphql-js says, spelling included. */

@@ -2,6 +2,7 @@ import type { Dataset, Field } from '../catalog/index.js';
 import { fieldsOf, CsvRecords } from './csv-records.js';
 import { rejected } from './rejection.js';
 
+const SEPARATORS = [';', '\t', '|', ','] as const;
 const BOM = [0xef, 0xbb, 0xbf] as const;
 
 /** The columns of a file, in its order, and where its rows begin. */
@@ -39,7 +40,17 @@ function mapColumns(columns: readonly (string | null)[], dataset: Dataset): read
   const extra = came.filter((name) => !known.has(name));
   const twice = came.filter((name, i) => known.has(name) && came.indexOf(name) !== i);
   if (missing.length === known.size) {
-    throw rejected(`The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${names(dataset)}.`, { line: 1, missing, extra });
+    // Of separators that spreadsheets use, one that the file has instead of the one it was read with.
+    const other = came.length === 1 ? SEPARATORS.find((separator) => came[0]?.includes(separator)) : undefined;
+    const hint =
+      other === undefined
+        ? ''
+        : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas (CSV), or by tabs with the format tsv.`;
+    throw rejected(`The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${names(dataset)}.${hint}`, {
+      line: 1,
+      missing,
+      extra,
+    });
   }
   const problems = [
     missing.length > 0 && `missing: ${missing.join(', ')}`,

@@ -63,7 +63,7 @@ interface Started {
 async function start(token: string): Promise<Started> {
   const child: ChildProcess = spawn(process.execPath, ['examples/supergraph/start.js'], {
     cwd: PROJECT,
-    env: { ...process.env, HEADGATE_URL: served.url, HEADGATE_TOKEN: token, PORT: '0' },
+    env: { ...process.env, HEADGATE_URL: served.url, GATEWAY_TOKEN: token, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   process.once('exit', () => child.kill());

@@ -301,7 +301,7 @@ test('what works on rows of the store is refused for a dataset that has none her
   );
   const upload = await served.upload(tokens.admin, 'live', 'customer_id,invoices\n1,1\n');
   expect(upload.status).toBe(409);
-  expect(await upload.text()).toMatch(/a load is not for live: its rows stay at the source crm/);
+  expect(await upload.text()).toMatch(/live stays at the source crm: a load is for datasets that are stored here/);
   const asked = await served.ask(tokens.admin, 'mutation { checkQuality(dataset: "live") { score } }');
   expect(asked.errors).toMatchObject([{ extensions: { code: 'CONFLICT', dataset: 'live' } }]);
   const pipeline = await apply('kind: Pipeline\nname: p\nsteps: [{ name: s, sql: "SELECT customer_id FROM live" }, { publish: { to: made } }]\n');

@@ -298,8 +298,9 @@ export class DatasetReads {
   #gather(root: PreparedRoot): void {
     const { refusals, masked } = root.read;
     for (const { error, path } of this.#failures.get(root) ?? []) this.errors.push(refusalError(error.message, path, { ...error.details, code: error.code }));
-    for (const { code, dataset, field, path } of refusals) {
-      this.errors.push(refusalError(refusalMessage(code, dataset, field), path, { code, dataset, field }));
+    for (const refusal of refusals) {
+      const { code, dataset, field, path } = refusal;
+      this.errors.push(refusalError(refusalMessage(refusal), path, { code, dataset, field }));
     }
     for (const name of masked) this.#masked.add(name);
   }

@@ -120,7 +120,10 @@ export class ChangeReads {
 
 /** The same for all who get it, so it is written once. */
 function payloadOf({ refusals, masked }: PreparedRead, view: View, key: string, { json, failures }: ReadAnswer): Buffer {
-  const refused = refusals.map(({ code, dataset, field, path }) => refusalError(refusalMessage(code, dataset, field), path, { code, dataset, field }));
+  const refused = refusals.map((refusal) => {
+    const { code, dataset, field, path } = refusal;
+    return refusalError(refusalMessage(refusal), path, { code, dataset, field });
+  });
   const failed = failures.map(({ error, path }) => refusalError(error.message, path, { ...error.details, code: error.code }));
   const errors = [...refused, ...failed];
   const data = { [key]: json === null ? null : new RawJson(json) };

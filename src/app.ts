@@ -44,7 +44,7 @@ import { checkQuality, QualityCheckEntity, QualityReportEntity, QualityReports }
 import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeptAnswers } from './storage/index.js';
-import { KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
+import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -69,6 +69,9 @@ const ENTITIES = [
   QualityReportEntity,
   QualityCheckEntity,
 ];
+
+/** Exports of one principal at a time: one place is left to the others. */
+const EXPORTS_OF_ONE = EXPORT_SESSIONS - 1;
 
 /** In the order in which they depend on each other. */
 const KINDS = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
@@ -113,7 +116,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const views = new Views(buildControlSchema(), config.limits, log);
   closing.add('views', () => views.stop());
   const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
-  const { gate, admission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
+  const { gate, admission, exportAdmission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
   const setting = {
     services,
     reader: new Reader(database.reader, sources, answers),
@@ -123,7 +126,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
   };
   const timeoutMs = config.limits.exportTimeoutMs;
-  const exporter = new Exporter({ sessionsOf: () => database.exports, maskKeys: setting.maskKeys, audit: record.audit, timeoutMs });
+  const exporter = new Exporter({ sessionsOf: () => database.exports, maskKeys: setting.maskKeys, audit: record.audit, admission: exportAdmission, timeoutMs });
   const contextOf = (facts: RequestFacts) => createContext(setting, facts);
   const subscriptions = new Subscriptions({
     ...setting,
@@ -178,12 +181,11 @@ function openGate({ config, log, database, metrics, audit, closing }: Room & { r
   closing.add('load', () => overload.close());
   const counts = redisUrl === undefined ? undefined : new SharedCounts({ url: redisUrl, log });
   closing.add('shared counts', () => counts?.close());
+  const onRefusal = (principal: Principal, { code, details }: HeadgateError) => tally.note(principal, { code, reason: String(details['reason']) });
   return {
     gate: new Gate({ limits, overload, tally, ...(counts && { counts }) }),
-    admission: new Admission({
-      max: limits.maxConcurrentReads,
-      onRefusal: (principal, { code, details }) => tally.note(principal, { code, reason: String(details['reason']) }),
-    }),
+    admission: new Admission({ max: limits.maxConcurrentReads, onRefusal }),
+    exportAdmission: new Admission({ max: EXPORTS_OF_ONE, what: 'exports', onRefusal }),
   };
 }
 

@@ -4,6 +4,8 @@ import { HeadgateError } from '../kernel/index.js';
 export interface AdmissionOptions {
   /** Reads that one principal may have under way in this process; 0 for any number. */
   readonly max: number;
+  /** What they are called; reads when absent. */
+  readonly what?: string;
   /** Told of each refusal. */
   readonly onRefusal?: (principal: Principal, error: HeadgateError) => void;
 }
@@ -29,8 +31,8 @@ export class Admission {
   enter(principal: Principal, address?: string): () => void {
     const leave = this.tryEnter(principal, address);
     if (leave) return leave;
-    const { max } = this.#options;
-    const error = new HeadgateError('RATE_LIMITED', `You have ${max} reads under way, and may have no more at a time. Wait for one of them to end.`, {
+    const { max, what = 'reads' } = this.#options;
+    const error = new HeadgateError('RATE_LIMITED', `You have ${max} ${what} under way, and may have no more at a time. Wait for one of them to end.`, {
       reason: 'concurrency',
       limit: max,
       retryAfter: RETRY_AFTER,

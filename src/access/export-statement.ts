@@ -3,7 +3,7 @@ import { renderLiterals, sql } from '../sql/index.js';
 import { boundValue } from './binding.js';
 import type { CompiledExport } from './export-compile.js';
 import { FOLDED } from './filter.js';
-import { checkPattern, readError } from './store-executor.js';
+import { checkPatterns, readError } from './store-executor.js';
 
 /** An export as it is sent to the database. */
 export interface BoundExport {
@@ -31,7 +31,7 @@ export function bindExport(
     shape === 'columns' ? sql`COPY (${query}) TO STDOUT (FORMAT csv, HEADER)` : sql`COPY (${query}) TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')`;
   return {
     text: renderLiterals(copy, (value) => boundValue(value, values, principal)),
-    checks: patterns.map((pattern) => ({ text: checkPattern(FOLDED), values: [pattern] })),
+    checks: patterns.length > 0 ? [{ text: checkPatterns(FOLDED), values: [patterns] }] : [],
     errorOf: (error) => readError(error, mayFail),
   };
 }

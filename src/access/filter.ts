@@ -27,7 +27,7 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
     case 'isNull':
       return sql`(${source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'field':
-      return sql`(${operatorSql(condition.operator, condition.field, comparedOf(condition.field, source), condition.operands)})`;
+      return sql`(${fieldTest(condition, source)})`;
     case 'jsonPath':
       return sql`(${jsonPathSql(condition, source.column(condition.field))})`;
     case 'related': {
@@ -40,6 +40,14 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
       return quantifier === 'is' || quantifier === 'some' ? exists : sql`(NOT ${exists})`;
     }
   }
+}
+
+/** Patterns can take any time on a value. */
+const PATTERNS: ReadonlySet<FieldOperator> = new Set(['like', 'likeInsensitive', 'matches', 'matchesInsensitive']);
+
+function fieldTest({ operator, field, operands }: Extract<Condition, { kind: 'field' }>, source: Source): Sql {
+  const test = operatorSql(operator, field, comparedOf(field, source), operands);
+  return PATTERNS.has(operator) ? source.guarded(test) : test;
 }
 
 const COMPARISONS: Readonly<Partial<Record<FieldOperator, string>>> = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };

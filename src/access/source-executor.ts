@@ -6,7 +6,7 @@ import { checkCursors } from './cursor-check.js';
 import { dialectOf } from './dialect.js';
 import { preparedName, type Executed, type Executor } from './executor.js';
 import type { Place } from './source.js';
-import { checkPattern } from './store-executor.js';
+import { checkPatterns } from './store-executor.js';
 import { RemoteShape } from './table.js';
 
 /** A statement is made for what is known of the source; when that turns out to be old, once more for what is there now. */
@@ -55,7 +55,7 @@ export class SourceExecutor implements Executor {
     checkCursors(statement, request.values);
     if (request.patterns.length > 0) {
       const { words } = dialectOf(await source.facts());
-      for (const pattern of request.patterns) await source.query({ text: checkPattern(words['folded'] ?? ''), values: [pattern] });
+      await source.query({ text: checkPatterns(words['folded'] ?? ''), values: [request.patterns] });
     }
     const values = bind(statement.parameters, request, keys);
     return source.query({ ...preparedName(statement), text: statement.text, asKept: true, values }, statement);

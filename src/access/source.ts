@@ -3,7 +3,10 @@ import { maskSql, type DatasetDecision, type FieldDecision, type MaskKeys } from
 import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
 import { Claimed } from './binding.js';
 import type { Dialect } from './dialect.js';
-import { nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
+import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
+
+/** Of a governed subquery: whether the row is one of those that its row filter lets through. */
+const SEEN = '_seen';
 
 /**
  * One use of a dataset in a statement. Columns are asked for by name while the parts above are compiled, so that the
@@ -67,6 +70,16 @@ export class Source {
     return sql`${this.alias}.${identifier(LOAD_ID)}`;
   }
 
+  /**
+   * A test that takes longer on some values than on others, so that it is made on no row that the row filter keeps back:
+   * PostgreSQL runs what is cheap by its own count first, whatever it takes, and the time would tell of a hidden row.
+   */
+  guarded(test: Sql): Sql {
+    if (this.#decision.rows === 'all') return test;
+    this.#needed.add(SEEN);
+    return sql`CASE WHEN ${this.alias}.${identifier(SEEN)} THEN ${test} END`;
+  }
+
   /** Is every visible value of the field as it is stored, so that contract promises (not null) hold for it? */
   isPlain(field: Field): boolean {
     if (this.#access(field) !== 'plain') return false;
@@ -88,7 +101,8 @@ export class Source {
     const columns = [...this.#needed].map((name) => {
       const field = dataset.fields.find((candidate) => candidate.name === name);
       if (field) return sql`${this.#cell(field, table)} AS ${identifier(name)}`;
-      return name === LOAD_ID ? table.column(LOAD_ID) : table.rowId();
+      if (name === SEEN) return sql`${this.#rowFilter(table)} AS ${identifier(SEEN)}`;
+      return name === LOAD_ID ? table.column(LOAD_ID) : sql`${this.#rowIdOf(table)} AS ${identifier(ROW_ID)}`;
     });
     const { conditions, barrier } = this.#conditions(table);
     const filter = conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
@@ -103,7 +117,7 @@ export class Source {
    */
   #conditions(table: Table): { conditions: readonly Sql[]; barrier: Sql } {
     const { rows, fields } = this.#decision;
-    const conditions = rows === 'all' ? [] : [rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table)];
+    const conditions = rows === 'all' ? [] : [this.#rowFilter(table)];
     const cases = [...this.#needed].flatMap((name) => {
       const seen = fields.get(name);
       return seen?.access === 'masked' ? seen.cases.flatMap(({ when }) => (when === 'always' ? [] : when)) : [];
@@ -114,6 +128,23 @@ export class Source {
     // True for every row, which PostgreSQL does not know.
     const tried = partial.map((expression) => sql`(${this.#anyOf([expression], table)} IS NULL OR ${this.#anyOf([expression], table)} IS NOT NULL)`);
     return { conditions: [...conditions, ...tried], barrier: sql` ORDER BY ${table.rowId()} OFFSET 0` };
+  }
+
+  #rowFilter(table: Table): Sql {
+    const { rows } = this.#decision;
+    return rows === 'all' ? raw('TRUE') : rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table);
+  }
+
+  /**
+   * At a source where the contract has no key, of what may be seen of the row alone: of all of it, equal ids would tell that
+   * cells are equal, and another one that a cell has changed, which the reader must not see.
+   */
+  #rowIdOf(table: Table): Sql {
+    const { dataset, fields } = this.#decision;
+    if (!dataset.source || dataset.key.length > 0) return table.rowId();
+    const seen = dataset.fields.filter(({ name }) => (fields.get(name)?.access ?? 'forbidden') !== 'forbidden');
+    const texts = seen.map((field) => sql`(${this.#cell(field, table)})::text`);
+    return keyedHash(dataset, sql`pg_catalog.json_build_array(${join(texts)})::text`, this.#compilation.maskKeys);
   }
 
   #cell(field: Field, table: Table): Sql {

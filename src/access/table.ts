@@ -125,10 +125,7 @@ export class RemoteTable implements Table {
     const key = dataset.key.flatMap((name) => dataset.fields.find((field) => field.name === name) ?? []);
     const texts = key.map((field) => sql`(${this.#cast(field)})::text`);
     const text = texts.length > 0 ? sql`pg_catalog.json_build_array(${join(texts)})::text` : sql`(${this.#inner}.*)::text`;
-    const { inner, outer } = maskKeys(`row/${dataset.name}`);
-    if (!this.#needed.has(ROW_ID)) {
-      this.#needed.set(ROW_ID, sql`pg_catalog.sha256(${outer} || pg_catalog.sha256(${inner} || pg_catalog.textsend(${text})))`);
-    }
+    if (!this.#needed.has(ROW_ID)) this.#needed.set(ROW_ID, keyedHash(dataset, text, maskKeys));
     return sql`${alias}.${identifier(ROW_ID)}`;
   }
 
@@ -145,6 +142,12 @@ export class RemoteTable implements Table {
     const column = shape.columnOf(field);
     return castColumn(column, field, sql`${this.#inner}.${identifier(column.name)}`, dialect.version);
   }
+}
+
+/** A row id of a text that tells the rows of a dataset apart. */
+export function keyedHash({ name }: Dataset, text: Sql, maskKeys: MaskKeys): Sql {
+  const { inner, outer } = maskKeys(`row/${name}`);
+  return sql`pg_catalog.sha256(${outer} || pg_catalog.sha256(${inner} || pg_catalog.textsend(${text})))`;
 }
 
 /** `NULL` of the field's type. */

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { Admission } from '../access/index.js';
 import { bindExport, compileExport, governExport, type BoundExport, type ExportSelection, type GovernedExport } from '../access/index.js';
 import type { AuditFact } from '../audit/index.js';
 import type { Dataset } from '../catalog/index.js';
@@ -20,6 +21,8 @@ export interface ExporterOptions {
   readonly sessionsOf: (dataset: Dataset) => CopySource;
   readonly maskKeys: MaskKeys;
   readonly audit: { record(fact: AuditFact): Promise<void> };
+  /** How many of them one principal may have under way; any number when absent. */
+  readonly admission?: Pick<Admission, 'enter'>;
   /** How long an export may take, in milliseconds. */
   readonly timeoutMs: number;
   /** How long it waits for a client that takes nothing, in milliseconds. */
@@ -28,6 +31,8 @@ export interface ExporterOptions {
 
 export interface ExportRequest {
   readonly principal: Principal;
+  /** Of the socket: those without a credential share their places by it. */
+  readonly address?: string | undefined;
   readonly authorizer: Authorizer;
   readonly selection: ExportSelection;
   /** The values of the selection, by slot, and the regular expressions among them. */
@@ -63,9 +68,21 @@ export class Exporter {
   /**
    * Resolves when the first bytes are there, and it is on the record that they are given.
    * @throws HeadgateError FORBIDDEN, PURPOSE_REQUIRED or UNAUTHENTICATED (recorded before it is told), BAD_USER_INPUT,
-   *   TIMEOUT; UNAVAILABLE, with `retryAfterSeconds` when too many exports run.
+   *   TIMEOUT; RATE_LIMITED with `retryAfter` (seconds) when the principal has too many under way; UNAVAILABLE, with `retryAfterSeconds` when too many exports run.
    */
   async start(request: ExportRequest): Promise<ExportFile> {
+    const leave = this.#options.admission?.enter(request.principal, request.address) ?? (() => undefined);
+    try {
+      const file = await this.#start(request);
+      file.body.once('close', leave);
+      return file;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #start(request: ExportRequest): Promise<ExportFile> {
     const { maskKeys, audit, timeoutMs, stallMs = STALL_MS } = this.#options;
     const { principal, format, values, patterns, signal } = request;
     const record = new ExportRecord({ audit, principal, format, operationHash: request.operationHash });

@@ -6,7 +6,7 @@ import { EXPORT_FORMATS, type ExportFile, type ExportFormat, type ExportRequest 
 import { parseExport, type ExportAsked, type ExportQuery, type Views, type World } from '../graphql/index.js';
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isHeadgateError, sha256 } from '../kernel/index.js';
-import { authenticate, type Door } from './authenticate.js';
+import { addressOf, authenticate, type Door } from './authenticate.js';
 
 export interface ExportRouteOptions extends Door {
   readonly world: () => World;
@@ -31,10 +31,11 @@ export function exportRoute(app: FastifyInstance, options: ExportRouteOptions): 
     reply.raw.once('close', () => gone.abort());
     try {
       const operationHash = sha256(request.url);
-      const file = await options.startExport({ ...asked, principal, authorizer: world.authorizer, format, operationHash, signal: gone.signal });
+      const address = addressOf(request);
+      const file = await options.startExport({ ...asked, principal, address, authorizer: world.authorizer, format, operationHash, signal: gone.signal });
       return send(request, reply, file);
     } catch (error) {
-      const seconds = isHeadgateError(error) ? error.details['retryAfterSeconds'] : undefined;
+      const seconds = isHeadgateError(error) ? (error.details['retryAfterSeconds'] ?? error.details['retryAfter']) : undefined;
       if (typeof seconds === 'number') void reply.header('retry-after', seconds);
       throw error;
     }

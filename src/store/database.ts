@@ -20,7 +20,7 @@ const WRITE_MS = 10_000;
 const GRACE_MS = 5_000;
 const IDLE_MS = 60_000;
 /** Exports at a time: each keeps a processor of the server busy. */
-const EXPORT_SESSIONS = 4;
+export const EXPORT_SESSIONS = 4;
 const HOUR_MS = 3_600_000;
 
 export interface DatabaseOptions {

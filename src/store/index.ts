@@ -1,6 +1,6 @@
 export type { Connection } from './connection.js';
 export { CopySessions, type CopySession, type CopyStream } from './copy-sessions.js';
-export { Database, type DatabaseOptions, type Transaction } from './database.js';
+export { Database, EXPORT_SESSIONS, type DatabaseOptions, type Transaction } from './database.js';
 export { EmbeddedPostgres, type EmbeddedOptions } from './embedded.js';
 export { HomeLock } from './home-lock.js';
 export { Notifications } from './notifications.js';

@@ -41,9 +41,9 @@ test('who waits for the same read shares it; other values and other plans are re
   const reads = new SharedReads<string>();
   const running: { readonly name: string; readonly finish: (answer: string) => void }[] = [];
   const run = (name: string) => () => new Promise<string>((finish) => running.push({ name, finish }));
-  const thousand = Array.from({ length: 1000 }, () => reads.get(plan, ['1', '2', null], run('same')));
-  const [apart, elsewhere] = [reads.get(plan, ['1', '2', 'DE'], run('other values')), reads.get(other, ['1', '2', null], run('other plan'))];
-  const more = Array.from({ length: 10 }, (_, i) => reads.get(plan, [i], run(`more ${i}`)));
+  const thousand = Array.from({ length: 1000 }, () => reads.get(plan, ['1', '2', null], 'ada', run('same')));
+  const [apart, elsewhere] = [reads.get(plan, ['1', '2', 'DE'], 'bob', run('other values')), reads.get(other, ['1', '2', null], 'cleo', run('other plan'))];
+  const more = Array.from({ length: 10 }, (_, i) => reads.get(plan, [i], `reader ${i}`, run(`more ${i}`)));
   await turn();
   expect(running.map(({ name }) => name)).toEqual(['same', 'other values', 'other plan', 'more 0']);
   running[0]?.finish('told');
@@ -56,7 +56,7 @@ test('who waits for the same read shares it; other values and other plans are re
   }
   expect([await apart, await elsewhere, (await Promise.all(more)).length]).toEqual(['answer 1', 'answer 2', 10]);
   // Nothing is kept: the next one reads anew.
-  const again = reads.get(plan, ['1', '2', null], run('again'));
+  const again = reads.get(plan, ['1', '2', null], 'ada', run('again'));
   await turn();
   expect(running.at(-1)?.name).toBe('again');
   running.at(-1)?.finish('new');
@@ -66,7 +66,26 @@ test('who waits for the same read shares it; other values and other plans are re
 test('a read that fails is told to all who waited, and leaves its place', async () => {
   const plan = {} as PreparedRead;
   const reads = new SharedReads<string>();
-  const failing = Array.from({ length: 20 }, (_, i) => reads.get(plan, [i % 10], () => Promise.reject(new Error(`no ${i}`))));
+  const failing = Array.from({ length: 20 }, (_, i) => reads.get(plan, [i % 10], 'ada', () => Promise.reject(new Error(`no ${i}`))));
   expect((await Promise.allSettled(failing)).map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 'rejected'));
-  expect(await reads.get(plan, [0], async () => 'now')).toBe('now');
+  expect(await reads.get(plan, [0], 'ada', async () => 'now')).toBe('now');
+});
+
+test('one principal has two of the four at a time, and who comes later does not wait for the rest of theirs', async () => {
+  const reads = new SharedReads<string>();
+  const running: { readonly name: string; readonly finish: (answer: string) => void }[] = [];
+  const ask = (holder: string, i: number) =>
+    reads.get({} as PreparedRead, [i], holder, () => new Promise<string>((finish) => running.push({ name: `${holder} ${i}`, finish })));
+  const all = [...Array.from({ length: 5 }, (_, i) => ask('ada', i)), ask('bob', 0), ask('bob', 1), ask('bob', 2)];
+  await turn();
+  expect(running.map(({ name }) => name)).toEqual(['ada 0', 'ada 1', 'bob 0', 'bob 1']);
+  running[3]?.finish('done');
+  await turn();
+  // Ada waits longer, and has hers.
+  expect(running.slice(4).map(({ name }) => name)).toEqual(['bob 2']);
+  for (let i = 0; i < 8; i++) {
+    running[i]?.finish('done');
+    await turn();
+  }
+  expect((await Promise.all(all)).length).toBe(8);
 });

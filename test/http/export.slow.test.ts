@@ -276,10 +276,11 @@ describe('on the way', () => {
   test('as many as may run at a time; who comes then is told when to come again', async () => {
     const path = `big?fields=id&where=${encodeURIComponent('{"id":{"lt":3}}')}`;
     const asked: Promise<Response>[] = [];
+    const takers = await Promise.all(Array.from({ length: 13 }, async (_, i) => served.token(`taker ${i}`, ['taker'])));
     await locked(async () => {
-      for (let i = 0; i < 4; i++) asked.push(get(taker, path));
+      for (let i = 0; i < 4; i++) asked.push(get(takers[i] ?? '', path));
       await until('they wait for the table', async () => (await running()) === 4);
-      const more = Array.from({ length: 9 }, async () => get(taker, path));
+      const more = takers.slice(4).map(async (token) => get(token, path));
       asked.push(...more);
       const refused = await Promise.race(more);
       expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -288,6 +289,25 @@ describe('on the way', () => {
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(12);
     expect(statuses.filter((status) => status === 503)).toHaveLength(1);
+  });
+
+  test('one principal leaves a place to the others', async () => {
+    const path = `big?fields=id&where=${encodeURIComponent('{"id":{"lt":3}}')}`;
+    const asked: Promise<Response>[] = [];
+    const other = await served.token('another taker', ['taker']);
+    await locked(async () => {
+      for (let i = 0; i < 3; i++) asked.push(get(taker, path));
+      await until('they wait for the table', async () => (await running()) === 3);
+      const refused = await get(taker, path);
+      expect(refused.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect(await problem(refused)).toMatchObject({ status: 429, code: 'RATE_LIMITED', limit: 3 });
+      asked.push(get(other, path));
+      await until('the other one has the place', async () => (await running()) === 4);
+    });
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    // Its places are free again.
+    await until('no export runs', async () => (await running()) === 0);
+    expect((await get(taker, path)).status).toBe(200);
   });
 
   test('one that takes too long is a problem of its own', async () => {

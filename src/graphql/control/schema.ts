@@ -1,5 +1,5 @@
 import { isObjectType, type GraphQLSchema } from 'graphql';
-import { buildSchemaSync, type PubSub } from 'type-graphql';
+import { buildSchemaSync, type MiddlewareFn, type PubSub } from 'type-graphql';
 import { HeadgateError } from '../../kernel/index.js';
 import { shielded } from '../shield.js';
 import { AccessResolver } from './resolvers/access.resolver.js';
@@ -24,6 +24,12 @@ const NOBODY_PUBLISHES: PubSub = {
   },
 };
 
+/** An argument that is null is one that was left out: resolvers meet one kind of nothing. */
+const withoutNulls: MiddlewareFn = ({ args }, next) => {
+  for (const [name, value] of Object.entries(args)) if (value === null) Reflect.deleteProperty(args, name);
+  return next();
+};
+
 /** The control plane without its guards: for printing only. */
 export function bareControlSchema(): GraphQLSchema {
   return buildSchemaSync({
@@ -43,6 +49,7 @@ export function bareControlSchema(): GraphQLSchema {
       SourceResolver,
     ],
     pubSub: NOBODY_PUBLISHES,
+    globalMiddlewares: [withoutNulls],
     // Inputs are checked by their scalars and by the services.
     validate: false,
   });

@@ -237,7 +237,8 @@ export class DatasetReads {
     const { selection, decisions, shape, request, began } = first;
     const { version } = authorizer.policy.catalog;
     if (roots.length === 1) return [await reader.read(first.read.compiled, request.values, principal, request.patterns, version)];
-    const id = ['many', shape, ...decisions.map((decision) => decision.fingerprint)].join('\n');
+    // No alias holds a NUL, so no read of one key has this id.
+    const id = ['\0many', shape, ...decisions.map((decision) => decision.fingerprint)].join('\n');
     const read = plans.get(id) ?? (await this.#plan(manyByKey(selection, roots.length), decisions, '', began));
     if (id.length <= LONGEST_KEPT) plans.set(id, read);
     const values = [...request.values];

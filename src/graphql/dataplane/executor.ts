@@ -17,7 +17,7 @@ import { collectFields } from './collect.js';
 import type { SchemaQuestion } from './introspections.js';
 import type { KnownOperation, KnownRoot } from './known-operations.js';
 import type { ViewSchemas } from './schemas.js';
-import { holdsTooMany, MOST_VALUES } from './variable-size.js';
+import { holdsTooMany, MOST_LEVELS, MOST_VALUES } from './variable-size.js';
 
 export interface Operation {
   readonly document: DocumentNode;
@@ -61,7 +61,11 @@ export async function executeOperation(schemas: ViewSchemas, { document, operati
 }
 
 function tooManyValues(): GraphQLError {
-  const originalError = new HeadgateError('QUERY_TOO_COMPLEX', `The variables hold more than ${MOST_VALUES} values. Split the query.`, { limit: MOST_VALUES });
+  const originalError = new HeadgateError(
+    'QUERY_TOO_COMPLEX',
+    `The variables hold more than ${MOST_VALUES} values, or more than ${MOST_LEVELS} levels of them. Split the query.`,
+    { limit: MOST_VALUES },
+  );
   return new GraphQLError(originalError.message, { originalError, extensions: { http: { status: 400 } } });
 }
 

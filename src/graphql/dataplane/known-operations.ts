@@ -56,11 +56,18 @@ export class KnownOperations {
   }
 
   #isOfDatasets(set: SelectionSetNode, fragments: Readonly<Record<string, FragmentDefinitionNode>>): boolean {
-    return set.selections.every((selection) => {
-      if (selection.kind === Kind.FIELD) return this.#schemas.plane.roots.has(selection.name.value) || selection.name.value === ENTITIES;
-      const inner = selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : fragments[selection.name.value]?.selectionSet;
-      return inner !== undefined && this.#isOfDatasets(inner, fragments);
-    });
+    // A fragment is looked at once, however often it is spread: fragments of fragments would double the work with each.
+    const seen = new Set<string>();
+    const isOf = (inner: SelectionSetNode): boolean =>
+      inner.selections.every((selection) => {
+        if (selection.kind === Kind.FIELD) return this.#schemas.plane.roots.has(selection.name.value) || selection.name.value === ENTITIES;
+        if (selection.kind === Kind.INLINE_FRAGMENT) return isOf(selection.selectionSet);
+        if (seen.has(selection.name.value)) return true;
+        seen.add(selection.name.value);
+        const fragment = fragments[selection.name.value];
+        return fragment !== undefined && isOf(fragment.selectionSet);
+      });
+    return isOf(set);
   }
 
   /** Undefined when a root field stands twice, depends on a directive or a fragment, or has no template. */

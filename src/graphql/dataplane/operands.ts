@@ -28,8 +28,24 @@ export function parseOperands(
   if (operator === 'hasKey') return [slot(value, 'text')];
   if (field.type === 'json') return [slot(JSON.stringify(value), 'jsonb')];
   if (operator === 'like' || operator === 'likeInsensitive') refuseOpenEscape(asText(value, path), path);
-  if (operator === 'matches' || operator === 'matchesInsensitive') shape.patterns.push(asText(value, path));
+  if (operator === 'matches' || operator === 'matchesInsensitive') notePattern(asText(value, path), path, shape);
   return [slot(value, type)];
+}
+
+/** To compile a regular expression can take longer than to run it. */
+const LONGEST_PATTERN = 1_000;
+const MOST_PATTERNS = 10;
+
+function notePattern(pattern: string, path: string, { patterns }: RequestShape): void {
+  if (pattern.length > LONGEST_PATTERN) {
+    throw new HeadgateError('QUERY_TOO_COMPLEX', `A regular expression may have ${LONGEST_PATTERN} characters; ${pattern.length} were given.`, {
+      path,
+      limit: LONGEST_PATTERN,
+    });
+  }
+  if (patterns.length >= MOST_PATTERNS)
+    throw new HeadgateError('QUERY_TOO_COMPLEX', `A filter may hold ${MOST_PATTERNS} regular expressions.`, { path, limit: MOST_PATTERNS });
+  patterns.push(pattern);
 }
 
 /** @throws HeadgateError QUERY_TOO_COMPLEX for a list that is too long */

@@ -19,7 +19,8 @@ export const RawJsonScalar = new GraphQLScalarType({ name: 'RawJson', serialize:
 /** Writes a response, with raw members of `data` spliced in. */
 export function stringifyResponse(response: object): string {
   const { data, ...rest } = response as { data?: Record<string, unknown> | null };
-  if (data === undefined || data === null) return JSON.stringify(response);
+  if (data === undefined) return JSON.stringify(rest);
+  if (data === null) return JSON.stringify({ ...rest, data });
   const others = JSON.stringify(rest);
   // GraphQL's specification suggests `errors` first, where a person reads it.
   let text = `${others.slice(0, -1)}${others === '{}' ? '' : ','}"data":{`;

@@ -2,7 +2,7 @@ import { boundValues, compile, govern, refusalMessage, type ReadAnswer, type Rea
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
 import type { DatasetDecision, MaskKeys } from '../../governance/index.js';
-import type { Principal } from '../../identity/index.js';
+import { clientKey, type Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import type { World } from '../context.js';
 import type { DatasetSubscription } from '../dataplane/live-operations.js';
@@ -87,7 +87,7 @@ export class ChangeReads {
     const began = performance.now();
     const { principal, operation, view } = asked;
     const values = operation.shape.values.with(operation.after, String(after)).with(operation.upTo, String(upTo));
-    const event = await this.#shared.get(read, boundValues(read.compiled, values, principal), async () => {
+    const event = await this.#shared.get(read, boundValues(read.compiled, values, principal), clientKey(principal), async () => {
       const answer = await this.#options.reader.read(read.compiled, values, principal, operation.shape.patterns);
       return { payload: payloadOf(read, view, operation.key, answer), rows: answer.rows };
     });

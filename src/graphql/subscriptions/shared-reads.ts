@@ -2,6 +2,13 @@ import type { PreparedRead } from '../dataplane/prepared-read.js';
 
 /** Reads for events under way at a time, so that a load that concerns many leaves room for queries. */
 const AT_ONCE = 4;
+/** Of them, those that one principal asked for: who has many slow ones must not hold up the events of others. */
+const OF_ONE = 2;
+
+interface Waiting {
+  readonly holder: string;
+  readonly begin: () => void;
+}
 
 /**
  * Reads for events, each once for all who wait for the same: many subscribers ask for the same of one change, under equal
@@ -9,17 +16,21 @@ const AT_ONCE = 4;
  */
 export class SharedReads<Answer> {
   readonly #underWay = new Map<PreparedRead, Map<string, Promise<Answer>>>();
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #waiting: Waiting[] = [];
+  /** How many of each principal. */
+  readonly #running = new Map<string, number>();
 
-  /** @param values all parameters of the read: with its plan they are all that it depends on */
-  get(read: PreparedRead, values: readonly unknown[], run: () => Promise<Answer>): Promise<Answer> {
+  /**
+   * @param values all parameters of the read: with its plan they are all that it depends on
+   * @param holder whom the read is counted for; of those who share it, the first
+   */
+  get(read: PreparedRead, values: readonly unknown[], holder: string, run: () => Promise<Answer>): Promise<Answer> {
     const ofPlan = this.#underWay.get(read) ?? new Map<string, Promise<Answer>>();
     this.#underWay.set(read, ofPlan);
     const key = JSON.stringify(values);
     const found = ofPlan.get(key);
     if (found) return found;
-    const made = this.#inTurn(run).finally(() => {
+    const made = this.#inTurn(holder, run).finally(() => {
       ofPlan.delete(key);
       if (ofPlan.size === 0) this.#underWay.delete(read);
     });
@@ -27,16 +38,30 @@ export class SharedReads<Answer> {
     return made;
   }
 
-  async #inTurn(run: () => Promise<Answer>): Promise<Answer> {
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running += 1;
+  async #inTurn(holder: string, run: () => Promise<Answer>): Promise<Answer> {
+    if (this.#isRoomFor(holder)) this.#count(holder, 1);
+    else await new Promise<void>((resolve) => this.#waiting.push({ holder, begin: resolve }));
     try {
       return await run();
     } finally {
-      // The place goes to the next one, or is free.
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#running -= 1;
+      this.#count(holder, -1);
+      // The place goes to whoever waits longest and may have it.
+      const at = this.#waiting.findIndex((waiting) => this.#isRoomFor(waiting.holder));
+      const [next] = at < 0 ? [] : this.#waiting.splice(at, 1);
+      if (next) this.#count(next.holder, 1);
+      next?.begin();
     }
+  }
+
+  #isRoomFor(holder: string): boolean {
+    let all = 0;
+    for (const count of this.#running.values()) all += count;
+    return all < AT_ONCE && (this.#running.get(holder) ?? 0) < OF_ONE;
+  }
+
+  #count(holder: string, more: number): void {
+    const count = (this.#running.get(holder) ?? 0) + more;
+    if (count > 0) this.#running.set(holder, count);
+    else this.#running.delete(holder);
   }
 }

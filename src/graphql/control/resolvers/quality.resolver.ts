@@ -1,6 +1,6 @@
 import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Dataset as Model } from '../../../catalog/index.js';
-import { QualityReportEntity, reportCursor, type QualityCheckEntity } from '../../../quality/index.js';
+import { QualityReportEntity, reportCursor, scoresOfShown, type QualityCheckEntity, type Scores } from '../../../quality/index.js';
 import { hasRole } from '../../../identity/index.js';
 import type { RequestContext } from '../../context.js';
 import { mayCount, OVERSEERS, refusedTo, visibleDataset } from '../rights.js';
@@ -51,16 +51,52 @@ export class QualityResolver {
   }
 
   @FieldResolver(() => [QualityCheck], { description: 'Without those about fields that you may not know of, or, unless you oversee, may not see plain.' })
-  async checks(@Root() { id, datasetName }: QualityReport, @Ctx() { loaders, principal, visible, world }: RequestContext): Promise<QualityCheck[]> {
-    const dataset = visible.datasets.get(datasetName);
-    if (!dataset) return [];
-    const decision = world.authorizer.decide(principal, dataset);
-    const oversees = hasRole(principal, ...OVERSEERS);
-    const isSeen = (field: string) => dataset.fields.some((known) => known.name === field) && (oversees || decision.fields.get(field)?.access === 'plain');
-    const hides = hiddenChecks(world.catalog.datasets.get(datasetName), dataset);
-    const checks = await loaders.checks.load(id);
-    return checks.filter((check) => check.fields.every(isSeen) && !hides(check)).map((check) => Object.assign(new QualityCheck(), check));
+  async checks(@Root() report: QualityReport, @Ctx() context: RequestContext): Promise<QualityCheck[]> {
+    const { shown } = await checksOf(report, context);
+    return shown.map((check) => Object.assign(new QualityCheck(), check));
   }
+
+  @FieldResolver()
+  async score(@Root() report: QualityReport, @Ctx() context: RequestContext): Promise<number | null> {
+    return (await scoresFor(report, context)).score;
+  }
+
+  @FieldResolver()
+  async accuracy(@Root() report: QualityReport, @Ctx() context: RequestContext): Promise<number | null> {
+    return (await scoresFor(report, context)).accuracy;
+  }
+
+  @FieldResolver()
+  async completeness(@Root() report: QualityReport, @Ctx() context: RequestContext): Promise<number | null> {
+    return (await scoresFor(report, context)).completeness;
+  }
+
+  @FieldResolver()
+  async consistency(@Root() report: QualityReport, @Ctx() context: RequestContext): Promise<number | null> {
+    return (await scoresFor(report, context)).consistency;
+  }
+
+  @FieldResolver()
+  async timeliness(@Root() report: QualityReport, @Ctx() context: RequestContext): Promise<number | null> {
+    return (await scoresFor(report, context)).timeliness;
+  }
+}
+
+/** All checks of a report, and those that the principal is shown. */
+async function checksOf({ id, datasetName }: QualityReport, { loaders, principal, visible, world }: RequestContext) {
+  const all = await loaders.checks.load(id);
+  const dataset = visible.datasets.get(datasetName);
+  if (!dataset) return { all, shown: [] };
+  const decision = world.authorizer.decide(principal, dataset);
+  const oversees = hasRole(principal, ...OVERSEERS);
+  const isSeen = (field: string) => dataset.fields.some((known) => known.name === field) && (oversees || decision.fields.get(field)?.access === 'plain');
+  const hides = hiddenChecks(world.catalog.datasets.get(datasetName), dataset);
+  return { all, shown: all.filter((check) => check.fields.every(isSeen) && !hides(check)) };
+}
+
+async function scoresFor(report: QualityReport, context: RequestContext): Promise<Scores> {
+  const { all, shown } = await checksOf(report, context);
+  return scoresOfShown(report, all, shown);
 }
 
 /** Checks that name no hidden field and tell of one all the same: a reference to a hidden dataset, the number of columns. */

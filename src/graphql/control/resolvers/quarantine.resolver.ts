@@ -28,7 +28,7 @@ export class QuarantineResolver {
     const { rows, hasNext } = await services.quarantine.page(dataset.id, { first: pageSize(first), ...(after !== undefined && { after: idOf(after) }) });
     await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: rows.length });
     const known = new Set(dataset.fields.map((field) => field.name));
-    const isTold = reasonsOf(dataset);
+    const isTold = reasonsOf(dataset, hasRole(principal, ...OVERSEERS) ? undefined : plain);
     return pageOf(rows, {
       hasNextPage: hasNext,
       after,
@@ -49,12 +49,17 @@ function plainFields({ principal, world }: RequestContext, dataset: Dataset): Re
   return new Set(dataset.fields.map((field) => field.name).filter((field) => decision.fields.get(field)?.access === 'plain'));
 }
 
-/** Reasons that name nothing hidden: of a field or rule that is known, and of a reference only where its target is. */
-function reasonsOf(dataset: Dataset): (reason: Reason) => boolean {
+/**
+ * Reasons that name nothing hidden: of a field or rule that is known, and of a reference only where its target is. They tell
+ * of the field's value, so that it must be among the plain ones.
+ * @param plain all fields when absent
+ */
+function reasonsOf(dataset: Dataset, plain?: ReadonlySet<string>): (reason: Reason) => boolean {
   const fields = new Map(dataset.fields.map((field) => [field.name, field]));
   const rules = new Set(['json', 'key', ...dataset.rules.map((rule) => rule.name)]);
   return ({ field: name, rule }) => {
-    if (name === null || name === undefined) return rules.has(rule);
+    if (name === null || name === undefined) return rules.has(rule) && (plain === undefined || plain.size === fields.size);
+    if (plain && !plain.has(name)) return false;
     const field = fields.get(name);
     return field !== undefined && (rule !== 'references' || field.rules.some(({ kind }) => kind === 'references'));
   };

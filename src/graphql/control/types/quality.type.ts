@@ -16,7 +16,9 @@ export class QualityCheck {
   @Field(() => BigIntScalar, { nullable: true, description: 'Null where the check is not about rows.' }) failingRows!: string | null;
 }
 
-@ObjectType({ description: 'What one look at a dataset found. Scores go from 0 to 1; null for a dimension without checks.' })
+@ObjectType({
+  description: 'What one look at a dataset found. Scores go from 0 to 1, over the checks that you are shown; null for a dimension without checks.',
+})
 export class QualityReport {
   @Field(() => ID) id!: string;
   /** The name; the resolver gives the dataset. */

@@ -143,3 +143,23 @@ describe('alias and fragment amplification (CVE-2026-35441 Directus, CVE-2025-32
     expect(texts.size).toBe(1);
   });
 });
+
+test('fragments of roots that double are walked once, whatever comes of them', async () => {
+  const levels = 100;
+  const chain = Array.from({ length: levels }, (_, i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`).join(' ');
+  const began = performance.now();
+  const { data, errors } = await house.query(partner, `{ ...F0 } ${chain} fragment F${levels} on Query { countries { totalCount } }`);
+  expect(performance.now() - began).toBeLessThan(SOON_MS);
+  expect(errors ?? data).toBeDefined();
+});
+
+test('variables that nest without an end are refused before anything walks into them', async () => {
+  const deep = JSON.parse(`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`) as unknown;
+  for (const query of [
+    'query ($v: JSON) { orders(where: { details: { contains: $v } }) { totalCount } }',
+    'query ($v: JSON) { __type(name: "Order") { name } orders(where: { details: { contains: $v } }) { totalCount } }',
+  ]) {
+    const { errors } = await house.query(partner, query, { v: deep });
+    expect(errors?.[0]?.extensions?.['code']).toBe('QUERY_TOO_COMPLEX');
+  }
+});

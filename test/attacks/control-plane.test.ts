@@ -123,6 +123,53 @@ describe('quarantine and quality reports that show values (OpenMetadata #10542)'
       expect((await served.ask(tok(role), '{ qualityReports(dataset: "people") { totalCount } }')).errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
   });
 
+  test('no reason tells of a field that is not seen plain', async () => {
+    const fieldsOf = async (role: string) => {
+      const { data } = await served.ask<{ quarantine: { nodes: { reasons: { field: string | null }[] }[] } }>(tok(role), QUARANTINE);
+      return new Set(data.quarantine.nodes.flatMap(({ reasons }) => reasons.map(({ field }) => field)));
+    };
+    expect(await fieldsOf('analyst')).toEqual(new Set(['city']));
+    expect(await fieldsOf('steward')).toEqual(new Set(['email', 'age', 'city']));
+  });
+
+  test('scores tell of no check that is not shown', async () => {
+    const scores = async (role: string) =>
+      (
+        await served.ask<{ dataset: { qualityReport: Record<string, unknown> } }>(
+          tok(role),
+          '{ dataset(name: "people") { qualityReport { score accuracy completeness consistency timeliness checks { name dimension status } } } }',
+        )
+      ).data.dataset.qualityReport;
+    await served.sql("UPDATE data.people SET badge = 'X', email = 'x'");
+    try {
+      await served.ask(tok('admin'), 'mutation { checkQuality(dataset: "people") { id } }');
+      const [all, seen] = [await scores('admin'), await scores('analyst')];
+      expect(all['accuracy']).toBeLessThan(1);
+      expect(seen).toMatchObject({ accuracy: 1, checks: expect.arrayContaining([expect.objectContaining({ name: 'city.in', status: 'PASSED' })]) as unknown });
+      expect(JSON.stringify(seen)).not.toMatch(/badge|email/);
+      // The steward sees the check on email, and none on badge.
+      expect((await scores('steward'))['accuracy']).not.toBe(all['accuracy']);
+    } finally {
+      await served.sql("UPDATE data.people SET badge = 'B1', email = 'a@example.com'");
+      await served.ask(tok('admin'), 'mutation { checkQuality(dataset: "people") { id } }');
+    }
+  });
+
+  test('an argument that is null is one that was left out', async () => {
+    const plain = await served.ask(
+      tok('admin'),
+      '{ datasets { totalCount } runs { totalCount } grants { name } auditEntries(first: 1) { pageInfo { hasNextPage } } }',
+    );
+    const nulls = await served.ask(
+      tok('admin'),
+      `query ($n: String) { datasets(after: null, search: null, tag: $n, stage: null, first: null) { totalCount } runs(dataset: null, after: $n) { totalCount }
+        grants(dataset: null) { name } auditEntries(after: $n, first: 1) { pageInfo { hasNextPage } } }`,
+      { n: null },
+    );
+    expect(nulls).toEqual(plain);
+    expect((await served.ask(null, '{ datasets(after: null) { totalCount } }')).errors).toBeUndefined();
+  });
+
   test('neither the audit nor a run tells a value', async () => {
     const audit = await served.ask(tok('auditor'), '{ auditEntries(first: 200) { nodes { action dataset fields masked decision rowCount details } } }');
     const runs = await served.ask(tok('engineer'), '{ runs { nodes { id status rowsRead rowsQuarantined error { code message } steps { name kind } } } }');

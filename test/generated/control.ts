@@ -517,7 +517,7 @@ export type QualityDimension =
   | 'consistency'
   | 'timeliness';
 
-/** What one look at a dataset found. Scores go from 0 to 1; null for a dimension without checks. */
+/** What one look at a dataset found. Scores go from 0 to 1, over the checks that you are shown; null for a dimension without checks. */
 export type QualityReport = {
   readonly accuracy?: Maybe<Scalars['Float']['output']>;
   /** Without those about fields that you may not know of, or, unless you oversee, may not see plain. */

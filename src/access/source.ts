@@ -136,15 +136,15 @@ export class Source {
   }
 
   /**
-   * At a source where the contract has no key, of what may be seen of the row alone: of all of it, equal ids would tell that
-   * cells are equal, and another one that a cell has changed, which the reader must not see.
+   * At a source where the contract has no key, of the row's place and what may be seen of it alone: of all of it, equal ids
+   * would tell that cells are equal which the reader must not see.
    */
   #rowIdOf(table: Table): Sql {
     const { dataset, fields } = this.#decision;
     if (!dataset.source || dataset.key.length > 0) return table.rowId();
     const seen = dataset.fields.filter(({ name }) => (fields.get(name)?.access ?? 'forbidden') !== 'forbidden');
     const texts = seen.map((field) => sql`(${this.#cell(field, table)})::text`);
-    return keyedHash(dataset, sql`pg_catalog.json_build_array(${join(texts)})::text`, this.#compilation.maskKeys);
+    return keyedHash(dataset, sql`pg_catalog.json_build_array(${join([table.place(), ...texts])})::text`, this.#compilation.maskKeys);
   }
 
   #cell(field: Field, table: Table): Sql {

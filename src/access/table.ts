@@ -14,6 +14,8 @@ export interface Table {
   column(name: string): Sql;
   /** Tells rows apart, and nothing of them. */
   rowId(): Sql;
+  /** Where the row lies, at a source whose contract has no key: a text that tells nothing of what is in it. Null for rows of a view. */
+  place(): Sql;
   /** The FROM item; to be called when all columns have been asked for. */
   toSql(): Sql;
 }
@@ -34,6 +36,10 @@ export class StoredTable implements Table {
 
   rowId(): Sql {
     return this.column(ROW_ID);
+  }
+
+  place(): Sql {
+    throw new Error(`the rows of ${this.#dataset.name} have ids`);
   }
 
   toSql(): Sql {
@@ -129,12 +135,18 @@ export class RemoteTable implements Table {
     return sql`${alias}.${identifier(ROW_ID)}`;
   }
 
+  place(): Sql {
+    this.#needed.set(PLACE, sql`${this.#inner}.${identifier(PLACE)}`);
+    return sql`${this.#options.alias}.${identifier(PLACE)}`;
+  }
+
   toSql(): Sql {
     const { shape, alias } = this.#options;
     const { schema = '', name = '' } = shape.dataset.source?.table ?? {};
     const columns = [...this.#needed].map(([field, value]) => sql`${value} AS ${identifier(field)}`);
     const list = columns.length > 0 ? join(columns) : raw('1');
-    return sql`(SELECT ${list} FROM ${identifier(schema, name)} AS ${this.#inner}) AS ${alias}`;
+    const table = sql`${identifier(schema, name)} AS ${this.#inner}`;
+    return sql`(SELECT ${list} FROM ${this.#needed.has(PLACE) ? placed(table, this.#inner) : table}) AS ${alias}`;
   }
 
   #cast(field: Field): Sql {
@@ -142,6 +154,14 @@ export class RemoteTable implements Table {
     const column = shape.columnOf(field);
     return castColumn(column, field, sql`${this.#inner}.${identifier(column.name)}`, dialect.version);
   }
+}
+
+const PLACE = '_place';
+
+/** A table with the place of its rows. A view has none: there the names are found one level further out, and are null. */
+function placed(table: Sql, name: Sql): Sql {
+  const place = sql`(tableoid || ' ' || ctid) AS ${identifier(PLACE)}`;
+  return sql`(VALUES (NULL::text, NULL::text)) AS o (tableoid, ctid) CROSS JOIN LATERAL (SELECT ${place}, ${name}.* FROM ${table}) AS ${name}`;
 }
 
 /** A row id of a text that tells the rows of a dataset apart. */

@@ -5,7 +5,7 @@ import type { AuditFact } from '../audit/index.js';
 import type { Dataset } from '../catalog/index.js';
 import type { Authorizer, MaskKeys } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { isHeadgateError } from '../kernel/index.js';
+import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { CopyStream } from '../store/index.js';
 import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
 import { ExportRecord } from './export-record.js';
@@ -22,7 +22,7 @@ export interface ExporterOptions {
   readonly maskKeys: MaskKeys;
   readonly audit: { record(fact: AuditFact): Promise<void> };
   /** How many of them one principal may have under way; any number when absent. */
-  readonly admission?: Pick<Admission, 'enter'>;
+  readonly admission?: Pick<Admission, 'enter' | 'refused'>;
   /** How long an export may take, in milliseconds. */
   readonly timeoutMs: number;
   /** How long it waits for a client that takes nothing, in milliseconds. */
@@ -89,7 +89,7 @@ export class Exporter {
     const plan = await govern(request, record);
     const { shape, contentType } = EXPORT_FORMATS[format];
     const bound = bindExport(compileExport(plan, maskKeys, shape), values, principal, patterns);
-    const session = await this.#open(plan, bound);
+    const session = await this.#open(principal, plan, bound);
     const run = new ExportRun({ session, plan, bound, record, timeoutMs, stallMs, signal });
     try {
       const body = Readable.from(bodyOf(run, await run.start(), plan, format), { objectMode: false, highWaterMark: AHEAD });
@@ -99,11 +99,15 @@ export class Exporter {
     }
   }
 
-  async #open({ dataset }: GovernedExport, bound: BoundExport): Promise<ExportSession> {
+  async #open(principal: Principal, { dataset }: GovernedExport, bound: BoundExport): Promise<ExportSession> {
     try {
       return await this.#options.sessionsOf(dataset).open();
     } catch (error) {
-      throw bound.errorOf(error);
+      const told = bound.errorOf(error);
+      // Who was turned away since too many run is on the record as for any other limit.
+      if (isHeadgateError(told) && told.code === 'UNAVAILABLE')
+        this.#options.admission?.refused(principal, new HeadgateError(told.code, told.message, { ...told.details, reason: 'exports' }));
+      throw told;
     }
   }
 }

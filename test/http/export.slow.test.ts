@@ -289,6 +289,10 @@ describe('on the way', () => {
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(12);
     expect(statuses.filter((status) => status === 503)).toHaveLength(1);
+    await until('the refusal is on the record', async () => {
+      const rows = await served.sql("SELECT FROM headgate.audit_record WHERE action = 'limit' AND details->>'reason' = 'exports' AND decision = 'DENIED'");
+      return rows.length === 1;
+    });
   });
 
   test('one principal leaves a place to the others', async () => {

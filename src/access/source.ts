@@ -102,7 +102,7 @@ export class Source {
       const field = dataset.fields.find((candidate) => candidate.name === name);
       if (field) return sql`${this.#cell(field, table)} AS ${identifier(name)}`;
       if (name === SEEN) return sql`${this.#rowFilter(table)} AS ${identifier(SEEN)}`;
-      return name === LOAD_ID ? table.column(LOAD_ID) : sql`${this.#rowIdOf(table)} AS ${identifier(ROW_ID)}`;
+      return name === LOAD_ID ? table.column(LOAD_ID) : this.#rowIdOf(table);
     });
     const { conditions, barrier } = this.#conditions(table);
     const filter = conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
@@ -144,7 +144,8 @@ export class Source {
     if (!dataset.source || dataset.key.length > 0) return table.rowId();
     const seen = dataset.fields.filter(({ name }) => (fields.get(name)?.access ?? 'forbidden') !== 'forbidden');
     const texts = seen.map((field) => sql`(${this.#cell(field, table)})::text`);
-    return keyedHash(dataset, sql`pg_catalog.json_build_array(${join([table.place(), ...texts])})::text`, this.#compilation.maskKeys);
+    const hash = keyedHash(dataset, sql`pg_catalog.json_build_array(${join([table.place(), ...texts])})::text`, this.#compilation.maskKeys);
+    return sql`${hash} AS ${identifier(ROW_ID)}`;
   }
 
   #cell(field: Field, table: Table): Sql {

@@ -562,6 +562,7 @@ export type QuarantinedRow = {
   readonly line: Scalars['BigInt']['output'];
   /** The row as it came, by field; null where you may not see the field plain in every row. */
   readonly raw: Scalars['JSON']['output'];
+  /** Without those about fields that you may not see plain, unless you oversee. */
   readonly reasons: ReadonlyArray<QuarantineReason>;
   /** The run that refused it. */
   readonly runId: Scalars['ID']['output'];

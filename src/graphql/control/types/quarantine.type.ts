@@ -17,7 +17,8 @@ export class QuarantinedRow {
   @Field(() => JsonScalar, { description: 'The row as it came, by field; null where you may not see the field plain in every row.' }) raw!: Readonly<
     Record<string, string | null>
   >;
-  @Field(() => [QuarantineReason]) reasons!: readonly QuarantineReason[];
+  @Field(() => [QuarantineReason], { description: 'Without those about fields that you may not see plain, unless you oversee.' })
+  reasons!: readonly QuarantineReason[];
   @Field(() => DateTimeScalar) createdAt!: Date;
 }
 

@@ -34,7 +34,7 @@ export function parseOperands(
 
 /** To compile a regular expression can take longer than to run it. */
 const LONGEST_PATTERN = 1_000;
-const MOST_PATTERNS = 10;
+const MOST_PATTERNS = 20;
 
 function notePattern(pattern: string, path: string, { patterns }: RequestShape): void {
   if (pattern.length > LONGEST_PATTERN) {

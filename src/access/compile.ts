@@ -14,7 +14,7 @@ import { groupsSql } from './groups.js';
 import { jsonConstant, jsonObject, type Json } from './json-object.js';
 import { jsonScalar, jsonValue } from './json-value.js';
 import { keepable } from './keepable.js';
-import { beyondSql, cursorFingerprint, totalOrder, type SortKey } from './order.js';
+import { beyondSql, cursorFingerprint, firstSql, totalOrder, type SortKey } from './order.js';
 import { PageScope, type RowScope } from './page-scope.js';
 import { divide, type AwayPart, type PlanPart } from './parts.js';
 import { related } from './relation.js';
@@ -182,13 +182,14 @@ class Compiler {
       ' AND ',
     );
     const answer = this.#row(row, scopeOf(source, row.dataset));
+    const first = firstSql(source, this.#context.decisionOn(row.dataset));
     const counts = [{ dataset: row.dataset.name, rows: raw('1') }, ...answer.counts];
     const counted = counts.map((count) => count.dataset);
     const isMeasured = this.#maxBytes !== undefined;
     if (!isRemote && !isMeasured)
-      return { list: [answer.value, ...counts.map(countText)], rest: sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`, counted };
+      return { list: [answer.value, ...counts.map(countText)], rest: sql` FROM ${source.toSql()}${answer.join} WHERE ${wanted}${first} LIMIT 1`, counted };
     const { list, value, outer } = this.#lateral(answer.value, counts);
-    const inner = sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted} LIMIT 1`;
+    const inner = sql`SELECT ${list} FROM ${source.toSql()}${answer.join} WHERE ${wanted}${first} LIMIT 1`;
     const sent = inBytes(this.#maxBytes, [value.sql], [true]);
     const rest = isRemote ? sql` FROM (SELECT) AS one LEFT JOIN (${inner}) AS ${value.alias} ON TRUE` : sql` FROM (${inner}) AS ${value.alias}`;
     return { list: [...sent.values, ...outer.map(countText), ...sent.size], rest, counted, ...sent.bound };
@@ -205,7 +206,8 @@ class Compiler {
     const inner = this.#row(row, scopeOf(source, row.dataset));
     const { list, value, outer } = this.#lateral(inner.value, [{ dataset: row.dataset.name, rows: raw('1') }, ...inner.counts]);
     const given = sql`unnest(${join(key.map((part) => slotSql(part.value)))}) WITH ORDINALITY AS ${keys}(${join([...key.map((_, i) => raw(`k${i}`)), raw('place')])})`;
-    const found = sql`SELECT ${list} FROM ${source.toSql()}${inner.join} WHERE ${wanted} LIMIT 1`;
+    const first = firstSql(source, this.#context.decisionOn(row.dataset));
+    const found = sql`SELECT ${list} FROM ${source.toSql()}${inner.join} WHERE ${wanted}${first} LIMIT 1`;
     const counted = outer.map((count) => count.dataset);
     const rest = sql` FROM ${given} LEFT JOIN LATERAL (${found}) AS ${value.alias} ON TRUE ORDER BY ${keys}.place`;
     const sent = rowsInBytes(this.#maxBytes, value.sql);

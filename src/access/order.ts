@@ -46,6 +46,14 @@ export function keyFields(dataset: Dataset, decision: DatasetDecision): readonly
   return isPlain ? fields : undefined;
 }
 
+/**
+ * Which row of several that have one key as the principal sees it, where it is masked: always the same, and not the one that
+ * happens to be stored first.
+ */
+export function firstSql(source: Source, decision: DatasetDecision): Sql {
+  return keyFields(decision.dataset, decision) === undefined ? sql` ORDER BY ${source.rowId()}` : raw('');
+}
+
 function sortKey(term: OrderTerm, source: Source, context: SourceContext): SortKey {
   const { field, descending, nullsFirst } = term;
   const shape = { type: columnType({ type: field.type, list: false }), descending, nullsFirst };

@@ -39,10 +39,10 @@ test.for(worlds(runs(CATALOGS)))('pages neither repeat nor skip a row (catalog $
       const coming = new Coming(house, dataset, world.rows[dataset.name] ?? [], g);
       try {
         const { read, states } = await walk(new Walk(house, asker, dataset.graphqlName, args), coming, taken);
-        const [first = []] = states;
-        const stayed = first.filter((uid) => states.every((state) => state.includes(uid)));
-        // By another row that it is ordered by, a row can move without being touched: it was not in its place throughout.
-        const still = stayed.filter((uid) => states.every((state) => isInPlace(uid, stayed, first, state)));
+        const [first = new Map<number, string>()] = states;
+        // By another row that it is ordered by, a row can move without being touched: its cursor is another one then, and it was not in its
+        // place throughout.
+        const still = [...first].filter(([uid, cursor]) => states.every((state) => state.get(uid) === cursor)).map(([uid]) => uid);
         expect(read.filter((uid) => still.includes(uid))).toEqual(still);
       } finally {
         if (taken.changes.length > 0) await coming.restore();
@@ -78,16 +78,6 @@ async function walk(reader: Walk, coming: Coming, { size, isBackward, changes }:
     pages.push(page.uids);
   }
   return { read: (isBackward ? pages.toReversed() : pages).flat(), states };
-}
-
-/** Does it stand before and behind the same others? */
-function isInPlace(uid: number, others: readonly number[], first: readonly number[], then: readonly number[]): boolean {
-  const before = (state: readonly number[]): string =>
-    others
-      .filter((other) => state.indexOf(other) < state.indexOf(uid))
-      .toSorted((a, b) => a - b)
-      .join();
-  return before(first) === before(then);
 }
 
 /** Every grant shows the number by which rows are told apart. */

@@ -53,8 +53,15 @@ export class Coming {
   }
 }
 
+interface Connection {
+  readonly edges: readonly { readonly cursor: string; readonly node: Readonly<Record<string, unknown>> }[];
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly hasPreviousPage: boolean; readonly startCursor: string; readonly endCursor: string };
+}
+
 export interface Page {
   readonly uids: readonly number[];
+  /** By row. */
+  readonly cursors: ReadonlyMap<number, string>;
   readonly next: string | undefined;
 }
 
@@ -72,8 +79,9 @@ export class Walk {
     this.#args = args;
   }
 
-  async all(): Promise<readonly number[]> {
-    return (await this.page(ALL, false)).uids;
+  /** All rows in their order, each with its cursor: where it stands, by its own values. */
+  async all(): Promise<ReadonlyMap<number, string>> {
+    return (await this.page(ALL, false)).cursors;
   }
 
   async page(size: number, isBackward: boolean, cursor?: string): Promise<Page> {
@@ -83,14 +91,19 @@ export class Walk {
       ...(cursor === undefined ? [] : [given(isBackward ? 'before' : 'after', 'String', cursor)]),
     ];
     const { query, variables } = written([{ ...PAGE, name: this.#name, args: [...this.#args, ...bounds] }]);
-    const { nodes, pageInfo } = await this.#connection(query, variables);
+    const { edges, pageInfo } = await this.#connection(query, variables);
     const hasMore = isBackward ? pageInfo.hasPreviousPage : pageInfo.hasNextPage;
-    return { uids: nodes.map(({ uid }) => uid as number), next: hasMore ? (isBackward ? pageInfo.startCursor : pageInfo.endCursor) : undefined };
+    const cursors = new Map(edges.map(({ cursor, node }) => [node['uid'] as number, cursor]));
+    return {
+      uids: edges.map(({ node }) => node['uid'] as number),
+      cursors,
+      next: hasMore ? (isBackward ? pageInfo.startCursor : pageInfo.endCursor) : undefined,
+    };
   }
 
   async #connection(query: string, variables: Record<string, unknown>) {
     const { data, errors } = await this.#house.query(this.#asker, query, variables);
-    const connection = data[this.#name];
+    const connection = data[this.#name] as unknown as Connection | undefined;
     if (errors || !connection) throw new Error(`${query} with ${JSON.stringify(variables)}: ${JSON.stringify(errors)}`);
     return connection;
   }
@@ -100,7 +113,7 @@ const leafs = (names: readonly string[]): FieldNode[] => names.map((name) => ({ 
 const PAGE: Omit<FieldNode, 'name'> = {
   kind: 'field',
   children: [
-    { kind: 'field', name: 'nodes', children: leafs(['uid']) },
+    { kind: 'field', name: 'edges', children: [...leafs(['cursor']), { kind: 'field', name: 'node', children: leafs(['uid']) }] },
     { kind: 'field', name: 'pageInfo', children: leafs(['hasNextPage', 'hasPreviousPage', 'startCursor', 'endCursor']) },
   ],
 };

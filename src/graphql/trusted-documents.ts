@@ -20,12 +20,16 @@ export async function readTrustedDocuments(folder: string): Promise<TrustedDocum
     const found = extname(file) === '.json' ? idsIn(file, text) : [[sha256(text), text] as const];
     for (const [id, document] of found) {
       check(file, id, document);
-      // Editors end a file with a line end, which clients do not send.
-      for (const name of [id, sha256(document), sha256(document.trimEnd())]) {
+      for (const name of [id, sha256(document)]) {
         if ((documents.get(name) ?? document) !== document) fail(file, `the id ${shown(name)} stands for another document already`);
         documents.set(name, document);
       }
     }
+  }
+  // Editors end a file with a line end, which clients do not send. A name that a document has by itself stays its own.
+  for (const document of new Set(documents.values())) {
+    const trimmed = sha256(document.trimEnd());
+    if (!documents.has(trimmed)) documents.set(trimmed, document);
   }
   if (documents.size === 0) fail(folder, 'there is no document in it: expected manifests (*.json) or documents (*.graphql)');
   return documents;

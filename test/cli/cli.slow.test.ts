@@ -65,6 +65,13 @@ describe('usage', () => {
   });
 });
 
+test('a command in a folder without a home makes none there', async () => {
+  const home = join(folder, 'nowhere');
+  for (const args of [['ingest', 'orders', join(folder, 'orders.csv')], ['quality', 'check', 'orders'], ['export'], ['audit', 'verify']])
+    expectError(await headgateHere(args, { env: { HEADGATE_HOME: home } }), 1, /^NOT_FOUND: There is no Headgate in .*nowhere.*HEADGATE_HOME/);
+  expect(await readdir(folder)).not.toContain('nowhere');
+});
+
 describe('talking to the running server', () => {
   test('apply, ingest, show, check, export: and applying the export changes nothing', async () => {
     expect(await ok(['apply', join(folder, 'orders.yaml'), '--dry-run'])).toMatch(/\+ Dataset orders[\s\S]*Would be: 1 created.*Nothing was changed/);

@@ -116,3 +116,12 @@ test('the documents of the commands are a manifest', async () => {
   expect(documents.size).toBe(4);
   for (const [id, document] of documents) expect(id).toBe(sha256(document));
 });
+
+test('a file is known with its last line end and without it, and stands beside the same text in a manifest', async () => {
+  const documents = new DocumentGate(await readTrustedDocuments(await folder({ 'a.graphql': `${ME}\n`, 'b.json': { me: ME }, 'c.graphql': FILE })));
+  expect(documents.admit({ query: FILE.trimEnd() }).query).toBe(FILE);
+  expect(documents.admit({ documentId: `sha256:${sha256(FILE.trimEnd())}` }).query).toBe(FILE);
+  expect(documents.admit({ query: ME }).query).toBe(ME);
+  expect(documents.admit({ query: `${ME}\n` }).query).toBe(`${ME}\n`);
+  expect(() => documents.admit({ query: `${FILE}\n` })).toThrow('Only trusted documents');
+});

@@ -54,6 +54,12 @@ const cli = (...args: string[]) => headgateHere([...args, '--url', served.url, '
 test('tables are imported, applied as they came, and read', async () => {
   const file = join(folder, 'crm.yaml');
   const imported = await cli('source', 'import', 'crm', '--out', file);
+  // What may have been added to it by hand is not written over.
+  expect(await cli('source', 'import', 'crm', '--out', file)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^CONFLICT: --out: .*--force/m) as unknown,
+  });
+  expect(await cli('source', 'import', 'crm', '--out', file, '--force')).toMatchObject({ code: 0 });
   expect(imported).toMatchObject({ code: 0 });
   expect(imported.stderr).toMatch(/the column "shape" is point, which no type of a contract can show/);
   expect(imported.stderr).toMatch(/nothing_to_show has no column/);

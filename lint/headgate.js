@@ -9,7 +9,7 @@ const FLOORS = [
   ['config'],
   ['store'],
   ['sql', 'jobs', 'audit'],
-  ['identity', 'catalog'],
+  ['identity', 'catalog', 'vault'],
   ['governance', 'sources'],
   ['access'],
   ['quality', 'storage', 'lifecycle'],

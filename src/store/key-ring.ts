@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HeadgateError, sha256 } from '../kernel/index.js';
@@ -11,15 +11,22 @@ export interface SigningKey {
   readonly publicKey: KeyObject;
 }
 
+const KEY_ID_BYTES = 8;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
 /**
  * All keys of an installation, derived from one master key by HKDF-SHA-256 (RFC 5869), each under a label of its own:
  * processes that share the master key share all others, and there is one thing to keep safe.
  */
 export class KeyRing {
+  /** Names the master key and tells nothing of it: 16 hexadecimal digits. */
+  readonly keyId: string;
   readonly #master: Buffer;
 
   constructor(master: Buffer) {
     this.#master = master;
+    this.keyId = this.derive('key-id', KEY_ID_BYTES).toString('hex');
   }
 
   /**
@@ -54,5 +61,31 @@ export class KeyRing {
     const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
     const publicKey = createPublicKey(privateKey);
     return { keyId: sha256(publicKey.export({ format: 'der', type: 'spki' })).slice(0, 16), privateKey, publicKey };
+  }
+
+  /**
+   * Encrypts a small secret (AES-256-GCM) that is kept where others can read. It starts with the `keyId` of the master key.
+   * @param label of what kind it is, with a key of its own
+   * @param context what it belongs to: sealed for one, it can't be passed for another's
+   */
+  wrap(label: string, context: string, secret: Buffer): Buffer {
+    const nonce = randomBytes(NONCE_BYTES);
+    const cipher = createCipheriv('aes-256-gcm', this.derive(`wrap/${label}`), nonce, { authTagLength: TAG_BYTES });
+    cipher.setAAD(Buffer.from(context));
+    return Buffer.concat([Buffer.from(this.keyId, 'hex'), nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  /** What was wrapped; undefined when it was wrapped with another key, for another context, or is damaged. */
+  unwrap(label: string, context: string, wrapped: Buffer): Buffer | undefined {
+    const start = KEY_ID_BYTES + NONCE_BYTES;
+    if (wrapped.length < start + TAG_BYTES || wrapped.toString('hex', 0, KEY_ID_BYTES) !== this.keyId) return undefined;
+    const decipher = createDecipheriv('aes-256-gcm', this.derive(`wrap/${label}`), wrapped.subarray(KEY_ID_BYTES, start), { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(context));
+    decipher.setAuthTag(wrapped.subarray(-TAG_BYTES));
+    try {
+      return Buffer.concat([decipher.update(wrapped.subarray(start, -TAG_BYTES)), decipher.final()]);
+    } catch {
+      return undefined;
+    }
   }
 }

@@ -57,3 +57,19 @@ test('each label gives a key of its own, and the signing key signs', () => {
   expect(verify(null, text, publicKey, sign(null, text, privateKey))).toBe(true);
   expect(createPublicKey(privateKey).export({ format: 'jwk' })).toEqual(ring.signingKey('tokens').publicKey.export({ format: 'jwk' }));
 });
+
+test('what was wrapped is opened with its key, label and context alone', () => {
+  const ring = new KeyRing(Buffer.alloc(32, 7));
+  const secret = randomBytes(32);
+  const wrapped = ring.wrap('subjects', 'ada', secret);
+  expect(ring.unwrap('subjects', 'ada', wrapped)).toEqual(secret);
+  expect(ring.unwrap('subjects', 'bob', wrapped)).toBeUndefined();
+  expect(ring.unwrap('tokens', 'ada', wrapped)).toBeUndefined();
+  expect(new KeyRing(Buffer.alloc(32, 8)).unwrap('subjects', 'ada', wrapped)).toBeUndefined();
+  for (let at = 0; at < wrapped.length; at++) {
+    const damaged = Buffer.from(wrapped);
+    damaged[at] = (damaged[at] ?? 0) ^ 1;
+    expect(ring.unwrap('subjects', 'ada', damaged)).toBeUndefined();
+  }
+  expect(ring.unwrap('subjects', 'ada', wrapped.subarray(0, 20))).toBeUndefined();
+});

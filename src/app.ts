@@ -3,24 +3,20 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Admission, AnswerCache, Reader } from './access/index.js';
 import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, Tally, verifyAudit, type AuditVerification } from './audit/index.js';
-import {
-  applyManifests,
-  catalogEntities,
-  DataChanges,
-  datasetKind,
-  exportManifests,
-  Live,
-  loadCatalog,
-  parseManifests,
-  purposeKind,
-  sourceKind,
-  type ApplyOptions,
-  type ApplyResult,
-  type ManifestKind,
-} from './catalog/index.js';
+import { catalogEntities, DataChanges, datasetKind, Live, loadCatalog, purposeKind, sourceKind, type ManifestKind } from './catalog/index.js';
 import type { Config } from './config/index.js';
 import { Exporter } from './delivery/index.js';
-import { AccessGrantEntity, Authorizer, grantKind, loadPolicy, maskKeys } from './governance/index.js';
+import {
+  AccessGrantEntity,
+  Authorizer,
+  ChangePolicyEntity,
+  changePolicyKind,
+  ChangeRequestEntity,
+  grantKind,
+  loadPolicy,
+  ManifestChanges,
+  maskKeys,
+} from './governance/index.js';
 import {
   buildControlSchema,
   ChangeReads,
@@ -58,6 +54,8 @@ export interface App {
 const ENTITIES = [
   ...catalogEntities,
   AccessGrantEntity,
+  ChangePolicyEntity,
+  ChangeRequestEntity,
   PipelineEntity,
   AuditEntryEntity,
   AuditCheckpointEntity,
@@ -74,7 +72,7 @@ const ENTITIES = [
 const EXPORTS_OF_ONE = EXPORT_SESSIONS - 1;
 
 /** In the order in which they depend on each other. */
-const KINDS = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
+const KINDS = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
 
 /**
  * Opens the store and puts the rooms together, for the roles of the configuration. When it rejects, nothing stays open.
@@ -108,7 +106,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('data changes', () => dataChanges.close());
   const sources = openSources(config, log, live, closing);
   const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges });
-  const manifests = manifestService({ database, audit: record.audit, sources, refresh: () => live.refresh() });
+  const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({ database, audit: record.audit, manifests, sources, verify: () => record.verify(), ...work });
 
   const app = { keyRing, close: () => closing.close() };
@@ -262,30 +260,10 @@ async function openAnswers({ config, log, keyRing, dataChanges, views, metrics, 
   return cache;
 }
 
-interface ManifestRoom {
-  readonly database: Database;
-  readonly audit: Audit;
-  readonly sources: Sources;
-  readonly refresh: () => Promise<unknown>;
-}
-
-/** Manifests in, manifests out. `refresh` resolves when this process sees what was applied. */
-function manifestService({ database, audit, sources, refresh }: ManifestRoom) {
-  return {
-    parse: (files: NonNullable<ApplyOptions['files']>) => parseManifests(files, KINDS),
-    apply: (
-      documents: NonNullable<ApplyOptions['documents']>,
-      actor: Principal,
-      options: { readonly dryRun: boolean; readonly prune?: boolean },
-    ): Promise<ApplyResult> => applyManifests({ database, kinds: KINDS, audit, sources, actor, documents, ...options, notify: refresh }),
-    export: () => exportManifests(database, KINDS),
-  };
-}
-
 interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly database: Database;
   readonly audit: Audit;
-  readonly manifests: ReturnType<typeof manifestService>;
+  readonly manifests: ManifestChanges;
   readonly sources: Sources;
   readonly verify: () => Promise<AuditVerification>;
 }
@@ -300,7 +278,8 @@ function controlServices({ database, audit, manifests, sources, verify, runs, in
     reports: new QualityReports({ database, audit }),
     quarantine: new Quarantine(database),
     verifyAudit: verify,
-    applyManifests: manifests.apply,
+    manifests,
+    applyManifests: (documents, principal, options) => manifests.apply(documents, principal, options),
     submitIngest: (input, principal) => ingestion.submit(input, principal),
     submitPipeline: (name, principal) => pipelines.run(name, principal),
     retryRun: async (run, principal) => {

@@ -7,5 +7,6 @@ export type { AuditProblem } from './diagnose.js';
 export { exportAudit, type ExportOptions } from './export.js';
 export type { Actor, AuditFact, Decision } from './fact.js';
 export { Sealer, type SealerOptions } from './sealer.js';
+export { sightsSince, usesSince, type Sight, type Use } from './use.js';
 export { Tally, type TallyOptions } from './tally.js';
 export { verifyAudit, type AuditVerification, type VerifyOptions } from './verify.js';

@@ -37,6 +37,15 @@ export interface ApplyOptions {
   readonly dryRun?: boolean;
   /** Removes what is in force and in none of the documents. */
   readonly prune?: boolean;
+  /** Why it is done, for the record. */
+  readonly reason?: string;
+  /** What is on the record beside, of each change. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /**
+   * Called in the transaction when no other apply can run and nothing is changed yet; what it returns, when everything is
+   * changed and nothing committed. Either may throw, and so refuse.
+   */
+  readonly review?: (tx: Transaction) => Promise<(result: ApplyResult) => Promise<void>>;
   /** Awaited after a commit that changed something: who answers next should see the change. */
   readonly notify?: (version: string) => unknown;
 }

@@ -52,6 +52,7 @@ export class ApplyRun {
     await lockCatalog(this.#tx);
     await this.#tx.query("SELECT set_config('lock_timeout', $1, true)", [`${LOCK_TIMEOUT_MS}ms`]);
     const before = await catalogVersion(this.#tx);
+    const conclude = await this.#options.review?.(this.#tx);
 
     for (const kind of this.#options.kinds) await this.#applyKind(kind);
     await this.#checkNeeds();
@@ -62,8 +63,10 @@ export class ApplyRun {
     const changed = this.#changed();
     const version = changed.length > 0 ? await raiseCatalogVersion(this.#tx) : before;
     const { dryRun = false } = this.#options;
+    const result = { changes: this.#changes, stillInForce: this.#stillInForce, warnings: this.#warnings, version: dryRun ? before : version, dryRun };
+    await conclude?.(result);
     if (!dryRun) await this.#record(changed, version);
-    return { changes: this.#changes, stillInForce: this.#stillInForce, warnings: this.#warnings, version: dryRun ? before : version, dryRun };
+    return result;
   }
 
   #changed(kind?: string): ManifestChange[] {
@@ -135,13 +138,13 @@ export class ApplyRun {
   }
 
   async #record(changes: readonly ManifestChange[], version: string): Promise<void> {
-    const { audit, actor } = this.#options;
+    const { audit, actor, reason, details } = this.#options;
     const facts = changes.map(({ kind, name, change }): AuditFact => ({
       actor,
       action: 'apply',
       ...(kind === 'Dataset' && { dataset: name }),
       decision: 'ALLOWED',
-      details: { ...this.#declared.get(idOf(kind, name)), kind, name, change, catalogVersion: version },
+      details: { ...this.#declared.get(idOf(kind, name)), ...details, ...(reason !== undefined && { reason }), kind, name, change, catalogVersion: version },
     }));
     await audit.recordIn(this.#tx, ...facts);
   }

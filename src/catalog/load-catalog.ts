@@ -32,9 +32,9 @@ export async function loadCatalog(tx: Transaction): Promise<Catalog> {
     version,
     datasets: new Map(datasets.map((stored): [string, Dataset] => [stored.name, toDataset(stored.spec, stored)])),
     purposes: new Map(
-      purposes.map(({ name, description, lawfulBasis }): [string, Purpose] => [
+      purposes.map(({ name, description, lawfulBasis, processing }): [string, Purpose] => [
         name,
-        { name, ...(description !== null && { description }), ...(lawfulBasis !== null && { lawfulBasis }) },
+        { name, ...(description !== null && { description }), ...(lawfulBasis !== null && { lawfulBasis }), ...processing },
       ]),
     ),
     sources: await loadSources(tx),

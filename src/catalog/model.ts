@@ -112,7 +112,21 @@ export interface Dataset {
   readonly contractVersion: number;
 }
 
-export interface Purpose {
+/** What a record of processing activities (Article 30 of the GDPR) says of a purpose, and the catalog can't know. */
+export interface Processing {
+  /** Who answers for it: a person, a team, an address. */
+  readonly contact?: string;
+  /** Categories of the people whom the data are about. */
+  readonly subjects?: readonly string[];
+  /** To whom data are disclosed outside of Headgate. */
+  readonly recipients?: readonly string[];
+  /** To which countries or organisations they are transferred, and under which safeguards. */
+  readonly transfers?: string;
+  /** How long they are kept for it. */
+  readonly retention?: string;
+}
+
+export interface Purpose extends Processing {
   readonly name: string;
   readonly description?: string;
   readonly lawfulBasis?: string;

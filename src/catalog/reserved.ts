@@ -11,7 +11,8 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   maintenanceReviews storageReport node nodes
   applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent withdrawConsent exportSubject eraseSubject
   restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
-  deleteSource importSource detokenize
+  deleteSource importSource detokenize deleteChangePolicy
+  accessDiff whoCanSee whoSaw grantUses processingActivities changeRequests approveChange refuseChange
   runProgress datasetChanged auditAppended
   and or not
   `),
@@ -25,15 +26,15 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter FloatFilter IDFilter IntFilter JSONFilter JSONPathFilter StringFilter
   TimeFilter UUIDFilter BigIntListFilter BooleanListFilter DateListFilter DateTimeListFilter DecimalListFilter FloatListFilter IntListFilter
   JSONListFilter StringListFilter TimeListFilter UUIDListFilter
-  AccessDecision AccessEffect Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
+  AccessChange AccessDecision AccessEffect AccessMovement ActivityDataset Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
   AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge
-  CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput CreatedApiKey Dataset DatasetChange DatasetConnection
-  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field FieldAccess FieldDecision FieldProfile FieldRule
-  FieldType FileFormat Freshness Grant GrantConnection GrantEdge IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
+  CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput ChangeRequest ChangeStatus CreatedApiKey Dataset DatasetChange DatasetConnection
+  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
+  FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
   LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
-  ManifestProblem ManifestResult Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput Purpose QualityCheck
+  ManifestProblem ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
-  QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Source SourceImport SourceStatus SourceType StorageReport
+  QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
   SubjectExport Visibility
   `),
 );

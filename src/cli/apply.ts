@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { ApplyResult } from '../catalog/index.js';
+import type { ChangeResult } from '../governance/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { readManifests } from './manifest-files.js';
 import { print } from './output.js';
@@ -7,6 +7,7 @@ import { print } from './output.js';
 interface ApplyOptions extends ServerOptions {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
+  readonly reason?: string;
   readonly json?: boolean;
 }
 
@@ -18,6 +19,7 @@ export function applyCommand(program: Command): void {
     .argument('<paths...>', 'YAML files, folders of them, or - for standard input')
     .option('--dry-run', 'print what would change, and change nothing')
     .option('--prune', 'remove what is in force and in none of the files')
+    .option('--reason <text>', 'why, for the record; a change policy may ask for it')
     .addHelpText(
       'after',
       '\nExits with 1 when a manifest is refused; nothing is changed then, and the error names file, line and path.\n\nExamples:\n  headgate apply catalog/\n  headgate apply orders.yaml --dry-run\n  headgate apply catalog/ --prune',
@@ -25,9 +27,9 @@ export function applyCommand(program: Command): void {
     .action(async (paths: string[], _options: unknown, command: Command) => {
       const options: ApplyOptions = command.optsWithGlobals();
       const files = await readManifests(paths);
-      const body = JSON.stringify({ files, dryRun: options.dryRun ?? false, prune: options.prune ?? false });
+      const body = JSON.stringify({ files, dryRun: options.dryRun ?? false, prune: options.prune ?? false, reason: options.reason });
       const result = await withServer({ ...options, mayBegin: true }, (client) =>
-        client.json<ApplyResult>('/manifests', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
+        client.json<ChangeResult>('/manifests', { method: 'POST', headers: { 'content-type': 'application/json' }, body }),
       );
       print(result, options.json, () => planLines(result));
     });
@@ -38,7 +40,7 @@ const MOST_STILL = 5;
 
 const SIGNS = { create: '+', update: '~', remove: '-', unchanged: ' ' } as const;
 
-function planLines({ changes, stillInForce, warnings, dryRun }: ApplyResult): string[] {
+function planLines({ changes, stillInForce, warnings, dryRun, approval, needsApproval }: ChangeResult): string[] {
   const changed = changes.filter(({ change }) => change !== 'unchanged');
   const count = (kind: string) => changes.filter(({ change }) => change === kind).length;
   return [
@@ -50,7 +52,9 @@ function planLines({ changes, stillInForce, warnings, dryRun }: ApplyResult): st
           ...shortened(stillInForce.map(({ kind, name }) => `    ${kind} ${name}`)),
         ]
       : []),
-    `${dryRun ? 'Would be: ' : ''}${count('create')} created, ${count('update')} updated, ${count('remove')} removed, ${count('unchanged')} unchanged.${dryRun ? ' Nothing was changed.' : ''}`,
+    ...(approval ? [`Waits for a second person, and nothing was changed yet: headgate change approve ${approval.id}`] : []),
+    ...(needsApproval && dryRun ? ['It would wait for a second person: it shows somebody more of a field that is watched.'] : []),
+    `${dryRun || approval ? 'Would be: ' : ''}${count('create')} created, ${count('update')} updated, ${count('remove')} removed, ${count('unchanged')} unchanged.${dryRun || approval ? ' Nothing was changed.' : ''}`,
   ];
 }
 

@@ -1,5 +1,8 @@
 import { RUN_FIELDS } from './run-lines.js';
 
+const CHANGE_FIELDS = `id status prune reason requestedBy requestedAt decidedBy decidedAt decisionReason
+  manifests { kind name text } accessChanges { dataset field movement before after rights audiences purposes withoutPurpose }`;
+
 /**
  * All that commands ask of a server in GraphQL, but for introspection. `schema/command-documents.json` has them as a
  * manifest, for servers that execute trusted documents only.
@@ -11,4 +14,15 @@ export const DOCUMENTS = {
   checkQuality: `mutation ($dataset: String!) { checkQuality(dataset: $dataset) {
   id rowCount score accuracy completeness consistency timeliness
   checks { name dimension severity status observed expected failingRows } } }`,
+  whoCanSee: `query ($tag: String!, $unmasked: Boolean) { found: whoCanSee(tag: $tag, unmasked: $unmasked) {
+  dataset field tags audience purposes withoutPurpose plain effect grants } }`,
+  whoSaw: `query ($tag: String!, $since: DateTime) { found: whoSaw(tag: $tag, since: $since) {
+  dataset field principal purposes acts rows last } }`,
+  grantUses: `query ($since: DateTime, $unused: Boolean) { found: grantUses(since: $since, unused: $unused) { grant acts lastUsedAt } }`,
+  processingActivities: `{ found: processingActivities {
+  purpose description lawfulBasis contact categoriesOfSubjects categoriesOfData recipients transfers retention gaps
+  datasets { dataset subject plain masked source grants } } }`,
+  changeRequests: `query ($status: ChangeStatus) { found: changeRequests(status: $status) { ${CHANGE_FIELDS} } }`,
+  approveChange: `mutation ($id: ID!, $reason: String) { found: approveChange(id: $id, reason: $reason) { ${CHANGE_FIELDS} } }`,
+  refuseChange: `mutation ($id: ID!, $reason: String) { found: refuseChange(id: $id, reason: $reason) { ${CHANGE_FIELDS} } }`,
 } as const;

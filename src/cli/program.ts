@@ -2,8 +2,10 @@ import { Command, CommanderError } from 'commander';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HeadgateError } from '../kernel/index.js';
+import { accessCommand } from './access.js';
 import { applyCommand } from './apply.js';
 import { auditCommand } from './audit.js';
+import { changeCommand } from './change.js';
 import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
 import { ingestCommand } from './ingest.js';
@@ -39,6 +41,8 @@ function build(json: boolean): Command {
     runCommand,
     qualityCommand,
     sourceCommand,
+    accessCommand,
+    changeCommand,
     schemaCommand,
     auditCommand,
     tokenCommand,

@@ -71,7 +71,8 @@ function effectTexts(grants: readonly DatasetGrant[], field: string, knows: (fie
   return [...new Set(texts)];
 }
 
-function effectText(effect: Effect): string {
+/** "hash", "partial (first 1, last 0, with *)". */
+export function effectText(effect: Effect): string {
   const { kind, ...settings } = effect;
   const words = Object.entries(settings).map(([name, value]) => `${name} ${String(value)}`);
   return words.length === 0 ? kind : `${kind} (${words.join(', ')})`;

@@ -34,7 +34,7 @@ export interface GatewayOptions
   readonly log: Log;
   readonly database: Database;
   readonly metrics: Metrics;
-  readonly manifests: Pick<ManifestRoutesOptions, 'parse' | 'apply' | 'export'>;
+  readonly manifests: Pick<ManifestRoutesOptions, 'parse' | 'apply' | 'accessDiff' | 'export'>;
   readonly record: Pick<AuditRoutesOptions, 'export' | 'verify'>;
 }
 

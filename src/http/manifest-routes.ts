@@ -1,18 +1,21 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { ApplyResult, ManifestDocument, ManifestFile } from '../catalog/index.js';
-import { mayKeep, refusedTo } from '../graphql/index.js';
+import type { ManifestDocument, ManifestFile } from '../catalog/index.js';
+import { visibleCatalog, type AccessChange, type ChangeOptions, type ChangeResult, type Knows } from '../governance/index.js';
+import { knowsOf, mayKeep, refusedTo, type World } from '../graphql/index.js';
 import { hasRole, type Principal } from '../identity/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
 
 export interface ManifestRoutesOptions extends Door {
+  readonly world: () => World;
   readonly parse: (files: readonly ManifestFile[]) => readonly ManifestDocument[];
-  readonly apply: (
+  readonly apply: (documents: readonly ManifestDocument[], principal: Principal, options: ChangeOptions) => Promise<ChangeResult>;
+  readonly accessDiff: (
     documents: readonly ManifestDocument[],
     principal: Principal,
-    options: { readonly dryRun: boolean; readonly prune: boolean },
-  ) => Promise<ApplyResult>;
+    options: Pick<ChangeOptions, 'prune'> & { readonly knows: Knows },
+  ) => Promise<readonly AccessChange[]>;
   /** All that is in force, as YAML documents in an order that can be applied. */
   readonly export: () => Promise<readonly { readonly kind: string; readonly name: string; readonly text: string }[]>;
 }
@@ -26,6 +29,7 @@ const Apply = z.strictObject({
     .max(1000),
   dryRun: z.boolean().default(false),
   prune: z.boolean().default(false),
+  reason: z.string().optional(),
 });
 
 /**
@@ -34,20 +38,16 @@ const Apply = z.strictObject({
  */
 export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOptions): void {
   app.post('/manifests', { bodyLimit: LARGEST_BODY }, async (request, reply) => {
-    const principal = await authenticate(options, request, reply);
-    if (!hasRole(principal, 'admin', 'steward', 'engineer')) throw await refusal(options, principal, 'apply', 'admin, steward and engineer');
-    const parsed = Apply.safeParse(request.body);
-    if (!parsed.success) {
-      const [issue] = parsed.error.issues;
-      throw new HeadgateError('BAD_USER_INPUT', `Expected { files: [{ file, text }], dryRun, prune }: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`);
-    }
-    const { files, dryRun, prune } = parsed.data;
-    const documents = options.parse(files);
-    const foreign = documents.find((document) => !mayKeep(principal, document.kind));
-    if (foreign || (prune && !hasRole(principal, 'admin'))) {
-      throw await refusal(options, principal, 'apply', foreign ? `another role (kind ${foreign.kind}, "${foreign.name}")` : 'admin (prune)');
-    }
-    return options.apply(documents, principal, { dryRun, prune });
+    const { documents, principal, dryRun, prune, reason } = await received(options, request, reply);
+    return options.apply(documents, principal, { dryRun, prune, reason });
+  });
+
+  // Who would gain or lose what by them.
+  app.post('/manifests/access', { bodyLimit: LARGEST_BODY }, async (request, reply) => {
+    const { documents, principal, prune } = await received(options, request, reply);
+    const world = options.world();
+    const visible = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
+    return { changes: await options.accessDiff(documents, principal, { prune, knows: knowsOf({ world, visible }) }) };
   });
 
   app.get('/manifests', async (request, reply) => {
@@ -56,6 +56,27 @@ export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOpti
     if (!hasRole(principal, 'admin', 'engineer')) throw await refusal(options, principal, 'export', 'admin and engineer');
     return { manifests: await options.export() };
   });
+}
+
+/** What was sent, when the principal may apply it. */
+async function received(options: ManifestRoutesOptions, request: FastifyRequest, reply: FastifyReply) {
+  const principal = await authenticate(options, request, reply);
+  if (!hasRole(principal, 'admin', 'steward', 'engineer')) throw await refusal(options, principal, 'apply', 'admin, steward and engineer');
+  const parsed = Apply.safeParse(request.body);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new HeadgateError(
+      'BAD_USER_INPUT',
+      `Expected { files: [{ file, text }], dryRun, prune, reason }: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}.`,
+    );
+  }
+  const { files, ...settings } = parsed.data;
+  const documents = options.parse(files);
+  const foreign = documents.find((document) => !mayKeep(principal, document.kind));
+  if (foreign || (settings.prune && !hasRole(principal, 'admin'))) {
+    throw await refusal(options, principal, 'apply', foreign ? `another role (kind ${foreign.kind}, "${foreign.name}")` : 'admin (prune)');
+  }
+  return { principal, documents, ...settings };
 }
 
 async function refusal({ audit }: Door, principal: Principal, action: string, who: string): Promise<HeadgateError> {

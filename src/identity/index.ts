@@ -1,6 +1,7 @@
 export { ApiKeyEntity } from './api-key.entity.js';
 export { ApiKeys, type ApiKeyRequest } from './api-keys.js';
 export { Authenticator, type Credentials, type Standing } from './authenticator.js';
+export { namesOfPerson } from './person.js';
 export { clientKey, networkOf } from './client-key.js';
 export { parseTtl } from './duration.js';
 export type { Grantee } from './grantee.js';

@@ -15,6 +15,27 @@ export type Scalars = {
   JSON: { input: unknown; output: unknown; }
 };
 
+/** What a change does to what somebody sees of a field. */
+export type AccessChange = {
+  readonly after: Scalars['String']['output'];
+  /** For whom: role analyst, subject bob, anonymous. */
+  readonly audiences: ReadonlyArray<Scalars['String']['output']>;
+  /** "nothing", "allow", "email where country = 'DE', else hash". */
+  readonly before: Scalars['String']['output'];
+  readonly dataset: Scalars['String']['output'];
+  /** The contract's name; null where the right is about the dataset as a whole. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  readonly movement: AccessMovement;
+  /** With one of these purposes declared. */
+  readonly purposes: ReadonlyArray<Scalars['String']['output']>;
+  /** read, export, subscribe, ingest, detokenize. */
+  readonly rights: ReadonlyArray<Scalars['String']['output']>;
+  /** Of the field, before and after. */
+  readonly tags: ReadonlyArray<Scalars['String']['output']>;
+  /** And with none. */
+  readonly withoutPurpose: Scalars['Boolean']['output'];
+};
+
 /** What a principal sees of a dataset, and why. */
 export type AccessDecision = {
   readonly dataset: Scalars['String']['output'];
@@ -24,6 +45,27 @@ export type AccessDecision = {
   readonly rowFilters: ReadonlyArray<Scalars['String']['output']>;
   /** all, none, or some: rows in which one of rowFilters holds. */
   readonly rows: Scalars['String']['output'];
+};
+
+/** GAINED: nothing was seen, and something will be; LOST the other way round. OPENED: no cell will be more closed; CLOSED: none more open; CHANGED: neither can be said. */
+export type AccessMovement =
+  | 'CHANGED'
+  | 'CLOSED'
+  | 'GAINED'
+  | 'LOST'
+  | 'OPENED';
+
+export type ActivityDataset = {
+  readonly dataset: Scalars['String']['output'];
+  readonly grants: ReadonlyArray<Scalars['String']['output']>;
+  /** Fields that are read masked only. */
+  readonly masked: ReadonlyArray<Scalars['String']['output']>;
+  /** Fields that somebody reads as they are. */
+  readonly plain: ReadonlyArray<Scalars['String']['output']>;
+  /** The system where its rows stay. */
+  readonly source?: Maybe<Scalars['String']['output']>;
+  /** The field that says which person a row is about. */
+  readonly subject?: Maybe<Scalars['String']['output']>;
 };
 
 /** What a step declares to have made harmless. Nobody has checked that it is true. */
@@ -133,6 +175,30 @@ export type AuditWhere = {
   readonly to?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
+/** A change of the control plane that waits for a second person, or did. */
+export type ChangeRequest = {
+  /** Who would gain or lose what, as it was when it was asked for. It is applied only if that still holds. */
+  readonly accessChanges: ReadonlyArray<AccessChange>;
+  readonly decidedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly decidedBy?: Maybe<Scalars['String']['output']>;
+  readonly decisionReason?: Maybe<Scalars['String']['output']>;
+  readonly id: Scalars['ID']['output'];
+  readonly manifests: ReadonlyArray<ManifestText>;
+  /** It also removes what none of the manifests names. */
+  readonly prune: Scalars['Boolean']['output'];
+  readonly reason?: Maybe<Scalars['String']['output']>;
+  readonly requestedAt: Scalars['DateTime']['output'];
+  readonly requestedBy: Scalars['String']['output'];
+  readonly status: ChangeStatus;
+};
+
+/** Where a change stands that needs a second person. */
+export type ChangeStatus =
+  | 'APPROVED'
+  | 'PENDING'
+  | 'REFUSED'
+  | 'WITHDRAWN';
+
 export type CheckStatus =
   | 'FAILED'
   | 'PASSED'
@@ -227,6 +293,23 @@ export type DatasetRelation = {
   readonly on: ReadonlyArray<Scalars['String']['output']>;
 };
 
+/** What somebody could see of a field, by the grants in force. */
+export type Exposure = {
+  /** Who: role analyst, subject bob, anonymous. */
+  readonly audience: Scalars['String']['output'];
+  readonly dataset: Scalars['String']['output'];
+  readonly effect: Scalars['String']['output'];
+  readonly field: Scalars['String']['output'];
+  readonly grants: ReadonlyArray<Scalars['String']['output']>;
+  /** Some cell as it is; else all of them masked. */
+  readonly plain: Scalars['Boolean']['output'];
+  /** With one of these purposes declared. */
+  readonly purposes: ReadonlyArray<Scalars['String']['output']>;
+  readonly tags: ReadonlyArray<Scalars['String']['output']>;
+  /** And with none. */
+  readonly withoutPurpose: Scalars['Boolean']['output'];
+};
+
 /** PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen. */
 export type FieldAccess =
   | 'FORBIDDEN'
@@ -276,6 +359,13 @@ export type Grant = {
   readonly rows?: Maybe<Scalars['String']['output']>;
   readonly subjects: ReadonlyArray<Scalars['String']['output']>;
   readonly tags: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** How often a grant in force took part in what was allowed, by the record. */
+export type GrantUse = {
+  readonly acts: Scalars['Int']['output'];
+  readonly grant: Scalars['String']['output'];
+  readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
 /** What to load. Give either source or content. */
@@ -331,8 +421,12 @@ export type ManifestName = {
 
 /** What an apply did, or with dryRun would do. */
 export type ManifestResult = {
+  /** The request that waits for a second person: then nothing was changed. */
+  readonly approval?: Maybe<ChangeRequest>;
   readonly changes: ReadonlyArray<ManifestChange>;
   readonly dryRun: Scalars['Boolean']['output'];
+  /** It waits for a second person, or without dryRun would. */
+  readonly needsApproval: Scalars['Boolean']['output'];
   /** In force, and not among the documents given. */
   readonly stillInForce: ReadonlyArray<ManifestName>;
   /** Of the catalog, afterwards. */
@@ -340,13 +434,24 @@ export type ManifestResult = {
   readonly warnings: ReadonlyArray<Scalars['String']['output']>;
 };
 
+export type ManifestText = {
+  readonly kind: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+  /** YAML. */
+  readonly text: Scalars['String']['output'];
+};
+
 export type Mutation = {
   /** Applies manifests (YAML, several documents allowed) in one transaction; with dryRun it tells what would change. */
   readonly applyManifest: ManifestResult;
+  /** Applies what somebody else asked for. It is refused to who asked, and when it would change something else by now. */
+  readonly approveChange: ChangeRequest;
   readonly cancelRun: Run;
   /** Checks a dataset as it is now. */
   readonly checkQuality: QualityReport;
   readonly createApiKey: CreatedApiKey;
+  /** Removes a change policy; one that asks for four eyes goes when a second person agrees. */
+  readonly deleteChangePolicy: Scalars['Boolean']['output'];
   /** Removes a dataset with all its rows. */
   readonly deleteDataset: Scalars['Boolean']['output'];
   readonly deleteGrant: Scalars['Boolean']['output'];
@@ -359,6 +464,8 @@ export type Mutation = {
   readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
+  /** Refuses what somebody asked for; by who asked for it, it is withdrawn. */
+  readonly refuseChange: ChangeRequest;
   /** Queues again what a failed or cancelled run should have done. */
   readonly retryRun: Run;
   /** Ends a key, in every process within two seconds. */
@@ -373,6 +480,13 @@ export type Mutation = {
 export type MutationApplyManifestArgs = {
   dryRun?: InputMaybe<Scalars['Boolean']['input']>;
   manifest: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationApproveChangeArgs = {
+  id: Scalars['ID']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -388,31 +502,43 @@ export type MutationCheckQualityArgs = {
 
 export type MutationCreateApiKeyArgs = {
   input: ApiKeyInput;
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDeleteChangePolicyArgs = {
+  name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
 export type MutationDeleteDatasetArgs = {
   name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
 export type MutationDeleteGrantArgs = {
   name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
 export type MutationDeletePipelineArgs = {
   name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
 export type MutationDeletePurposeArgs = {
   name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
 export type MutationDeleteSourceArgs = {
   name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -427,6 +553,12 @@ export type MutationIngestArgs = {
 };
 
 
+export type MutationRefuseChangeArgs = {
+  id: Scalars['ID']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
 export type MutationRetryRunArgs = {
   id: Scalars['ID']['input'];
 };
@@ -434,11 +566,13 @@ export type MutationRetryRunArgs = {
 
 export type MutationRevokeApiKeyArgs = {
   id: Scalars['ID']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
 export type MutationRevokeTokenArgs = {
   id: Scalars['ID']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -495,6 +629,24 @@ export type PrincipalInput = {
   readonly purposes?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   readonly roles?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
   readonly sub?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What is done with whose data for one purpose: an entry of the record of processing activities (Article 30 of the GDPR). */
+export type ProcessingActivity = {
+  /** The tags of the fields that are read for it. */
+  readonly categoriesOfData: ReadonlyArray<Scalars['String']['output']>;
+  readonly categoriesOfSubjects: ReadonlyArray<Scalars['String']['output']>;
+  readonly contact?: Maybe<Scalars['String']['output']>;
+  readonly datasets: ReadonlyArray<ActivityDataset>;
+  readonly description?: Maybe<Scalars['String']['output']>;
+  /** What the record lacks. */
+  readonly gaps: ReadonlyArray<Scalars['String']['output']>;
+  readonly lawfulBasis?: Maybe<Scalars['String']['output']>;
+  /** Null: what can be read without declaring one. */
+  readonly purpose?: Maybe<Scalars['String']['output']>;
+  readonly recipients: ReadonlyArray<Scalars['String']['output']>;
+  readonly retention?: Maybe<Scalars['String']['output']>;
+  readonly transfers?: Maybe<Scalars['String']['output']>;
 };
 
 /** One check of a report: counts, shares and bounds, never a value of data. */
@@ -584,16 +736,22 @@ export type QuarantinedRowEdge = {
 export type Query = {
   /** What a principal sees of a dataset, and by which grants: you, or with `as` somebody else. */
   readonly access: AccessDecision;
+  /** Who would gain or lose which field by manifests, before they are applied. Nothing is changed. */
+  readonly accessDiff: ReadonlyArray<AccessChange>;
   /** All keys, newest first, without their secrets. */
   readonly apiKeys: ReadonlyArray<ApiKey>;
   /** What was done and refused, newest first. */
   readonly auditEntries: AuditEntryConnection;
   /** Computes the chain again from its first entry and holds it against the signed checkpoints. */
   readonly auditVerification: AuditVerification;
+  /** Changes that wait for a second person, and those that were decided, newest first. */
+  readonly changeRequests: ReadonlyArray<ChangeRequest>;
   /** Null when there is none of this name that you may know of. */
   readonly dataset?: Maybe<Dataset>;
   /** The catalog, by name, as far as you may know of it. */
   readonly datasets: DatasetConnection;
+  /** How often each grant in force was of use in the last 90 days, or since a moment; with unused, those that were of none. */
+  readonly grantUses: ReadonlyArray<GrantUse>;
   /** The grants in force, by name. */
   readonly grants: ReadonlyArray<Grant>;
   /** Who you are, as your credential says. */
@@ -601,6 +759,8 @@ export type Query = {
   readonly pipeline?: Maybe<Pipeline>;
   /** The pipelines whose datasets you may know of, by name. */
   readonly pipelines: ReadonlyArray<Pipeline>;
+  /** The record of processing activities: from the purposes, the catalog and the grants in force. */
+  readonly processingActivities: ReadonlyArray<ProcessingActivity>;
   /** Reports, newest first. */
   readonly qualityReports: QualityReportConnection;
   /** Rows that loads refused, oldest first: where they stood, why, and the values that you may see. */
@@ -611,6 +771,10 @@ export type Query = {
   readonly runs: RunConnection;
   /** The sources of live datasets, by name, and whether each answers now. */
   readonly sources: ReadonlyArray<Source>;
+  /** Who could see fields with a tag, or one under it: as they are, or with unmasked: false through a mask too. */
+  readonly whoCanSee: ReadonlyArray<Exposure>;
+  /** Who was given fields with a tag, or one under it, as they are: by the record of the last 90 days, or since a moment. */
+  readonly whoSaw: ReadonlyArray<Sight>;
 };
 
 
@@ -620,10 +784,20 @@ export type QueryAccessArgs = {
 };
 
 
+export type QueryAccessDiffArgs = {
+  manifest: Scalars['String']['input'];
+};
+
+
 export type QueryAuditEntriesArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
   where?: InputMaybe<AuditWhere>;
+};
+
+
+export type QueryChangeRequestsArgs = {
+  status?: InputMaybe<ChangeStatus>;
 };
 
 
@@ -638,6 +812,12 @@ export type QueryDatasetsArgs = {
   search?: InputMaybe<Scalars['String']['input']>;
   stage?: InputMaybe<LifecycleStage>;
   tag?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type QueryGrantUsesArgs = {
+  since?: InputMaybe<Scalars['DateTime']['input']>;
+  unused?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
 
@@ -677,6 +857,18 @@ export type QueryRunsArgs = {
   kind?: InputMaybe<RunKind>;
   pipeline?: InputMaybe<Scalars['String']['input']>;
   status?: InputMaybe<RunStatus>;
+};
+
+
+export type QueryWhoCanSeeArgs = {
+  tag: Scalars['String']['input'];
+  unmasked?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+
+export type QueryWhoSawArgs = {
+  since?: InputMaybe<Scalars['DateTime']['input']>;
+  tag: Scalars['String']['input'];
 };
 
 /** One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
@@ -759,6 +951,19 @@ export type RunStep = {
 export type Severity =
   | 'error'
   | 'warn';
+
+/** Somebody who was given values of a field as they are, by the record. */
+export type Sight = {
+  /** Reads, exports and the like. */
+  readonly acts: Scalars['Int']['output'];
+  readonly dataset: Scalars['String']['output'];
+  readonly field: Scalars['String']['output'];
+  readonly last: Scalars['DateTime']['output'];
+  readonly principal: Scalars['String']['output'];
+  readonly purposes: ReadonlyArray<Scalars['String']['output']>;
+  /** All rows of these acts. */
+  readonly rows: Scalars['BigInt']['output'];
+};
 
 /** Another system whose rows stay there. Where it is, and with which secret, is told to nobody. */
 export type Source = {

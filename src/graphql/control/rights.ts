@@ -1,5 +1,5 @@
 import type { Dataset } from '../../catalog/index.js';
-import { RIGHTS } from '../../governance/index.js';
+import { RIGHTS, type Knows } from '../../governance/index.js';
 import { hasRole, type ControlRole, type Principal } from '../../identity/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
@@ -19,7 +19,12 @@ const KEEPERS: Readonly<Record<string, readonly ControlRole[]>> = {
   Dataset: ['engineer'],
   Source: ['engineer'],
   Pipeline: ['engineer'],
+  ChangePolicy: [],
 };
+
+export function keepersOf(kind: string): string {
+  return ['admin', ...(KEEPERS[kind] ?? [])].join(', ');
+}
 
 export function mayKeep(principal: Principal, kind: string): boolean {
   return hasRole(principal, 'admin', ...(KEEPERS[kind] ?? []));
@@ -48,6 +53,15 @@ export function visibleDataset({ visible }: Pick<RequestContext, 'visible'>, nam
   const dataset = visible.datasets.get(name);
   if (!dataset) throw new HeadgateError('NOT_FOUND', `There is no dataset "${name}".`, { dataset: name });
   return dataset;
+}
+
+/** A name that the one who asks may know of: of their schema, or of nothing that is there. */
+export function knowsOf({ visible, world }: Pick<RequestContext, 'visible' | 'world'>): Knows {
+  return (dataset, field) => {
+    const [shown, whole] = [visible.datasets.get(dataset), world.catalog.datasets.get(dataset)];
+    if (!shown || field === undefined) return shown !== undefined || whole === undefined;
+    return shown.fields.some(({ name }) => name === field) || !whole?.fields.some(({ name }) => name === field);
+  };
 }
 
 export function refusedTo(principal: Principal, what: string, who: string): HeadgateError {

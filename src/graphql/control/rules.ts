@@ -56,6 +56,7 @@ const overseer = roles(...OVERSEERS);
 const engineer = roles('admin', 'engineer');
 const steward = roles('admin', 'steward');
 const auditor = roles('admin', 'auditor');
+const overseesAccess = roles('admin', 'steward', 'auditor');
 const keeper = roles('admin', 'steward', 'engineer');
 
 /**
@@ -76,10 +77,16 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       qualityReports: known,
       auditEntries: auditor,
       auditVerification: auditor,
-      grants: roles('admin', 'steward', 'auditor'),
+      grants: overseesAccess,
       access: explains,
       quarantine: known,
       apiKeys: steward,
+      accessDiff: keeper,
+      whoCanSee: overseesAccess,
+      whoSaw: overseesAccess,
+      grantUses: overseesAccess,
+      processingActivities: overseesAccess,
+      changeRequests: overseesAccess,
     },
     Mutation: {
       applyManifest: keeper,
@@ -97,6 +104,9 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       deleteSource: engineer,
       deleteGrant: steward,
       deletePurpose: steward,
+      deleteChangePolicy: roles('admin'),
+      approveChange: steward,
+      refuseChange: steward,
     },
     Subscription: {
       datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),

@@ -5,6 +5,7 @@ import { shielded } from '../shield.js';
 import { AccessResolver } from './resolvers/access.resolver.js';
 import { ApiKeyResolver } from './resolvers/api-key.resolver.js';
 import { AuditResolver } from './resolvers/audit.resolver.js';
+import { ChangeRequestResolver } from './resolvers/change-request.resolver.js';
 import { DatasetChangeResolver } from './resolvers/dataset-change.resolver.js';
 import { DatasetRelationResolver, DatasetResolver } from './resolvers/dataset.resolver.js';
 import { ManifestResolver } from './resolvers/manifest.resolver.js';
@@ -12,6 +13,7 @@ import { MeResolver } from './resolvers/me.resolver.js';
 import { PipelineResolver } from './resolvers/pipeline.resolver.js';
 import { QualityResolver } from './resolvers/quality.resolver.js';
 import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
+import { ReviewResolver } from './resolvers/review.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
 import { SourceResolver } from './resolvers/source.resolver.js';
 import { controlRules } from './rules.js';
@@ -37,6 +39,7 @@ export function bareControlSchema(): GraphQLSchema {
       AccessResolver,
       ApiKeyResolver,
       AuditResolver,
+      ChangeRequestResolver,
       DatasetResolver,
       DatasetChangeResolver,
       DatasetRelationResolver,
@@ -45,6 +48,7 @@ export function bareControlSchema(): GraphQLSchema {
       PipelineResolver,
       QualityResolver,
       QuarantineResolver,
+      ReviewResolver,
       RunResolver,
       SourceResolver,
     ],

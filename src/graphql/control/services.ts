@@ -1,5 +1,6 @@
 import type { AuditLog, AuditVerification } from '../../audit/index.js';
-import type { ApplyResult, ManifestDocument, ManifestKind } from '../../catalog/index.js';
+import type { ManifestDocument, ManifestKind } from '../../catalog/index.js';
+import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
@@ -20,8 +21,9 @@ export interface ControlServices {
   readonly kinds: readonly ManifestKind[];
   readonly sources: Pick<Sources, 'states' | 'import'>;
   verifyAudit(): Promise<AuditVerification>;
-  /** Applies, and resolves when this process sees the change. */
-  applyManifests(documents: readonly ManifestDocument[], principal: Principal, options: { readonly dryRun: boolean }): Promise<ApplyResult>;
+  readonly manifests: Pick<ManifestChanges, 'accessDiff' | 'approve' | 'requests'>;
+  /** Applies, and resolves when this process sees the change; or keeps it for a second person to look at. */
+  applyManifests(documents: readonly ManifestDocument[], principal: Principal, options: ChangeOptions): Promise<ChangeResult>;
   /** The queued run, or the one of an earlier request with the same idempotency key. */
   submitIngest(input: IngestInput, principal: Principal): Promise<RunEntity>;
   submitPipeline(name: string, principal: Principal): Promise<RunEntity>;

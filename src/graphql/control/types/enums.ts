@@ -19,6 +19,8 @@ export const SeverityEnum = enumOf(['warn', 'error']);
 export const CheckStatusEnum = enumOf(['PASSED', 'WARNED', 'FAILED']);
 export const FieldAccessEnum = enumOf(['PLAIN', 'MASKED', 'FORBIDDEN']);
 export const ChangeEnum = enumOf(['create', 'update', 'remove', 'unchanged']);
+export const AccessMovementEnum = enumOf(['GAINED', 'LOST', 'OPENED', 'CLOSED', 'CHANGED']);
+export const ChangeStatusEnum = enumOf(['PENDING', 'APPROVED', 'REFUSED', 'WITHDRAWN']);
 
 registerEnumType(RunKindEnum, { name: 'RunKind', description: 'What a run does.' });
 registerEnumType(RunStatusEnum, { name: 'RunStatus', description: 'Where a run is; the last three are final.' });
@@ -40,3 +42,9 @@ registerEnumType(FieldAccessEnum, {
   description: 'PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen.',
 });
 registerEnumType(ChangeEnum, { name: 'ManifestChangeKind' });
+registerEnumType(AccessMovementEnum, {
+  name: 'AccessMovement',
+  description:
+    'GAINED: nothing was seen, and something will be; LOST the other way round. OPENED: no cell will be more closed; CLOSED: none more open; CHANGED: neither can be said.',
+});
+registerEnumType(ChangeStatusEnum, { name: 'ChangeStatus', description: 'Where a change stands that needs a second person.' });

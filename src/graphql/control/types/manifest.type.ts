@@ -1,6 +1,7 @@
 import { Field, ObjectType } from 'type-graphql';
 import { BigIntScalar } from '../../scalars.js';
 import { ChangeEnum } from './enums.js';
+import { ChangeRequest } from './review.type.js';
 
 @ObjectType()
 export class ManifestChange {
@@ -23,4 +24,7 @@ export class ManifestResult {
   @Field(() => [ManifestName], { description: 'In force, and not among the documents given.' }) stillInForce!: readonly ManifestName[];
   @Field(() => [String]) warnings!: readonly string[];
   @Field(() => BigIntScalar, { description: 'Of the catalog, afterwards.' }) version!: string;
+  @Field(() => Boolean, { description: 'It waits for a second person, or without dryRun would.' }) needsApproval!: boolean;
+  @Field(() => ChangeRequest, { nullable: true, description: 'The request that waits for a second person: then nothing was changed.' })
+  approval?: ChangeRequest | undefined;
 }

@@ -66,7 +66,7 @@ function diffOn(name: string, before: Policy, after: Policy, texts: ReturnType<t
   const fields = fieldsOf(before.catalog.datasets.get(name), after.catalog.datasets.get(name));
   const [were, will] = [viewer(before, name, texts), viewer(after, name, texts)];
   for (const audience of audiencesOf(before, after)) {
-    for (const purpose of purposesOn(name, before, after)) {
+    for (const purpose of purposesOn(name, audience, before, after)) {
       const who = memberOf(audience, purpose);
       for (const right of RIGHTS) {
         const [was, is] = [were(who, right), will(who, right)];

@@ -28,7 +28,7 @@ export function audienceText(audience: Audience): string {
 
 /** Somebody who is this and nothing else, to be decided on. */
 export function memberOf(audience: Audience, purpose: string | undefined): Principal {
-  if (audience.kind === 'anonymous') return purpose === undefined ? ANONYMOUS : { ...ANONYMOUS, purposes: [purpose], purpose };
+  if (audience.kind === 'anonymous') return ANONYMOUS;
   return {
     // A NUL can't be in a subject: no grant names this one.
     subject: audience.kind === 'subject' ? audience.name : '\0',
@@ -40,8 +40,9 @@ export function memberOf(audience: Audience, purpose: string | undefined): Princ
   };
 }
 
-/** The purposes that make a difference on a dataset: those that its grants name, and none. */
-export function purposesOn(dataset: string, ...policies: readonly Policy[]): readonly (string | undefined)[] {
+/** The purposes that make a difference on a dataset, for those who can declare one: those that its grants name, and none. */
+export function purposesOn(dataset: string, { kind }: Audience, ...policies: readonly Policy[]): readonly (string | undefined)[] {
+  if (kind === 'anonymous') return [undefined];
   const named = policies.flatMap(({ grantsOn }) => (grantsOn.get(dataset) ?? []).flatMap(({ spec }) => spec.purposes ?? []));
   return [undefined, ...[...new Set(named)].toSorted()];
 }

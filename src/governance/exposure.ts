@@ -43,7 +43,7 @@ export function exposuresOf(
     const dataset = policy.catalog.datasets.get(tagged.dataset);
     if (!dataset) return [];
     return audiencesOf(policy).flatMap((audience): Exposure[] => {
-      const seen = purposesOn(dataset.name, policy).flatMap((purpose) => {
+      const seen = purposesOn(dataset.name, audience, policy).flatMap((purpose) => {
         const decision = decide(policy, memberOf(audience, purpose), dataset);
         const view = cellView(decision, tagged.field, texts);
         if (!view.seen || (unmasked && !view.plain)) return [];

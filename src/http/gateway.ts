@@ -34,7 +34,7 @@ export interface GatewayOptions
   readonly log: Log;
   readonly database: Database;
   readonly metrics: Metrics;
-  readonly manifests: Pick<ManifestRoutesOptions, 'parse' | 'apply' | 'accessDiff' | 'export'>;
+  readonly manifests: ManifestRoutesOptions['manifests'];
   readonly record: Pick<AuditRoutesOptions, 'export' | 'verify'>;
 }
 
@@ -131,7 +131,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   graphqlRoute(app, { ...options, maxRequestBytes: config.limits.maxRequestBytes });
   ingestRoute(app, options);
   exportRoute(app, options);
-  manifestRoutes(app, { ...options, ...options.manifests });
+  manifestRoutes(app, options);
   auditRoutes(app, { ...options, ...options.record });
   return app;
 }

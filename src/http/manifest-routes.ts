@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { ManifestDocument, ManifestFile } from '../catalog/index.js';
-import { visibleCatalog, type AccessChange, type ChangeOptions, type ChangeResult, type Knows } from '../governance/index.js';
+import { visibleCatalog, type ManifestChanges } from '../governance/index.js';
 import { knowsOf, mayKeep, refusedTo, type World } from '../graphql/index.js';
 import { hasRole, type Principal } from '../identity/index.js';
 import { HeadgateError } from '../kernel/index.js';
@@ -9,15 +8,7 @@ import { authenticate, type Door } from './authenticate.js';
 
 export interface ManifestRoutesOptions extends Door {
   readonly world: () => World;
-  readonly parse: (files: readonly ManifestFile[]) => readonly ManifestDocument[];
-  readonly apply: (documents: readonly ManifestDocument[], principal: Principal, options: ChangeOptions) => Promise<ChangeResult>;
-  readonly accessDiff: (
-    documents: readonly ManifestDocument[],
-    principal: Principal,
-    options: Pick<ChangeOptions, 'prune'> & { readonly knows: Knows },
-  ) => Promise<readonly AccessChange[]>;
-  /** All that is in force, as YAML documents in an order that can be applied. */
-  readonly export: () => Promise<readonly { readonly kind: string; readonly name: string; readonly text: string }[]>;
+  readonly manifests: Pick<ManifestChanges, 'parse' | 'apply' | 'accessDiff' | 'export'>;
 }
 
 const LARGEST_BODY = 32 * 1024 * 1024;
@@ -39,7 +30,7 @@ const Apply = z.strictObject({
 export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOptions): void {
   app.post('/manifests', { bodyLimit: LARGEST_BODY }, async (request, reply) => {
     const { documents, principal, dryRun, prune, reason } = await received(options, request, reply);
-    return options.apply(documents, principal, { dryRun, prune, reason });
+    return options.manifests.apply(documents, principal, { dryRun, prune, reason });
   });
 
   // Who would gain or lose what by them.
@@ -47,14 +38,14 @@ export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOpti
     const { documents, principal, prune } = await received(options, request, reply);
     const world = options.world();
     const visible = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
-    return { changes: await options.accessDiff(documents, principal, { prune, knows: knowsOf({ world, visible }) }) };
+    return { changes: await options.manifests.accessDiff(documents, principal, { prune, knows: knowsOf({ world, visible }) }) };
   });
 
   app.get('/manifests', async (request, reply) => {
     const principal = await authenticate(options, request, reply);
     // Secret names are in the manifests: they are for those who know all names.
     if (!hasRole(principal, 'admin', 'engineer')) throw await refusal(options, principal, 'export', 'admin and engineer');
-    return { manifests: await options.export() };
+    return { manifests: await options.manifests.export() };
   });
 }
 
@@ -71,7 +62,7 @@ async function received(options: ManifestRoutesOptions, request: FastifyRequest,
     );
   }
   const { files, ...settings } = parsed.data;
-  const documents = options.parse(files);
+  const documents = options.manifests.parse(files);
   const foreign = documents.find((document) => !mayKeep(principal, document.kind));
   if (foreign || (settings.prune && !hasRole(principal, 'admin'))) {
     throw await refusal(options, principal, 'apply', foreign ? `another role (kind ${foreign.kind}, "${foreign.name}")` : 'admin (prune)');

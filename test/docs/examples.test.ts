@@ -11,7 +11,7 @@ import {
   sourceKind,
   type ManifestKind,
 } from '../../src/catalog/index.js';
-import { AccessGrantEntity, grantKind } from '../../src/governance/index.js';
+import { AccessGrantEntity, ChangePolicyEntity, changePolicyKind, grantKind } from '../../src/governance/index.js';
 import { bareControlSchema } from '../../src/graphql/control/schema.js';
 import { buildSchemas } from '../../src/graphql/dataplane/schemas.js';
 import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
@@ -20,7 +20,7 @@ import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { fenced, manual } from './manual.js';
 
-const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as readonly ManifestKind[];
+const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 
 const pages = await Promise.all(
@@ -51,7 +51,7 @@ describe('over the demo', () => {
 
   beforeAll(async () => {
     const { connection, drop } = await createTestDatabase();
-    const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity, PipelineEntity], statementTimeoutMs: 10_000 });
+    const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity], statementTimeoutMs: 10_000 });
     close = async () => {
       await database.close();
       await drop();

@@ -2,6 +2,9 @@ import type { Log } from '../kernel/index.js';
 import type { Database, Notifications, Transaction } from '../store/index.js';
 import { CATALOG_CHANNEL, catalogVersion } from './version.js';
 
+/** A change of grants is in force everywhere within two seconds, whether or not a notification comes. */
+const POLL_MS = 1_000;
+
 export interface LiveOptions<T> {
   readonly database: Database;
   readonly notifications: Notifications;
@@ -36,7 +39,7 @@ export class Live<T> {
     const live = new Live(options, await loadOnce(options));
     const refresh = () => void live.refresh();
     live.#stopListening = await options.notifications.listen(CATALOG_CHANNEL, refresh, refresh);
-    live.#timer = setInterval(refresh, options.pollMs ?? 5_000);
+    live.#timer = setInterval(refresh, options.pollMs ?? POLL_MS);
     live.#timer.unref();
     // What was committed between the first load and LISTEN.
     await live.refresh();

@@ -49,18 +49,20 @@ function mapColumns(columns: readonly (string | null)[], dataset: Dataset): read
     throw rejected(`The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${names(dataset)}.${hint}`, {
       line: 1,
       missing,
-      extra,
     });
   }
+  // A first line that is rather a row holds values, and errors are kept: then columns are told by their places.
+  const isHeader = 2 * extra.length < came.length;
+  const unknown = isHeader ? extra.map((name) => name.slice(0, 80) || '(no name)') : came.flatMap((name, i) => (known.has(name) ? [] : [`column ${i + 1}`]));
   const problems = [
     missing.length > 0 && `missing: ${missing.join(', ')}`,
-    extra.length > 0 && `not in the contract: ${extra.map((name) => name.slice(0, 80) || '(no name)').join(', ')}`,
+    extra.length > 0 && `not in the contract: ${unknown.join(', ')}`,
     twice.length > 0 && `there twice: ${twice.join(', ')}`,
   ].filter((problem) => problem !== false);
   if (problems.length > 0) {
     throw rejected(
       `The columns are not those of "${dataset.name}" (${problems.join('; ')}). Change the file, or the contract; a column may be empty but not missing.`,
-      { line: 1, missing, extra, duplicate: twice },
+      { line: 1, missing, extra: unknown, duplicate: twice },
     );
   }
   return came.flatMap((name) => known.get(name) ?? []);

@@ -5,6 +5,7 @@ import pg from 'pg';
 import { startApp, type App } from '../../src/app.js';
 import { loadConfig } from '../../src/config/index.js';
 import { createToken } from '../../src/identity/index.js';
+import type { Log } from '../../src/kernel/index.js';
 import { createTestDatabase } from './database.js';
 
 /** A GraphQL answer over HTTP. */
@@ -34,8 +35,9 @@ export class Served {
     this.#drop = drop;
   }
 
-  static async start(env: NodeJS.ProcessEnv = {}): Promise<Served> {
-    return Served.#on(await createTestDatabase(), env);
+  /** @param log where it logs to, when somebody wants to read it */
+  static async start(env: NodeJS.ProcessEnv = {}, log?: Log): Promise<Served> {
+    return Served.#on(await createTestDatabase(), env, log);
   }
 
   /** Another process of the same installation, as far as one can be in this one. Close it first. */
@@ -43,11 +45,11 @@ export class Served {
     return Served.#on({ connection: this.connection, drop: async () => undefined }, env);
   }
 
-  static async #on({ connection, drop }: Awaited<ReturnType<typeof createTestDatabase>>, env: NodeJS.ProcessEnv): Promise<Served> {
+  static async #on({ connection, drop }: Awaited<ReturnType<typeof createTestDatabase>>, env: NodeJS.ProcessEnv, log?: Log): Promise<Served> {
     const { user, password, host, port, database } = connection;
     const home = await mkdtemp(join(tmpdir(), 'headgate-served-'));
     const databaseUrl = `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
-    const app = await startApp(loadConfig({ HEADGATE_HOME: home, DATABASE_URL: databaseUrl, PORT: '0', LOG_LEVEL: 'silent', ...env }));
+    const app = await startApp(loadConfig({ HEADGATE_HOME: home, DATABASE_URL: databaseUrl, PORT: '0', LOG_LEVEL: 'silent', ...env }), log ? { log } : {});
     if (!app.url) throw new Error('no gateway');
     return new Served(app, app.url, home, connection, drop);
   }

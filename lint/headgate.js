@@ -12,7 +12,7 @@ const FLOORS = [
   ['identity', 'catalog', 'vault'],
   ['governance', 'sources'],
   ['access'],
-  ['quality', 'storage', 'lifecycle'],
+  ['quality', 'storage', 'lifecycle', 'classification'],
   ['ingestion', 'processing', 'delivery'],
   ['graphql'],
   ['http'],

@@ -31,6 +31,8 @@ export interface ApplyOptions {
   readonly actor: Actor;
   readonly files?: readonly ManifestFile[];
   readonly documents?: readonly ManifestDocument[];
+  /** Gives more documents, made of what the transaction sees once no other apply is under way; what it writes is part of the apply. May run again, from the start. */
+  readonly prepare?: (tx: Transaction) => Promise<readonly ManifestDocument[]>;
   /** Looks at the tables of live datasets; without it none can be applied. */
   readonly sources?: SourceInspector;
   /** Does all of it, and then takes it back. */

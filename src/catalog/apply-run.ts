@@ -23,7 +23,7 @@ interface Removal {
 /** One apply within one transaction: kinds in order save what is new or changed; then removals, the last kind first. */
 export class ApplyRun {
   readonly #tx: Transaction;
-  readonly #documents: readonly ManifestDocument[];
+  #documents: readonly ManifestDocument[];
   readonly #options: ApplyOptions;
   readonly #changes: ManifestChange[] = [];
   readonly #removals: Removal[] = [];
@@ -52,6 +52,7 @@ export class ApplyRun {
     await lockCatalog(this.#tx);
     await this.#tx.query("SELECT set_config('lock_timeout', $1, true)", [`${LOCK_TIMEOUT_MS}ms`]);
     const before = await catalogVersion(this.#tx);
+    if (this.#options.prepare) this.#documents = [...this.#documents, ...(await this.#options.prepare(this.#tx))];
     const conclude = await this.#options.review?.(this.#tx);
 
     for (const kind of this.#options.kinds) await this.#applyKind(kind);
@@ -142,18 +143,19 @@ export class ApplyRun {
     const facts = changes.map(({ kind, name, change }): AuditFact => ({
       actor,
       action: 'apply',
-      ...(kind === 'Dataset' && { dataset: name }),
+      ...((kind === 'Dataset' || kind === 'Classification') && { dataset: name }),
       decision: 'ALLOWED',
       details: { ...this.#declared.get(idOf(kind, name)), ...details, ...(reason !== undefined && { reason }), kind, name, change, catalogVersion: version },
     }));
     await audit.recordIn(this.#tx, ...facts);
   }
 
-  /** Read again only when a dataset, purpose or source was written since; kinds ask for it for each document. */
+  /** Read again only when a dataset, classification, purpose or source was written since; kinds ask for it for each document. */
   async #readCatalog(): Promise<Catalog> {
     const [row] = await this.#tx.query<{ mark: string }>(`
       SELECT coalesce((SELECT string_agg(id || ':' || contract_version, ',' ORDER BY id) FROM headgate.dataset), '') || '/'
           || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.purpose), '') || '/'
+          || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.classification), '') || '/'
           || coalesce((SELECT string_agg(name || ':' || ctid, ',' ORDER BY name) FROM headgate.source), '') AS mark`);
     const mark = row?.mark ?? '';
     if (this.#catalog?.mark !== mark) this.#catalog = { mark, value: await loadCatalog(this.#tx) };

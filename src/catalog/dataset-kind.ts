@@ -1,6 +1,7 @@
 import { checkCatalog } from './catalog-checks.js';
 import { withLockTimeout } from './change-table.js';
 import { DatasetSpec } from './dataset-spec.js';
+import { checkClassified } from './classification.js';
 import { checkAtSource } from './at-source.js';
 import { describeDataset } from './describe-dataset.js';
 import { loadDatasets } from './load-catalog.js';
@@ -20,7 +21,8 @@ export const datasetKind: ManifestKind<DatasetSpec> = {
     const datasets = await loadDatasets(tx);
     return new Map(datasets.flatMap(({ name, producedBy }) => (producedBy === null ? [] : [[name, `the pipeline ${producedBy}`] as const])));
   },
-  async save(_name, spec, _before, context, fail) {
+  async save(_name, spec, before, context, fail) {
+    if (before) await checkClassified(context.tx, before, spec, fail);
     if (spec.source !== undefined) await checkAtSource(spec, context, fail);
     await storeDataset(context.tx, spec, { appliedBy: context.appliedBy, fail });
   },

@@ -7,6 +7,9 @@ export { documentText, exportManifests, type ExportedManifest } from './export.j
 export { isJoinable } from './dataset-meaning.js';
 export { didYouMean, listOf } from './suggest.js';
 export { resolveSecret } from './secret.js';
+export { UNCLASSIFIED, unclassifiedField, type ClassificationSpec } from './classification.js';
+export { classificationKind } from './classification-kind.js';
+export { ClassificationEntity } from './classification.entity.js';
 export { purposeKind } from './purpose-kind.js';
 export { sourceKind } from './source-kind.js';
 export { isRemoteName } from './field-spec.js';
@@ -22,7 +25,7 @@ export { type DatasetSpec } from './dataset-spec.js';
 export { removeDataset, saveDataset, type DatasetDocument, type SavedDataset, type SaveDatasetOptions } from './save-dataset.js';
 export { completeTable, createIndex, createTable, indexesOf, keyName, NEW_ROW_ID, tableOf, type TableName } from './table.js';
 export { catalogOf } from './catalog-of.js';
-export { loadCatalog } from './load-catalog.js';
+export { contractOf, loadCatalog } from './load-catalog.js';
 export { Live, type LiveOptions } from './live.js';
 export { DataChanges, type DataChange } from './data-changes.js';
 export { CATALOG_CHANNEL, raiseCatalogVersion } from './version.js';

@@ -1,4 +1,5 @@
 import type { Transaction } from '../store/index.js';
+import { classified, loadClassifications } from './classification.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
 import type { Catalog, Dataset, Purpose } from './model.js';
 import { PurposeEntity } from './purpose.entity.js';
@@ -23,14 +24,20 @@ export async function loadDatasets(tx: Transaction, name?: string): Promise<Stor
   );
 }
 
+/** The contract in force, as it is stored: without what stewards say of its fields. */
+export async function contractOf(tx: Transaction, name: string): Promise<DatasetSpec | undefined> {
+  return (await loadDatasets(tx, name))[0]?.spec;
+}
+
 /** The catalog as the transaction sees it. Read it in one REPEATABLE READ transaction with what must fit to it. */
 export async function loadCatalog(tx: Transaction): Promise<Catalog> {
   const version = await catalogVersion(tx);
   const datasets = await loadDatasets(tx);
+  const classifications = await loadClassifications(tx);
   const purposes = await tx.manager.find(PurposeEntity, { order: { name: 'ASC' } });
   return {
     version,
-    datasets: new Map(datasets.map((stored): [string, Dataset] => [stored.name, toDataset(stored.spec, stored)])),
+    datasets: new Map(datasets.map((stored): [string, Dataset] => [stored.name, classified(toDataset(stored.spec, stored), classifications.get(stored.name))])),
     purposes: new Map(
       purposes.map(({ name, description, lawfulBasis, processing }): [string, Purpose] => [
         name,

@@ -13,6 +13,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
   deleteSource importSource detokenize deleteChangePolicy
   accessDiff whoCanSee whoSaw grantUses processingActivities changeRequests approveChange refuseChange
+  tagProposals tagProposal acceptTagProposal refuseTagProposal classifications classification deleteClassification
   runProgress datasetChanged auditAppended
   and or not
   `),
@@ -35,7 +36,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   ManifestProblem ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
   QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
-  SubjectExport Visibility
+  SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility
   `),
 );
 

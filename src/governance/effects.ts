@@ -1,10 +1,7 @@
-import type { Dataset, Field } from '../catalog/index.js';
+import { UNCLASSIFIED, type Dataset, type Field } from '../catalog/index.js';
 import type { Effect, GrantSpec } from './grant.js';
 import { tagMatches } from './grant.js';
 import { EFFECT_ORDER, maskProblem } from './mask.js';
-
-/** A column with this tag came without being in the contract: '*' never reaches it, it must be named. */
-export const UNCLASSIFIED = 'unclassified';
 
 /** The place of an effect in the one order from open (0) to closed. */
 export function closedness(effect: Effect): number {
@@ -46,6 +43,7 @@ export function effectOn(spec: GrantSpec, field: Field): Effect | undefined {
     .map(([, effect]) => effect)
     .toSorted((a, b) => closedness(b) - closedness(a));
   if (byTag[0]) return byTag[0];
+  // It came without being in the contract: it must be named, or classified.
   return field.tags.includes(UNCLASSIFIED) ? undefined : spec.fields['*'];
 }
 

@@ -38,6 +38,8 @@ export interface ChangeOptions {
   readonly dryRun: boolean;
   readonly prune?: boolean | undefined;
   readonly reason?: string | undefined;
+  /** As of an apply: gives more documents. */
+  readonly prepare?: ApplyOptions['prepare'];
 }
 
 export interface ChangeResult extends ApplyResult {
@@ -83,9 +85,18 @@ export class ManifestChanges {
    */
   async apply(documents: readonly ManifestDocument[], actor: Principal, options: ChangeOptions): Promise<ChangeResult> {
     const reason = checkedReason(options.reason);
+    const { prepare } = options;
+    let all = documents;
+    const prepared: ApplyOptions['prepare'] =
+      prepare &&
+      (async (tx) => {
+        const more = await prepare(tx);
+        all = [...documents, ...more];
+        return more;
+      });
     try {
       let needsApproval = false;
-      const result = await this.#run(documents, actor, options, async (tx) => {
+      const result = await this.#run(documents, actor, { ...options, ...(prepared && { prepare: prepared }) }, async (tx) => {
         const rules = await ChangeRules.load(tx);
         const before = rules.wantsFourEyes ? await this.#policy(tx) : undefined;
         return async (done) => {
@@ -102,7 +113,7 @@ export class ManifestChanges {
     } catch (error) {
       if (!(error instanceof Held)) throw error;
       const { result, accessChanges } = error;
-      const manifests = documents.map((document) => ({ kind: document.kind, name: document.name, text: this.#textOf(document) }));
+      const manifests = all.map((document) => ({ kind: document.kind, name: document.name, text: this.#textOf(document) }));
       const approval = await this.requests.keep({ manifests, prune: options.prune ?? false, reason, accessChanges }, actor);
       return { ...result, approval, needsApproval: true };
     }
@@ -156,7 +167,7 @@ export class ManifestChanges {
   async #run(
     documents: readonly ManifestDocument[],
     { subject, roles }: Pick<Principal, 'subject' | 'roles'>,
-    { dryRun, prune, reason }: ChangeOptions,
+    { dryRun, prune, reason, prepare }: ChangeOptions,
     review: NonNullable<ApplyOptions['review']>,
     details: Readonly<Record<string, unknown>> = {},
   ): Promise<ApplyResult> {
@@ -171,6 +182,7 @@ export class ManifestChanges {
       documents,
       dryRun,
       ...(prune !== undefined && { prune }),
+      ...(prepare && { prepare }),
       ...(why !== undefined && { reason: why }),
       details,
       review,

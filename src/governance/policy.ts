@@ -58,7 +58,8 @@ function onDataset(spec: GrantSpec, dataset: Dataset, onBroken: (grant: string, 
       rows: spec.rows === undefined ? undefined : compileExpression(spec.rows, { columns: columnsOf(dataset), claims: true }),
       effects,
       shows: [...effects.values()].some((effect) => effect.kind !== 'deny'),
-      fingerprint: fingerprint(JSON.stringify([spec, dataset.name, dataset.contractVersion])),
+      // The effects too: a steward's tag changes them under one and the same contract.
+      fingerprint: fingerprint(JSON.stringify([spec, dataset.name, dataset.contractVersion, [...effects]])),
     };
   } catch (error) {
     onBroken(spec.name, error);

@@ -1,4 +1,4 @@
-import { removeDataset, saveDataset, type ApplyContext, type Dataset, type DatasetDocument, type Fail } from '../catalog/index.js';
+import { contractOf, removeDataset, saveDataset, type ApplyContext, type Dataset, type DatasetDocument, type Fail } from '../catalog/index.js';
 import { isHeadgateError, type HeadgateError } from '../kernel/index.js';
 import { compilePipeline, type CompiledPipeline } from './compile.js';
 import { outputContract } from './output-contract.js';
@@ -122,10 +122,11 @@ async function save(context: ApplyContext, compiled: CompiledPipeline, datasets:
  * the new contract, masks that are granted on the tag would not hold for them.
  */
 async function openedField(context: ApplyContext, { name, fields }: DatasetDocument): Promise<string | undefined> {
-  const before = (await context.catalog()).datasets.get(name);
+  // Contracts are compared: what a steward says of the field is beside both of them, and stays.
+  const before = await contractOf(context.tx, name);
   const opened = before?.fields.find((old) => {
     const field = fields.find((candidate) => candidate.name === old.name);
-    const isOpen = old.tags.some((tag) => !field?.tags?.includes(tag)) || (old.visibility === 'secret' && field?.visibility !== 'secret');
+    const isOpen = (old.tags ?? []).some((tag) => !field?.tags?.includes(tag)) || (old.visibility === 'secret' && field?.visibility !== 'secret');
     return field !== undefined && isOpen;
   });
   if (!opened) return undefined;

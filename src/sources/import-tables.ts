@@ -1,4 +1,15 @@
-import { datasetKind, didYouMean, documentText, isJoinable, listOf, tableNameText, type Catalog, type DatasetDocument } from '../catalog/index.js';
+import {
+  datasetKind,
+  didYouMean,
+  documentText,
+  isJoinable,
+  listOf,
+  tableNameText,
+  unclassifiedField,
+  type Catalog,
+  type Dataset,
+  type DatasetDocument,
+} from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import type { ForeignKey, ListedTable } from './list-tables.js';
 import { localName, TakenNames } from './local-name.js';
@@ -77,6 +88,7 @@ class Importer {
     const where = tableNameText(table);
     const taken = new TakenNames();
     const fields = new Map<string, FieldDocument>();
+    const there = this.#datasetOf(table);
     for (const column of columns) {
       const type = contractType(column);
       if (!type) {
@@ -85,13 +97,14 @@ class Importer {
       }
       const name = taken.take(localName(column.name, 'field'));
       const isKey = table.key?.includes(column.name);
-      fields.set(column.name, {
+      const field = {
         name,
         type: `${type.type}${type.list ? '[]' : ''}` as FieldDocument['type'],
         ...(column.notNull && !isKey && { required: true }),
         ...(name !== column.name && { column: column.name }),
         ...(column.comment && { description: column.comment.slice(0, 10_000) }),
-      });
+      };
+      fields.set(column.name, there ? this.#classified(field, column.name, there) : field);
     }
     if (fields.size === 0) return void this.#warnings.push(`${where} has no column that a contract can show; it is left out.`);
     const key = (table.key ?? []).map((column) => fields.get(column));
@@ -107,11 +120,27 @@ class Importer {
     return { manifest: remarks + texts.join('---\n'), datasets: this.#imported.map(({ name }) => name), warnings: this.#warnings };
   }
 
-  /** Of the dataset that has the table already, else a free one. */
-  #nameOf(table: ListedTable): string {
-    const there = [...this.#catalog.datasets.values()].find(
+  /**
+   * A column that the dataset knows keeps what guards it: the manifest takes the place of one with tags, perhaps. One that it
+   * does not know came to the table without anybody saying what it is.
+   */
+  #classified(field: FieldDocument, column: string, there: Dataset): FieldDocument {
+    const known = there.fields.find((candidate) => (candidate.column ?? candidate.name) === column);
+    if (known) return { ...field, ...(known.tags.length > 0 && { tags: [...known.tags] }), ...(known.visibility === 'secret' && { visibility: 'secret' }) };
+    this.#warnings.push(`${there.name}: the column "${column}" is new, and tagged unclassified until a steward says what it is.`);
+    return unclassifiedField(field);
+  }
+
+  /** The dataset that has the table already. */
+  #datasetOf(table: ListedTable): Dataset | undefined {
+    return [...this.#catalog.datasets.values()].find(
       ({ source }) => source?.source === this.#source && source.table.schema === table.schema && source.table.name === table.name,
     );
+  }
+
+  /** Of the dataset that has the table already, else a free one. */
+  #nameOf(table: ListedTable): string {
+    const there = this.#datasetOf(table);
     if (there) return there.name;
     const name = localName(table.name, 'table');
     const candidates = [name, localName(`${table.schema}_${table.name}`, 'table'), localName(`${this.#source}_${table.schema}_${table.name}`, 'table')];

@@ -326,3 +326,43 @@ test('a dataset with rows here does not become a live one; a source that is need
   expect(removed.errors?.[0]?.message).toMatch(/Dataset \w+ needs it/);
   expect((await served.ask(tokens.admin, 'mutation { deleteSource(name: "down") }')).data).toEqual({ deleteSource: true });
 });
+
+test('a column that came to an imported table is unclassified until a steward says what it is; what guards the others stays', async () => {
+  await crm.run('CREATE TABLE clients (id int PRIMARY KEY, mail text, code text); INSERT INTO clients VALUES (1, $$ann@example.com$$, $$c$$)');
+  const manifest = async () => (await cli('source', 'import', 'crm', '--tables', 'clients')).stdout;
+  const first = await manifest();
+  expect(first).not.toMatch(/tags|visibility/);
+  const guarded = first
+    .replace('name: mail\n    type: text\n', 'name: mail\n    type: text\n    tags: [pii.email]\n')
+    .replace('name: code\n    type: text\n', 'name: code\n    type: text\n    visibility: secret\n');
+  expect((await apply(guarded)).errors).toBeUndefined();
+  await apply(
+    'kind: Grant\nname: clients\nto: { roles: [reader] }\non: { datasets: [clients] }\nfields: { "*": allow, tag:pii: { mask: redact } }\n',
+    tokens.steward,
+  );
+
+  await crm.run('ALTER TABLE clients ADD COLUMN "Passport No" text; UPDATE clients SET "Passport No" = $$X1$$');
+  const again = await cli('source', 'import', 'crm', '--tables', 'clients');
+  expect(again.stderr).toMatch(/the column "Passport No" is new, and tagged unclassified until a steward says what it is/);
+  expect(again.stdout).toMatch(/name: passport_no\n {4}type: text\n {4}tags:\n {6}- unclassified\n/);
+  expect(again.stdout).toMatch(/name: mail\n {4}type: text\n {4}tags:\n {6}- pii.email\n/);
+  expect(again.stdout).toMatch(/name: code\n {4}visibility: secret\n/);
+  expect((await apply(again.stdout, tokens.engineer)).errors).toBeUndefined();
+
+  const read = () => served.ask(tokens.reader, '{ clients { nodes { id passportNo } } }');
+  expect(await read()).toMatchObject({
+    data: { clients: { nodes: [{ id: 1, passportNo: null }] } },
+    errors: [{ extensions: { code: 'FORBIDDEN', field: 'passportNo' } }],
+  });
+  // An engineer does not take the tag off.
+  const without = again.stdout.replace('    tags:\n      - unclassified\n', '');
+  expect((await apply(without, tokens.engineer)).errors).toMatchObject([{ extensions: { code: 'CONFLICT' } }]);
+  expect((await apply('kind: Classification\nname: clients\nfields: { passport_no: { tags: [] } }\n', tokens.engineer)).errors).toMatchObject([
+    { extensions: { code: 'FORBIDDEN' } },
+  ]);
+
+  expect((await apply('kind: Classification\nname: clients\nfields: { passport_no: { tags: [] } }\n', tokens.steward)).errors).toBeUndefined();
+  expect((await read()).data).toEqual({ clients: { nodes: [{ id: 1, passportNo: 'X1' }] } });
+  expect((await apply(without, tokens.engineer)).errors).toBeUndefined();
+  expect((await read()).data).toEqual({ clients: { nodes: [{ id: 1, passportNo: 'X1' }] } });
+});

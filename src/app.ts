@@ -3,7 +3,18 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Admission, AnswerCache, Reader } from './access/index.js';
 import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, Tally, verifyAudit, type AuditVerification } from './audit/index.js';
-import { catalogEntities, DataChanges, datasetKind, Live, loadCatalog, purposeKind, sourceKind, type ManifestKind } from './catalog/index.js';
+import {
+  catalogEntities,
+  classificationKind,
+  DataChanges,
+  datasetKind,
+  Live,
+  loadCatalog,
+  purposeKind,
+  sourceKind,
+  type ManifestKind,
+} from './catalog/index.js';
+import { TagDetection, TagProposalEntity, TagProposals } from './classification/index.js';
 import type { Config } from './config/index.js';
 import { Exporter } from './delivery/index.js';
 import {
@@ -66,13 +77,14 @@ const ENTITIES = [
   RunStepEntity,
   QualityReportEntity,
   QualityCheckEntity,
+  TagProposalEntity,
 ];
 
 /** Exports of one principal at a time: one place is left to the others. */
 const EXPORTS_OF_ONE = EXPORT_SESSIONS - 1;
 
 /** In the order in which they depend on each other. */
-const KINDS = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
+const KINDS = [purposeKind, sourceKind, classificationKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
 
 /**
  * Opens the store and puts the rooms together, for the roles of the configuration. When it rejects, nothing stays open.
@@ -219,6 +231,7 @@ async function openWork({ config, log, database, audit, closing, dataChanges }: 
   closing.add('jobs', () => jobs.stop());
   keeper.start();
 
+  const detection = new TagDetection({ audit, log });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -226,8 +239,10 @@ async function openWork({ config, log, database, audit, closing, dataChanges }: 
     audit,
     loader: new Loader({ database, config, log }),
     // The report belongs to the version that it speaks of, so it is committed with it.
-    afterLoad: async (tx, dataset, run, { repeated }) => {
-      if (!repeated) await checkQuality(tx, dataset, { runId: run.id });
+    afterLoad: async (tx, dataset, run, outcome, actor) => {
+      if (outcome.repeated) return;
+      await checkQuality(tx, dataset, { runId: run.id });
+      await detection.afterLoad(tx, dataset, { runId: run.id, outcome, actor });
     },
   });
   await ingestion.start();
@@ -276,6 +291,7 @@ function controlServices({ database, audit, manifests, sources, verify, runs, in
     kinds: KINDS,
     sources,
     reports: new QualityReports({ database, audit }),
+    tagProposals: new TagProposals({ database, audit, changes: manifests }),
     quarantine: new Quarantine(database),
     verifyAudit: verify,
     manifests,

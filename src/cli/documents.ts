@@ -11,6 +11,10 @@ export const DOCUMENTS = {
   runPipeline: `mutation ($name: String!) { runPipeline(name: $name) { ${RUN_FIELDS} } }`,
   showRun: `query ($id: ID!) { found: run(id: $id) { ${RUN_FIELDS} } }`,
   cancelRun: `mutation ($id: ID!) { found: cancelRun(id: $id) { ${RUN_FIELDS} } }`,
+  tagProposals: `query ($dataset: String, $status: TagProposalStatus, $first: Int) { tagProposals(dataset: $dataset, status: $status, first: $first) {
+  totalCount nodes { id dataset { name } field tag detector status score sampled matching byName } } }`,
+  acceptTag: 'mutation ($id: ID!, $reason: String) { done: acceptTagProposal(id: $id, reason: $reason) { id dataset { name } field tag status } }',
+  refuseTag: 'mutation ($id: ID!, $reason: String) { done: refuseTagProposal(id: $id, reason: $reason) { id dataset { name } field tag status } }',
   checkQuality: `mutation ($dataset: String!) { checkQuality(dataset: $dataset) {
   id rowCount score accuracy completeness consistency timeliness
   checks { name dimension severity status observed expected failingRows } } }`,

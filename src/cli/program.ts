@@ -15,6 +15,7 @@ import { qualityCommand } from './quality.js';
 import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
 import { sourceCommand } from './source.js';
+import { tagsCommand } from './tags.js';
 import { tokenCommand } from './token.js';
 
 function build(json: boolean): Command {
@@ -43,6 +44,7 @@ function build(json: boolean): Command {
     sourceCommand,
     accessCommand,
     changeCommand,
+    tagsCommand,
     schemaCommand,
     auditCommand,
     tokenCommand,

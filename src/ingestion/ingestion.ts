@@ -12,7 +12,7 @@ import { actorOf, RunInput, type IngestInput } from './run-input.js';
 import type { Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
-export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome) => Promise<void>;
+export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome, actor: Actor) => Promise<void>;
 
 export interface IngestionOptions {
   readonly database: Database;
@@ -176,7 +176,7 @@ export class Ingestion {
           await advanceStage(tx, dataset.name, WHOLE_LOAD);
           const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, contentHash: outcome.contentHash };
           await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });
-          await afterLoad?.(tx, dataset, run, outcome);
+          await afterLoad?.(tx, dataset, run, outcome, actor);
         },
       });
     } catch (error) {

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   applyManifests,
   catalogEntities,
+  classificationKind,
   datasetKind,
   loadCatalog,
   parseManifests,
@@ -20,7 +21,7 @@ import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { fenced, manual } from './manual.js';
 
-const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
+const kinds = [purposeKind, sourceKind, classificationKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 
 const pages = await Promise.all(
@@ -51,7 +52,11 @@ describe('over the demo', () => {
 
   beforeAll(async () => {
     const { connection, drop } = await createTestDatabase();
-    const database = await Database.open({ connection, entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity], statementTimeoutMs: 10_000 });
+    const database = await Database.open({
+      connection,
+      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity],
+      statementTimeoutMs: 10_000,
+    });
     close = async () => {
       await database.close();
       await drop();

@@ -442,6 +442,8 @@ export type ManifestText = {
 };
 
 export type Mutation = {
+  /** Gives the field the tag, by the dataset's Classification, at once. An unclassified field counts as classified from then on. Where the change waits for a second person, the proposal stays OPEN. */
+  readonly acceptTagProposal: TagProposal;
   /** Applies manifests (YAML, several documents allowed) in one transaction; with dryRun it tells what would change. */
   readonly applyManifest: ManifestResult;
   /** Applies what somebody else asked for. It is refused to who asked, and when it would change something else by now. */
@@ -452,6 +454,8 @@ export type Mutation = {
   readonly createApiKey: CreatedApiKey;
   /** Removes a change policy; one that asks for four eyes goes when a second person agrees. */
   readonly deleteChangePolicy: Scalars['Boolean']['output'];
+  /** Takes back what stewards said of a dataset's fields; the tags of its contract stay. */
+  readonly deleteClassification: Scalars['Boolean']['output'];
   /** Removes a dataset with all its rows. */
   readonly deleteDataset: Scalars['Boolean']['output'];
   readonly deleteGrant: Scalars['Boolean']['output'];
@@ -466,6 +470,8 @@ export type Mutation = {
   readonly ingest: Run;
   /** Refuses what somebody asked for; by who asked for it, it is withdrawn. */
   readonly refuseChange: ChangeRequest;
+  /** It is not proposed again for this field. */
+  readonly refuseTagProposal: TagProposal;
   /** Queues again what a failed or cancelled run should have done. */
   readonly retryRun: Run;
   /** Ends a key, in every process within two seconds. */
@@ -474,6 +480,12 @@ export type Mutation = {
   readonly revokeToken: Scalars['Boolean']['output'];
   /** Queues a pipeline and answers at once. */
   readonly runPipeline: Run;
+};
+
+
+export type MutationAcceptTagProposalArgs = {
+  id: Scalars['ID']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -507,6 +519,12 @@ export type MutationCreateApiKeyArgs = {
 
 
 export type MutationDeleteChangePolicyArgs = {
+  name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDeleteClassificationArgs = {
   name: Scalars['String']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
 };
@@ -554,6 +572,12 @@ export type MutationIngestArgs = {
 
 
 export type MutationRefuseChangeArgs = {
+  id: Scalars['ID']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRefuseTagProposalArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
 };
@@ -771,6 +795,8 @@ export type Query = {
   readonly runs: RunConnection;
   /** The sources of live datasets, by name, and whether each answers now. */
   readonly sources: ReadonlyArray<Source>;
+  /** Tags that were found when rows were loaded, newest first, for fields that you may know of. */
+  readonly tagProposals: TagProposalConnection;
   /** Who could see fields with a tag, or one under it: as they are, or with unmasked: false through a mask too. */
   readonly whoCanSee: ReadonlyArray<Exposure>;
   /** Who was given fields with a tag, or one under it, as they are: by the record of the last 90 days, or since a moment. */
@@ -857,6 +883,14 @@ export type QueryRunsArgs = {
   kind?: InputMaybe<RunKind>;
   pipeline?: InputMaybe<Scalars['String']['input']>;
   status?: InputMaybe<RunStatus>;
+};
+
+
+export type QueryTagProposalsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  dataset?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  status?: InputMaybe<TagProposalStatus>;
 };
 
 
@@ -1006,6 +1040,53 @@ export type Subscription = {
 export type SubscriptionDatasetChangedArgs = {
   dataset: Scalars['String']['input'];
 };
+
+/** A tag that was found for a field when rows were loaded: counts and scores, never a value of data. */
+export type TagProposal = {
+  /** The column's name speaks for it. */
+  readonly byName: Scalars['Boolean']['output'];
+  readonly createdAt: Scalars['DateTime']['output'];
+  readonly dataset?: Maybe<Dataset>;
+  readonly decidedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly decidedBy?: Maybe<Scalars['String']['output']>;
+  /** What found it: email, phone, iban, card, ipv4, national_id.de ... */
+  readonly detector: Scalars['String']['output'];
+  readonly field: Scalars['String']['output'];
+  readonly id: Scalars['ID']['output'];
+  /** Those of the kind. */
+  readonly matching: Scalars['Int']['output'];
+  /** Why it was decided so. */
+  readonly reason?: Maybe<Scalars['String']['output']>;
+  /** The load after which it was found last. */
+  readonly runId?: Maybe<Scalars['ID']['output']>;
+  /** Distinct values that were looked at. */
+  readonly sampled: Scalars['Int']['output'];
+  /** How sure the detector is, from 0 to 1. */
+  readonly score: Scalars['Float']['output'];
+  /** Of the distinct values that were looked at, the share of the kind. */
+  readonly share: Scalars['Float']['output'];
+  readonly status: TagProposalStatus;
+  readonly tag: Scalars['String']['output'];
+};
+
+export type TagProposalConnection = {
+  readonly edges: ReadonlyArray<TagProposalEdge>;
+  readonly nodes: ReadonlyArray<TagProposal>;
+  readonly pageInfo: PageInfo;
+  /** All that match, not of the page. */
+  readonly totalCount: Scalars['Int']['output'];
+};
+
+export type TagProposalEdge = {
+  readonly cursor: Scalars['String']['output'];
+  readonly node: TagProposal;
+};
+
+/** OPEN: no steward has decided yet. */
+export type TagProposalStatus =
+  | 'ACCEPTED'
+  | 'OPEN'
+  | 'REFUSED';
 
 /** secret: without a grant on it, it does not exist. */
 export type Visibility =

@@ -16,6 +16,7 @@ export function knowsAllNames(principal: Principal): boolean {
 const KEEPERS: Readonly<Record<string, readonly ControlRole[]>> = {
   Purpose: ['steward'],
   Grant: ['steward'],
+  Classification: ['steward'],
   Dataset: ['engineer'],
   Source: ['engineer'],
   Pipeline: ['engineer'],

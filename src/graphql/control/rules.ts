@@ -87,6 +87,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       grantUses: overseesAccess,
       processingActivities: overseesAccess,
       changeRequests: overseesAccess,
+      tagProposals: steward,
     },
     Mutation: {
       applyManifest: keeper,
@@ -107,6 +108,9 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       deleteChangePolicy: roles('admin'),
       approveChange: steward,
       refuseChange: steward,
+      deleteClassification: steward,
+      acceptTagProposal: steward,
+      refuseTagProposal: steward,
     },
     Subscription: {
       datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),

@@ -16,6 +16,7 @@ import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
 import { ReviewResolver } from './resolvers/review.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
 import { SourceResolver } from './resolvers/source.resolver.js';
+import { TagProposalResolver } from './resolvers/tag-proposal.resolver.js';
 import { controlRules } from './rules.js';
 
 /** The builder asks for one. Our events come by notifications, and are executed one by one. */
@@ -51,6 +52,7 @@ export function bareControlSchema(): GraphQLSchema {
       ReviewResolver,
       RunResolver,
       SourceResolver,
+      TagProposalResolver,
     ],
     pubSub: NOBODY_PUBLISHES,
     globalMiddlewares: [withoutNulls],

@@ -1,6 +1,7 @@
 import type { AuditLog, AuditVerification } from '../../audit/index.js';
 import type { ManifestDocument, ManifestKind } from '../../catalog/index.js';
 import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
+import type { TagProposals } from '../../classification/index.js';
 import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
@@ -16,6 +17,7 @@ export interface ControlServices {
   readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
   readonly runs: Runs;
   readonly reports: QualityReports;
+  readonly tagProposals: TagProposals;
   readonly quarantine: Quarantine;
   /** All kinds of manifests, in the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];

@@ -73,6 +73,15 @@ export class ManifestResolver {
   ): Promise<boolean> {
     return remove(context, 'ChangePolicy', name, reason);
   }
+
+  @Mutation(() => Boolean, { description: "Takes back what stewards said of a dataset's fields; the tags of its contract stay." })
+  async deleteClassification(
+    @Ctx() context: RequestContext,
+    @Arg('name', () => String) name: string,
+    @Arg('reason', () => String, { nullable: true }) reason?: string,
+  ): Promise<boolean> {
+    return remove(context, 'Classification', name, reason);
+  }
 }
 
 async function apply(context: RequestContext, documents: readonly ManifestDocument[], options: ChangeOptions): Promise<ManifestResult> {

@@ -21,6 +21,7 @@ export const FieldAccessEnum = enumOf(['PLAIN', 'MASKED', 'FORBIDDEN']);
 export const ChangeEnum = enumOf(['create', 'update', 'remove', 'unchanged']);
 export const AccessMovementEnum = enumOf(['GAINED', 'LOST', 'OPENED', 'CLOSED', 'CHANGED']);
 export const ChangeStatusEnum = enumOf(['PENDING', 'APPROVED', 'REFUSED', 'WITHDRAWN']);
+export const TagProposalStatusEnum = enumOf(['OPEN', 'ACCEPTED', 'REFUSED']);
 
 registerEnumType(RunKindEnum, { name: 'RunKind', description: 'What a run does.' });
 registerEnumType(RunStatusEnum, { name: 'RunStatus', description: 'Where a run is; the last three are final.' });
@@ -48,3 +49,4 @@ registerEnumType(AccessMovementEnum, {
     'GAINED: nothing was seen, and something will be; LOST the other way round. OPENED: no cell will be more closed; CLOSED: none more open; CHANGED: neither can be said.',
 });
 registerEnumType(ChangeStatusEnum, { name: 'ChangeStatus', description: 'Where a change stands that needs a second person.' });
+registerEnumType(TagProposalStatusEnum, { name: 'TagProposalStatus', description: 'OPEN: no steward has decided yet.' });

@@ -16,6 +16,14 @@ export async function headgateStore(): Promise<typeof import('../../src/store/in
   return (await load('store/index.js')) as typeof import('../../src/store/index.js');
 }
 
+export async function headgateCatalog(): Promise<typeof import('../../src/catalog/index.js')> {
+  return (await load('catalog/index.js')) as typeof import('../../src/catalog/index.js');
+}
+
+export async function headgateClassification(): Promise<typeof import('../../src/classification/index.js')> {
+  return (await load('classification/index.js')) as typeof import('../../src/classification/index.js');
+}
+
 export async function headgateIdentity(): Promise<typeof import('../../src/identity/index.js')> {
   return (await load('identity/index.js')) as typeof import('../../src/identity/index.js');
 }

@@ -1,5 +1,5 @@
 import { LOAD_ID, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
-import { maskSql, type DatasetDecision, type FieldDecision, type MaskKeys } from '../governance/index.js';
+import { columnsOf, maskSql, sqlMaskExpression, type CellCase, type DatasetDecision, type FieldDecision, type MaskKeys, type SqlMask } from '../governance/index.js';
 import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
 import { Claimed } from './binding.js';
 import type { Dialect } from './dialect.js';
@@ -7,6 +7,8 @@ import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Ta
 
 /** Of a governed subquery: whether the row is one of those that its row filter lets through. */
 const SEEN = '_seen';
+
+type MaskedField = Extract<FieldDecision, { access: 'masked' }>;
 
 /**
  * One use of a dataset in a statement. Columns are asked for by name while the parts above are compiled, so that the
@@ -116,18 +118,37 @@ export class Source {
    * conditions in here, and the sort from stopping after a few rows.
    */
   #conditions(table: Table): { conditions: readonly Sql[]; barrier: Sql } {
-    const { rows, fields } = this.#decision;
+    const { dataset, rows, fields } = this.#decision;
     const conditions = rows === 'all' ? [] : [this.#rowFilter(table)];
-    const cases = [...this.#needed].flatMap((name) => {
-      const seen = fields.get(name);
-      return seen?.access === 'masked' ? seen.cases.flatMap(({ when }) => (when === 'always' ? [] : when)) : [];
-    });
-    const partial = [...new Set(cases)].filter((expression) => !expression.isTotal);
+    const masked = this.#maskedFields();
+    const expressions = masked.flatMap(({ field, seen }) => this.#expressionsOf(seen).map((mask) => ({ field, mask, ...sqlMaskExpression(mask, columnsOf(dataset)) })));
+    // What an expression reads of other fields is chosen by the cases of these.
+    const read = expressions.flatMap(({ columns }) => columns.map((name) => fields.get(name)));
+    const cases = [...masked.map(({ seen }) => seen), ...read].flatMap((seen) => (seen?.access === 'masked' ? seen.cases : []));
+    const conditional = new Set(cases.flatMap(({ when }) => (when === 'always' ? [] : when)));
+    const partial = [
+      ...[...conditional].filter((expression) => !expression.isTotal).map((expression) => this.#anyOf([expression], table)),
+      ...expressions.filter(({ isTotal }) => !isTotal).map(({ mask, field }) => this.#expression(mask, field, table)),
+    ];
     if (partial.length === 0 && (typeof rows === 'string' || rows.every((expression) => expression.isTotal))) return { conditions, barrier: raw('') };
     this.#compilation.hasBarrier = true;
     // True for every row, which PostgreSQL does not know.
-    const tried = partial.map((expression) => sql`(${this.#anyOf([expression], table)} IS NULL OR ${this.#anyOf([expression], table)} IS NOT NULL)`);
+    const tried = partial.map((value) => sql`(${value} IS NULL OR ${value} IS NOT NULL)`);
     return { conditions: [...conditions, ...tried], barrier: sql` ORDER BY ${table.rowId()} OFFSET 0` };
+  }
+
+  #expressionsOf({ cases }: MaskedField): readonly SqlMask[] {
+    return cases.flatMap(({ effect }) => (effect.kind === 'sql' ? [effect] : []));
+  }
+
+  /** Those that the subquery computes, if only to make a row's id of them. */
+  #maskedFields(): { readonly field: Field; readonly seen: MaskedField }[] {
+    const { dataset, fields } = this.#decision;
+    const all = this.#needed.has(ROW_ID) && this.#hasComposedId;
+    return dataset.fields.flatMap((field) => {
+      const seen = fields.get(field.name);
+      return seen?.access === 'masked' && (all || this.#needed.has(field.name)) ? [{ field, seen }] : [];
+    });
   }
 
   #rowFilter(table: Table): Sql {
@@ -141,11 +162,16 @@ export class Source {
    */
   #rowIdOf(table: Table): Sql {
     const { dataset, fields } = this.#decision;
-    if (!dataset.source || dataset.key.length > 0) return table.rowId();
+    if (!this.#hasComposedId) return table.rowId();
     const seen = dataset.fields.filter(({ name }) => (fields.get(name)?.access ?? 'forbidden') !== 'forbidden');
     const texts = seen.map((field) => sql`(${this.#cell(field, table)})::text`);
     const hash = keyedHash(dataset, sql`pg_catalog.json_build_array(${join([table.place(), ...texts])})::text`, this.#compilation.maskKeys);
     return sql`${hash} AS ${identifier(ROW_ID)}`;
+  }
+
+  get #hasComposedId(): boolean {
+    const { source, key } = this.#decision.dataset;
+    return source !== undefined && key.length === 0;
   }
 
   #cell(field: Field, table: Table): Sql {
@@ -157,12 +183,38 @@ export class Source {
     return this.#masked(field, seen, table, column);
   }
 
-  #masked(field: Field, seen: Extract<FieldDecision, { access: 'masked' }>, table: Table, column: Sql): Sql {
-    const effect = (kind: (typeof seen.cases)[number]['effect']): Sql => {
-      if (kind.kind === 'allow') return column;
-      if (kind.kind === 'deny') return nothing(field);
-      return maskSql(kind, field, this.#decision.dataset.name, this.#compilation.maskable(field, column), this.#compilation.maskKeys);
+  #masked(field: Field, seen: MaskedField, table: Table, column: Sql): Sql {
+    const { name } = this.#decision.dataset;
+    const { maskKeys } = this.#compilation;
+    return this.#byCase(field, seen, table, (effect) => {
+      if (effect.kind === 'allow') return column;
+      if (effect.kind === 'deny') return nothing(field);
+      if (effect.kind === 'sql') return this.#expression(effect, field, table);
+      return maskSql(effect, field, name, this.#compilation.maskable(field, column), maskKeys);
+    });
+  }
+
+  /**
+   * The expression of a mask never opens more than it reads: of another field it is given what is seen plain, null where that is
+   * not, and the stored value only where its grant discloses it.
+   */
+  #expression(mask: SqlMask, field: Field, table: Table): Sql {
+    const { dataset } = this.#decision;
+    const column = (name: string): Sql => {
+      const own = name === field.name || mask.discloses?.includes(name) === true;
+      return own ? table.column(name) : this.#plainOrNull(this.#field(name), table);
     };
+    return maskSql(mask, field, dataset.name, table.column(field.name), this.#compilation.maskKeys, { columns: columnsOf(dataset), column });
+  }
+
+  #plainOrNull(field: Field, table: Table): Sql {
+    const seen = this.#decision.fields.get(field.name);
+    if (seen?.access === 'plain') return table.column(field.name);
+    if (seen?.access !== 'masked') return nothing(field);
+    return this.#byCase(field, seen, table, ({ kind }) => (kind === 'allow' ? table.column(field.name) : nothing(field)));
+  }
+
+  #byCase(field: Field, seen: MaskedField, table: Table, effect: (effect: CellCase['effect']) => Sql): Sql {
     const [first] = seen.cases;
     if (first?.when === 'always') return effect(first.effect);
     const branches: Sql[] = [];

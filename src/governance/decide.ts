@@ -3,6 +3,7 @@ import type { Principal } from '../identity/index.js';
 import { fingerprint } from '../kernel/index.js';
 import type { Expression } from '../sql/index.js';
 import type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+import { asDetokenizing } from './detokenizing.js';
 import { closedness } from './effects.js';
 import type { Effect, Right } from './grant.js';
 import type { DatasetGrant, Policy } from './policy.js';
@@ -36,8 +37,9 @@ export function decide(policy: Policy, principal: Principal, dataset: Dataset, r
 
 /** Grants that name this principal, whatever their purposes. */
 export function grantsFor(policy: Policy, principal: Principal, dataset: Dataset, right?: Right): readonly DatasetGrant[] {
-  const grants = policy.grantsOn.get(dataset.name) ?? [];
-  return grants.filter((grant) => names(grant, principal) && (right === undefined || grant.rights.has(right)));
+  const grants = (policy.grantsOn.get(dataset.name) ?? []).filter((grant) => names(grant, principal));
+  if (right === 'detokenize') return grants.map(asDetokenizing).filter((grant) => grant !== undefined);
+  return right === undefined ? grants : grants.filter((grant) => grant.rights.has(right));
 }
 
 function names({ spec: { to } }: DatasetGrant, principal: Principal): boolean {

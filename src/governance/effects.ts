@@ -21,9 +21,14 @@ export function effectsOf(spec: GrantSpec, dataset: Dataset): ReadonlyMap<string
   for (const field of dataset.fields) {
     const effect = effectOn(spec, field);
     // A column that came after the grant and whose type the mask can't keep stays closed.
-    if (effect && !effectProblem(effect, field)) effects.set(field.name, effect);
+    if (effect && !effectProblem(effect, field)) effects.set(field.name, withDisclosed(effect, spec));
   }
   return effects;
+}
+
+/** What an expression may read belongs to it: the same one in another grant may read less. */
+function withDisclosed(effect: Effect, { discloses }: GrantSpec): Effect {
+  return effect.kind === 'sql' && discloses ? { ...effect, discloses: discloses.toSorted() } : effect;
 }
 
 /** Why the effect can't be had on this field, if it is a mask that can't keep its type. */

@@ -1,9 +1,12 @@
 import type { Dataset } from '../catalog/index.js';
 import type { Principal } from '../identity/index.js';
+import { fingerprint } from '../kernel/index.js';
+import { columnsOf } from './columns.js';
 import { decide, grantsFor, isForPurpose } from './decide.js';
 import type { FieldDecision, RefusalCode } from './decision.js';
 import { closedness } from './effects.js';
 import type { Effect } from './grant.js';
+import { maskDocument, sqlMaskExpression } from './mask.js';
 import type { DatasetGrant, Policy } from './policy.js';
 
 export interface FieldExplanation {
@@ -45,7 +48,7 @@ export function explain(policy: Policy, principal: Principal, dataset: Dataset, 
         field: field.name,
         graphqlName: field.graphqlName,
         access: seen?.access ?? 'forbidden',
-        effects: effectTexts(grants, field.name, knows),
+        effects: effectTexts(grants, dataset, field.name, knows),
         ...(seen?.access === 'forbidden' && { code: seen.code }),
         grants: seen?.grants ?? [],
       };
@@ -58,22 +61,30 @@ function rowsText(grant: DatasetGrant, knows: (field: string) => boolean): strin
   return grant.rows.columns.every(knows) ? grant.spec.rows : 'a condition on fields that you may not know of';
 }
 
-function effectTexts(grants: readonly DatasetGrant[], field: string, knows: (field: string) => boolean): readonly string[] {
+function effectTexts(grants: readonly DatasetGrant[], dataset: Dataset, field: string, knows: (field: string) => boolean): readonly string[] {
   const effects = grants.flatMap((grant) => {
     const effect = grant.effects.get(field);
-    return effect ? [{ effect, rows: rowsText(grant, knows) }] : [];
+    return effect ? [{ effect, text: knownEffectText(effect, dataset, knows), rows: rowsText(grant, knows) }] : [];
   });
   // A denial is tried first; the rest from open to closed.
   const place = (effect: Effect): number => (effect.kind === 'deny' ? -1 : closedness(effect));
   const texts = effects
     .toSorted((a, b) => place(a.effect) - place(b.effect))
-    .map(({ effect, rows }) => (rows === undefined ? effectText(effect) : `${effectText(effect)} where ${rows}`));
+    .map(({ text, rows }) => (rows === undefined ? text : `${text} where ${rows}`));
   return [...new Set(texts)];
 }
 
-/** "hash", "partial (first 1, last 0, with *)". */
+/** "hash", "partial (first 1, last 0, with *)". An expression is told apart from others, and not spelled out: it may name what is not known. */
 export function effectText(effect: Effect): string {
-  const { kind, ...settings } = effect;
+  if (effect.kind === 'allow' || effect.kind === 'deny') return effect.kind;
+  if (effect.kind === 'sql') return `sql (expression ${fingerprint(JSON.stringify(effect)).slice(0, 8)})`;
+  const { mask, ...settings } = maskDocument(effect);
   const words = Object.entries(settings).map(([name, value]) => `${name} ${String(value)}`);
-  return words.length === 0 ? kind : `${kind} (${words.join(', ')})`;
+  return words.length === 0 ? mask : `${mask} (${words.join(', ')})`;
+}
+
+/** The same, with an expression spelled out where it names nothing that is not known. */
+function knownEffectText(effect: Effect, dataset: Dataset, knows: (field: string) => boolean): string {
+  const isSpelled = effect.kind === 'sql' && sqlMaskExpression(effect, columnsOf(dataset)).columns.every(knows);
+  return isSpelled ? `sql (${effect.sql})` : effectText(effect);
 }

@@ -1,11 +1,14 @@
-import { columnType, type ApplyContext, type Catalog, type Dataset, type Fail, type ManifestKind } from '../catalog/index.js';
-import { isHeadgateError, messageOf } from '../kernel/index.js';
-import { compileExpression, identifier, join, param, raw, render, sql, type Expression, type Sql } from '../sql/index.js';
+import type { ApplyContext, Catalog, Dataset, Fail, ManifestKind } from '../catalog/index.js';
+import { isHeadgateError } from '../kernel/index.js';
+import { compileExpression, identifier, param, render, sql, type Expression } from '../sql/index.js';
 import { AccessGrantEntity } from './grant.entity.js';
 import { GrantSpec, type Effect } from './grant.js';
 import { covers, effectOn, effectProblem, effectsOf } from './effects.js';
+import { checkExpressions } from './grant-expressions.js';
 import { maskDocument } from './mask.js';
-import { columnsOf } from './policy.js';
+import { warnOfFewValues } from './few-values.js';
+import { columnsAlone, tried } from './trial.js';
+import { columnsOf } from './columns.js';
 
 /** Grants as manifests: what can be known wrong of a grant is refused when it is applied, not when somebody reads. */
 export const grantKind: ManifestKind<GrantSpec> = {
@@ -21,6 +24,8 @@ export const grantKind: ManifestKind<GrantSpec> = {
     const datasets = datasetsOf(spec, catalog, context, fail);
     checkFields(spec, datasets, fail);
     await checkRows(spec, datasets, context, fail);
+    await checkExpressions(spec, datasets, context, fail);
+    await warnOfFewValues(spec, datasets, context);
     await context.tx.manager.save(AccessGrantEntity, { name, spec, updatedBy: context.appliedBy, updatedAt: new Date() });
   },
   async remove(name, context) {
@@ -33,6 +38,7 @@ export const grantKind: ManifestKind<GrantSpec> = {
       if (saved.has(name)) continue;
       const datasets = [...catalog.datasets.values()].filter((dataset) => covers(spec, dataset));
       if (spec.rows !== undefined) for (const dataset of datasets) compile(spec.rows, dataset, failOf(name));
+      await checkExpressions(spec, datasets, context, failOf(name));
     }
   },
   needs: (spec) => [
@@ -119,21 +125,8 @@ function compile(text: string, dataset: Dataset, fail: Fail): Expression {
 async function checkIsCondition(rows: Expression, dataset: Dataset, context: ApplyContext, fail: Fail): Promise<void> {
   const condition = rows.toSql({ column: (name) => identifier(name), claim: () => param(null, 'text') });
   const { text, values } = render(sql`SELECT 1 FROM ${columnsAlone(dataset)} WHERE ${condition} LIMIT 0`);
-  await context.tx.query('SAVEPOINT row_filter');
-  try {
-    await context.tx.query(text, values);
-    await context.tx.query('RELEASE SAVEPOINT row_filter');
-  } catch (error) {
-    await context.tx.query('ROLLBACK TO SAVEPOINT row_filter');
-    fail(['rows'], `The row filter is not a condition over ${dataset.name}: ${messageOf(error)}.`);
-  }
-}
-
-/** What has the columns of the dataset: its table, or, for one that has none here, a table of nothing. */
-function columnsAlone(dataset: Dataset): Sql {
-  if (!dataset.source) return identifier('data', dataset.name);
-  const columns = dataset.fields.map((field) => sql`NULL::${raw(columnType(field))} AS ${identifier(field.name)}`);
-  return sql`(SELECT ${join(columns)}) AS t`;
+  const problem = await tried(context.tx, () => context.tx.query(text, values));
+  if (problem !== undefined) fail(['rows'], `The row filter is not a condition over ${dataset.name}: ${problem}.`);
 }
 
 /** A steward need not know of the secret ones, and can name one all the same. */

@@ -1,13 +1,14 @@
 export { Authorizer } from './authorizer.js';
+export { columnsOf } from './columns.js';
 export { decide, grantsFor } from './decide.js';
 export type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
 export { explain, type Explanation, type FieldExplanation } from './explain.js';
 export { AccessGrantEntity } from './grant.entity.js';
 export { GrantSpec, RIGHTS, tagMatches, type Effect, type Right } from './grant.js';
 export { grantKind } from './grant-kind.js';
-export { maskSql, type Mask } from './mask.js';
+export { maskSql, sqlMaskExpression, TOKEN, tokenSql, type Mask, type MaskedRow, type SqlMask } from './mask.js';
 export { maskKeys, type MaskKeys } from './mask-keys.js';
-export { buildPolicy, columnsOf, loadPolicy, type Policy } from './policy.js';
+export { buildPolicy, loadPolicy, type Policy } from './policy.js';
 export { knownSecrets, visibleCatalog } from './visibility.js';
 export { accessDiff, type AccessChange, type AccessMovement } from './access-diff.js';
 export { ChangePolicyEntity, changePolicyKind, ChangeRules, checkedReason } from './change-policy.js';

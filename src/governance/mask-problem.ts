@@ -1,10 +1,11 @@
 import type { Field, ScalarType } from '../catalog/index.js';
 import type { Mask } from './mask-kind.js';
+import { isSingle } from './mask-range.js';
 import { largest } from './mask-round.js';
 
 const EVERY_TYPE = ['text', 'integer', 'bigint', 'decimal', 'float', 'boolean', 'date', 'timestamp', 'time', 'uuid', 'json'] as const;
 
-/** The types that each mask keeps; lists are only for `redact` and `nullify`. */
+/** The types that each mask keeps; lists are only for some. */
 const KEEPS: Readonly<Record<Mask['kind'], readonly ScalarType[]>> = {
   redact: EVERY_TYPE,
   nullify: EVERY_TYPE,
@@ -14,7 +15,14 @@ const KEEPS: Readonly<Record<Mask['kind'], readonly ScalarType[]>> = {
   year: ['date', 'timestamp'],
   truncate: ['date', 'timestamp'],
   round: ['integer', 'bigint', 'decimal', 'float'],
+  range: ['text'],
+  location: ['text', 'decimal', 'float'],
+  pseudonym: ['text'],
+  tokenize: ['text'],
+  sql: EVERY_TYPE,
 };
+/** Masks that lists can have. */
+const ON_LISTS: ReadonlySet<Mask['kind']> = new Set<Mask['kind']>(['redact', 'nullify', 'sql']);
 
 /** Why the mask can't be on this field, with what could; undefined when it can. */
 export function maskProblem(mask: Mask, field: Field): string | undefined {
@@ -26,6 +34,7 @@ export function maskProblem(mask: Mask, field: Field): string | undefined {
   if (mask.kind === 'truncate' && field.type === 'date' && mask.to !== 'month') {
     return `"${field.name}" is a date, and truncating it to the ${mask.to} would show it as it is. Truncate to month, or use year.`;
   }
+  if (mask.kind === 'range' && isSingle(mask.step)) return `a range of "${field.name}" in steps of ${mask.step} would show it as it is. Use a larger step.`;
   if (mask.kind === 'round' && (field.type === 'integer' || field.type === 'bigint')) return integerStepProblem(mask.step, field.name, field.type);
   return undefined;
 }
@@ -38,5 +47,5 @@ function integerStepProblem(step: string, name: string, type: 'integer' | 'bigin
 }
 
 function keeps(kind: Mask['kind'], field: Field): boolean {
-  return KEEPS[kind].includes(field.type) && (!field.list || kind === 'redact' || kind === 'nullify');
+  return KEEPS[kind].includes(field.type) && (!field.list || ON_LISTS.has(kind));
 }

@@ -1,12 +1,17 @@
 import { columnType, type Field, type ScalarType } from '../catalog/index.js';
 import { literal, raw, sql, type Sql } from '../sql/index.js';
+import { sqlMask, type MaskedRow } from './mask-expression.js';
+import { hash, token } from './mask-hash.js';
 import type { MaskKeys } from './mask-keys.js';
 import type { Mask } from './mask-kind.js';
+import { location } from './mask-location.js';
+import { partial } from './mask-partial.js';
+import { pseudonym } from './mask-pseudonym.js';
+import { range } from './mask-range.js';
 import { roundSql } from './mask-round.js';
 
 /** What stands for everything that is not shown: of one length, so that it does not tell how much there was. */
 const HIDDEN = '***';
-const HIDDEN_TIMES = 3;
 
 /** The constant of each type that `redact` gives. */
 const REDACTED: Readonly<Record<ScalarType, string>> = {
@@ -37,18 +42,20 @@ const TRUNCATABLE = { year: '4713-01-01', month: '4714-12-01' };
 
 /**
  * The masked value of a column, in the type of the field. It is total (no stored value raises an error), depends on the value and
- * the keys only, is made of functions of pg_catalog, immutable ones but for `hash`, and is null where the value is null, except for `redact`.
- * The mask must fit the field (`maskProblem`).
+ * the keys only, is made of functions of pg_catalog, immutable ones but for those with a key, and is null where the value is null, except
+ * for `redact`. Of `sql` only so much is known as its expression tells. The mask must fit the field (`maskProblem`).
+ * @param row what the expression of `sql` may read; the field itself when absent
  */
-export function maskSql(mask: Mask, field: Field, datasetName: string, column: Sql, keys: MaskKeys): Sql {
+export function maskSql(mask: Mask, field: Field, datasetName: string, column: Sql, keys: MaskKeys, row: MaskedRow = alone(field, column)): Sql {
   const type = raw(columnType(field));
+  const ownScope = `${datasetName}.${field.name}`;
   switch (mask.kind) {
     case 'redact':
       return sql`${literal(field.list ? '{}' : REDACTED[field.type])}::${type}`;
     case 'nullify':
       return sql`NULL::${type}`;
     case 'hash':
-      return hash(mask.scope ?? `${datasetName}.${field.name}`, column, keys);
+      return hash(mask.scope ?? ownScope, column, keys);
     case 'partial':
       return partial(mask, column);
     case 'email':
@@ -59,31 +66,21 @@ export function maskSql(mask: Mask, field: Field, datasetName: string, column: S
       return truncate(mask.to, field, column);
     case 'round':
       return roundSql(field.type as 'integer' | 'bigint' | 'decimal' | 'float', mask.step, column);
+    case 'range':
+      return range(mask.step, column, HIDDEN);
+    case 'location':
+      return location(mask.digits, field.type as 'text' | 'decimal' | 'float', column, HIDDEN);
+    case 'pseudonym':
+      return pseudonym(mask, ownScope, column, keys);
+    case 'tokenize':
+      return token(mask.scope ?? ownScope, column, keys);
+    case 'sql':
+      return sqlMask(mask, field, row);
   }
 }
 
-/** HMAC (RFC 2104) of the UTF-8 bytes with SHA-256, which PostgreSQL has without an extension. */
-function hash(scope: string, column: Sql, keys: MaskKeys): Sql {
-  const { inner, outer } = keys(scope);
-  return sql`pg_catalog.encode(pg_catalog.sha256(${outer} || pg_catalog.sha256(${inner} || ${bytes(column)})), 'hex')`;
-}
-
-/**
- * A text as the server keeps it, which is UTF-8, and as it is sent to us. `convert_to` gives the same, and looks up two
- * encodings for each value; a cast would take backslashes for escapes.
- */
-function bytes(column: Sql): Sql {
-  return sql`pg_catalog.textsend(${column})`;
-}
-
-/** At most half of the value is ever shown: one that is too short for that is masked altogether. */
-function partial({ first, last, with: filler }: Extract<Mask, { kind: 'partial' }>, column: Sql): Sql {
-  const hidden = literal(filler.repeat(HIDDEN_TIMES));
-  const shown = first + last;
-  if (shown === 0) return sql`CASE WHEN ${column} IS NOT NULL THEN ${hidden}::text END`;
-  const start = first > 0 ? sql`pg_catalog.left(${column}, ${raw(`${first}`)}) || ` : raw('');
-  const end = last > 0 ? sql` || pg_catalog.right(${column}, ${raw(`${last}`)})` : raw('');
-  return sql`CASE WHEN pg_catalog.char_length(${column}) >= ${raw(`${2 * shown}`)} THEN ${start}${hidden}${end} WHEN ${column} IS NOT NULL THEN ${hidden}::text END`;
+function alone(field: Field, column: Sql): MaskedRow {
+  return { columns: new Map([[field.name, columnType(field)]]), column: () => column };
 }
 
 /** A local part of one character is not shown: its first character would be all of it. */

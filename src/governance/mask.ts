@@ -1,4 +1,6 @@
-export { EFFECT_ORDER, type Mask } from './mask-kind.js';
+export { isBare, sqlMaskExpression, type MaskedRow } from './mask-expression.js';
+export { TOKEN, token as tokenSql } from './mask-hash.js';
+export { EFFECT_ORDER, type Mask, type SqlMask } from './mask-kind.js';
 export { maskProblem } from './mask-problem.js';
 export { MaskSpec, maskDocument } from './mask-spec.js';
 export { maskSql } from './mask-sql.js';

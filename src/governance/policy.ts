@@ -1,9 +1,11 @@
-import { columnType, type Catalog, type Dataset } from '../catalog/index.js';
+import type { Catalog, Dataset } from '../catalog/index.js';
 import { fingerprint, type Log } from '../kernel/index.js';
 import { compileExpression, type Expression } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
+import { columnsOf } from './columns.js';
 import { covers, effectsOf } from './effects.js';
 import { AccessGrantEntity } from './grant.entity.js';
+import { sqlMaskExpression } from './mask.js';
 import type { Effect, GrantSpec, Right } from './grant.js';
 
 /** A grant as it bears on one dataset. */
@@ -44,15 +46,11 @@ export function buildPolicy(catalog: Catalog, specs: readonly GrantSpec[], onBro
   return { catalog, grantsOn };
 }
 
-/** The columns of a dataset with their types, as expressions see them. */
-export function columnsOf(dataset: Dataset): ReadonlyMap<string, string> {
-  return new Map(dataset.fields.map((field) => [field.name, columnType(field)]));
-}
-
 function onDataset(spec: GrantSpec, dataset: Dataset, onBroken: (grant: string, error: unknown) => void): DatasetGrant {
   const base = { name: spec.name, spec, rights: new Set(spec.rights) };
   try {
     const effects = effectsOf(spec, dataset);
+    for (const effect of effects.values()) if (effect.kind === 'sql') sqlMaskExpression(effect, columnsOf(dataset));
     return {
       ...base,
       rows: spec.rows === undefined ? undefined : compileExpression(spec.rows, { columns: columnsOf(dataset), claims: true }),

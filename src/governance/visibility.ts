@@ -2,7 +2,8 @@ import type { Catalog, Dataset, DatasetRule, FieldRule } from '../catalog/index.
 import { hasRole, type Principal } from '../identity/index.js';
 import { grantsFor } from './decide.js';
 import { compileExpression } from '../sql/index.js';
-import { columnsOf, type Policy } from './policy.js';
+import { columnsOf } from './columns.js';
+import type { Policy } from './policy.js';
 
 /**
  * The secret names that a principal may know of: `dataset` and `dataset.field`, sorted. With the catalog's version it

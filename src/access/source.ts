@@ -1,5 +1,14 @@
 import { LOAD_ID, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
-import { columnsOf, maskSql, sqlMaskExpression, type CellCase, type DatasetDecision, type FieldDecision, type MaskKeys, type SqlMask } from '../governance/index.js';
+import {
+  columnsOf,
+  maskSql,
+  sqlMaskExpression,
+  type CellCase,
+  type DatasetDecision,
+  type FieldDecision,
+  type MaskKeys,
+  type SqlMask,
+} from '../governance/index.js';
 import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
 import { Claimed } from './binding.js';
 import type { Dialect } from './dialect.js';
@@ -121,7 +130,9 @@ export class Source {
     const { dataset, rows, fields } = this.#decision;
     const conditions = rows === 'all' ? [] : [this.#rowFilter(table)];
     const masked = this.#maskedFields();
-    const expressions = masked.flatMap(({ field, seen }) => this.#expressionsOf(seen).map((mask) => ({ field, mask, ...sqlMaskExpression(mask, columnsOf(dataset)) })));
+    const expressions = masked.flatMap(({ field, seen }) =>
+      this.#expressionsOf(seen).map((mask) => ({ field, mask, ...sqlMaskExpression(mask, columnsOf(dataset)) })),
+    );
     // What an expression reads of other fields is chosen by the cases of these.
     const read = expressions.flatMap(({ columns }) => columns.map((name) => fields.get(name)));
     const cases = [...masked.map(({ seen }) => seen), ...read].flatMap((seen) => (seen?.access === 'masked' ? seen.cases : []));

@@ -68,9 +68,7 @@ function effectTexts(grants: readonly DatasetGrant[], dataset: Dataset, field: s
   });
   // A denial is tried first; the rest from open to closed.
   const place = (effect: Effect): number => (effect.kind === 'deny' ? -1 : closedness(effect));
-  const texts = effects
-    .toSorted((a, b) => place(a.effect) - place(b.effect))
-    .map(({ text, rows }) => (rows === undefined ? text : `${text} where ${rows}`));
+  const texts = effects.toSorted((a, b) => place(a.effect) - place(b.effect)).map(({ text, rows }) => (rows === undefined ? text : `${text} where ${rows}`));
   return [...new Set(texts)];
 }
 

@@ -24,9 +24,7 @@ export async function checkExpressions(spec: GrantSpec, datasets: readonly Datas
       const failHere = (message: string): never => fail(placeOf(spec, field), message);
       const expression = compile(mask, name, dataset, failHere);
       if (isBare(expression, field)) failHere(`The mask of ${name} is the field itself, which would show it as it is. Say allow if that is meant.`);
-      const told = expression.columns.filter(
-        (column) => column !== field.name && effects.get(column)?.kind !== 'allow' && !spec.discloses?.includes(column),
-      );
+      const told = expression.columns.filter((column) => column !== field.name && effects.get(column)?.kind !== 'allow' && !spec.discloses?.includes(column));
       if (told.length > 0)
         failHere(
           `The mask of ${name} reads ${told.join(', ')}, which the grant does not show plain, so it tells something about ${told.length > 1 ? 'them' : 'it'}. Allow ${told.length > 1 ? 'these fields' : 'the field'}, or say that you accept it: discloses: [${told.join(', ')}].`,

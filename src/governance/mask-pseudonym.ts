@@ -14,8 +14,12 @@ const FIRST_NAMES = words(
 const LAST_NAMES = words(
   'Adler Alba Arden Bauer Becker Bell Berg Blom Brandt Castro Chan Costa Cruz Dahl Diaz Dorn Ek Falk Fischer Fox Garcia Gray Haas Hall Hansen Hill Holm Horn Ito Jansen Keller Khan Kim Klein Kovac Lang Lee Lima Lind Lopez Lund Marin Meyer Mori Moser Nagy Novak Okafor Olsen Park Peters Popov Rossi Roth Sato Silva Singh Stone Tanaka Vega Vogel Weber Wolf Young',
 );
-const PLACES = words('Ash Alder Bay Beech Birch Bright Brook Clear Cold Crow Deer East Elm Fair Fern Fox Glen Gold Green Grey Hart Hazel High Iron Lake Linden Maple North Oak Rose Silver West');
-const PLACE_ENDS = words('bank borough bridge brook bury cliff combe cross dale den end field ford gate grove ham haven hill hurst land leigh ley mere mill moor mouth port ridge stead ton wick wood');
+const PLACES = words(
+  'Ash Alder Bay Beech Birch Bright Brook Clear Cold Crow Deer East Elm Fair Fern Fox Glen Gold Green Grey Hart Hazel High Iron Lake Linden Maple North Oak Rose Silver West',
+);
+const PLACE_ENDS = words(
+  'bank borough bridge brook bury cliff combe cross dale den end field ford gate grove ham haven hill hurst land leigh ley mere mill moor mouth port ridge stead ton wick wood',
+);
 /** Domains that nobody can have (RFC 2606). */
 const DOMAINS = words('example.com example.net example.org mail.example');
 

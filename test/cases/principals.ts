@@ -15,6 +15,8 @@ export const PRINCIPALS = {
   analyst: { ...someone, subject: 'analyst', roles: ['analyst'] },
   /** Three overlapping grants. */
   desk: { ...someone, subject: 'desk', roles: ['desk'] },
+  /** Made-up names, tokens, and an expression over the row. */
+  helpdesk: { ...someone, subject: 'helpdesk', roles: ['helpdesk'] },
   /** Holds a purpose, and declares it. */
   researcher: { ...someone, subject: 'researcher', roles: ['researcher'], purposes: ['research'], purpose: 'research' },
   /** Holds it and declares none. */

@@ -137,7 +137,10 @@ const SPECS = [
 const KEYED: ReadonlySet<string> = new Set(['hash', 'pseudonym', 'tokenize']);
 
 const FITTING = SCALAR_TYPES.flatMap((type) =>
-  SPECS.filter((spec) => maskProblem(MaskSpec.parse(spec), field(type)) === undefined && (spec.mask !== 'sql' || type === 'text')).map((spec) => ({ type, spec })),
+  SPECS.filter((spec) => maskProblem(MaskSpec.parse(spec), field(type)) === undefined && (spec.mask !== 'sql' || type === 'text')).map((spec) => ({
+    type,
+    spec,
+  })),
 );
 
 describe('every mask on every type that it fits', () => {

@@ -16,7 +16,7 @@ import {
 } from './catalog/index.js';
 import { TagDetection, TagProposalEntity, TagProposals } from './classification/index.js';
 import type { Config } from './config/index.js';
-import { Exporter } from './delivery/index.js';
+import { Detokenizer, Exporter } from './delivery/index.js';
 import {
   AccessGrantEntity,
   Authorizer,
@@ -52,6 +52,7 @@ import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
+import { TokenVault } from './vault/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -127,12 +128,12 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('views', () => views.stop());
   const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
   const { gate, admission, exportAdmission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
+  const reads = { reader: new Reader(database.reader, sources, answers), maskKeys: maskKeys(keyRing), admission };
+  const vault = { database, audit: record.audit, vault: new TokenVault(keyRing), maxBytes: config.limits.maxResponseBytes };
   const setting = {
-    services,
-    reader: new Reader(database.reader, sources, answers),
-    maskKeys: maskKeys(keyRing),
+    services: { ...services, detokenizer: new Detokenizer({ ...reads, ...vault }) },
+    ...reads,
     limits: config.limits,
-    admission,
     admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
   };
   const timeoutMs = config.limits.exportTimeoutMs;
@@ -283,7 +284,7 @@ interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly verify: () => Promise<AuditVerification>;
 }
 
-function controlServices({ database, audit, manifests, sources, verify, runs, ingestion, pipelines }: Services): ControlServices {
+function controlServices({ database, audit, manifests, sources, verify, runs, ingestion, pipelines }: Services): Omit<ControlServices, 'detokenizer'> {
   return {
     database,
     audit,

@@ -1,7 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
-import { tokensSql, tokensText } from '../sources/index.js';
 import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
 import { inBytes, rowsInBytes } from './answer-bytes.js';
 import { KeyList } from './binding.js';
@@ -18,6 +17,7 @@ import { beyondSql, cursorFingerprint, firstSql, totalOrder, type SortKey } from
 import { PageScope, type RowScope } from './page-scope.js';
 import { divide, type AwayPart, type PlanPart } from './parts.js';
 import { related } from './relation.js';
+import { reliedColumns } from './relied-columns.js';
 import type { ConnectionMember, ConnectionSelection, CursorPosition, ReadSelection, RowMember, RowSelection } from './selection.js';
 import { slotSql } from './slot.js';
 import { SourceContext, type Place, type Source } from './source.js';
@@ -60,14 +60,8 @@ function compileStatement(
   const compiler = new Compiler(context, part.away, maxBytes);
   const { list, rest, ...columns } = compiler.statement(part, place !== undefined);
   // Last: by now it is known which columns of the tables are used.
-  const used = [...(place?.shapes.values() ?? [])].flatMap(({ dataset: { source }, used: [...all] }) => (source && all.length > 0 ? [{ ...source, all }] : []));
-  const tokens = used.map(({ table, all }) =>
-    tokensSql(
-      table,
-      all.map(({ name }) => name),
-    ),
-  );
-  const { text, parameters } = renderParameters(sql`SELECT ${join([...list, ...tokens])}${rest}`, place?.dialect.words);
+  const relied = reliedColumns(place);
+  const { text, parameters } = renderParameters(sql`SELECT ${join([...list, ...relied.columns])}${rest}`, place?.dialect.words);
   return {
     name: `hg_${sha256(text).slice(0, 40)}`,
     text,
@@ -75,7 +69,7 @@ function compileStatement(
     ...columns,
     cursors: compiler.cursors,
     mayFail: context.hasBarrier,
-    tokens: used.map(({ all }) => tokensText(all)),
+    tokens: relied.tokens,
     keepable: place || part.away.size > 0 || 'from' in part ? undefined : keepable(decisions),
   };
 }

@@ -26,4 +26,6 @@ export type {
   RowSelection,
 } from './selection.js';
 export type { AggregateMember, GroupKey, GroupKeyMember, GroupMember, GroupOrder, Grouping, Having, MeasureMember, Quantity } from './summary.js';
+export { compilePresence, compileTokens } from './token-compile.js';
+export { governTokens, type GovernedTokens } from './token-plan.js';
 export { TRUNCATIONS, type Truncation } from './truncation.js';

@@ -2,6 +2,7 @@ export { Authorizer } from './authorizer.js';
 export { columnsOf } from './columns.js';
 export { decide, grantsFor } from './decide.js';
 export type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+export { tokenScopes } from './detokenizing.js';
 export { explain, type Explanation, type FieldExplanation } from './explain.js';
 export { AccessGrantEntity } from './grant.entity.js';
 export { GrantSpec, RIGHTS, tagMatches, type Effect, type Right } from './grant.js';

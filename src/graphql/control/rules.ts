@@ -100,6 +100,8 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       createApiKey: steward,
       revokeApiKey: steward,
       revokeToken: steward,
+      // Grants say who may: the service asks for their decision, and puts a refusal on the record.
+      detokenize: allow,
       deleteDataset: engineer,
       deletePipeline: engineer,
       deleteSource: engineer,

@@ -8,6 +8,7 @@ import { AuditResolver } from './resolvers/audit.resolver.js';
 import { ChangeRequestResolver } from './resolvers/change-request.resolver.js';
 import { DatasetChangeResolver } from './resolvers/dataset-change.resolver.js';
 import { DatasetRelationResolver, DatasetResolver } from './resolvers/dataset.resolver.js';
+import { DetokenizeResolver } from './resolvers/detokenize.resolver.js';
 import { ManifestResolver } from './resolvers/manifest.resolver.js';
 import { MeResolver } from './resolvers/me.resolver.js';
 import { PipelineResolver } from './resolvers/pipeline.resolver.js';
@@ -44,6 +45,7 @@ export function bareControlSchema(): GraphQLSchema {
       DatasetResolver,
       DatasetChangeResolver,
       DatasetRelationResolver,
+      DetokenizeResolver,
       ManifestResolver,
       MeResolver,
       PipelineResolver,

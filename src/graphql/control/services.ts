@@ -1,5 +1,6 @@
 import type { AuditLog, AuditVerification } from '../../audit/index.js';
 import type { ManifestDocument, ManifestKind } from '../../catalog/index.js';
+import type { Detokenizer } from '../../delivery/index.js';
 import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
 import type { TagProposals } from '../../classification/index.js';
 import type { Principal } from '../../identity/index.js';
@@ -22,6 +23,7 @@ export interface ControlServices {
   /** All kinds of manifests, in the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];
   readonly sources: Pick<Sources, 'states' | 'import'>;
+  readonly detokenizer: Pick<Detokenizer, 'detokenize'>;
   verifyAudit(): Promise<AuditVerification>;
   readonly manifests: Pick<ManifestChanges, 'accessDiff' | 'approve' | 'requests'>;
   /** Applies, and resolves when this process sees the change; or keeps it for a second person to look at. */

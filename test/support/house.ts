@@ -11,6 +11,7 @@ import {
   parseManifests,
   purposeKind,
   sourceKind,
+  type ApplyResult,
   type ManifestKind,
 } from '../../src/catalog/index.js';
 import { loadConfig, type Limits } from '../../src/config/index.js';
@@ -119,9 +120,9 @@ export class House {
     this.answers = { cache, store, changes, close };
   }
 
-  async apply(text: string): Promise<void> {
+  async apply(text: string): Promise<ApplyResult> {
     const kinds = [purposeKind, sourceKind, datasetKind, pipelineKind, grantKind] as unknown as ManifestKind[];
-    await applyManifests({
+    const result = await applyManifests({
       database: this.database,
       kinds,
       audit: this.#audit,
@@ -130,6 +131,7 @@ export class House {
       documents: parseManifests([{ file: 'test.yaml', text }], kinds),
     });
     this.#world = undefined;
+    return result;
   }
 
   /** Puts grants in force as they are, without the checks of an apply. */

@@ -24,8 +24,9 @@ export function isBare(expression: Expression, field: Field): boolean {
   if (expression.columns.length !== 1 || expression.columns[0] !== field.name) return false;
   const { text } = render(expression.toSql({ column: () => identifier(field.name) }));
   const { text: bare } = render(identifier(field.name));
-  const ownType = CAST_NAMES[columnType(field)] ?? columnType(field);
-  return text.replaceAll(/[()\s]/g, '').replaceAll(`::pg_catalog.${ownType.replaceAll(' ', '')}`, '') === bare;
+  const type = (CAST_NAMES[columnType(field)] ?? columnType(field)).replace('[]', '');
+  const words = text.replaceAll(/[()[\]\s]/g, '').replace(/^(CAST)+/, '');
+  return words.replaceAll('ASpg_catalog', '::pg_catalog').replaceAll(`::pg_catalog.${type}`, '') === bare;
 }
 
 /** How casts to types of columns are written back, where another name is. */

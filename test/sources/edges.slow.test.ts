@@ -42,6 +42,8 @@ const VALUES = {
     '%_\\',
     '\n\u0001',
     'z',
+    '34',
+    '-0.5',
     'Z',
     '中文',
   ],
@@ -62,6 +64,10 @@ const GRANTS: Readonly<Record<string, string>> = {
   truncated:
     "'*': allow, t: { mask: email }, day: { mask: truncate, to: month }, at: { mask: truncate, to: hour }, yes: { mask: redact }, clock: { mask: nullify }",
   hashed: 'id: allow, t: { mask: hash }, i: { mask: redact }, at: { mask: truncate, to: day }',
+  tokens:
+    "'*': allow, t: { mask: tokenize }, d: { mask: location, digits: 2 }, f: { mask: location, digits: 1 }, i: { mask: sql, sql: 'CASE WHEN i > 0 THEN i END' }, yes: { mask: sql, sql: 'clock IS NULL' }",
+  'made-up': "'*': allow, t: { mask: pseudonym, kind: email }, i: { mask: sql, sql: 'greatest(i / 2, id)' }, day: { mask: redact }",
+  ranges: "id: allow, t: { mask: range, step: 10 }, at: { mask: sql, sql: 'CASE WHEN id > 3 THEN at END' }",
   hidden: 't: allow, i: { mask: round, step: 3 }',
 };
 
@@ -152,11 +158,13 @@ describe.each([
   });
 
   test.for(
-    Object.keys(GRANTS).flatMap((role) => (role === 'hidden' || role === 'hashed' ? [{ role, args: [''] }] : [{ role, args: ['', ...ORDERED, ...FOUND] }])),
+    Object.keys(GRANTS).flatMap((role) =>
+      role === 'hidden' || role === 'hashed' || role === 'ranges' ? [{ role, args: [''] }] : [{ role, args: ['', ...ORDERED, ...FOUND] }],
+    ),
   )('as $role', { timeout: 60_000 }, async ({ role, args }, { skip }) => {
     if (!live) return skip(reason);
     const who = principal({ roles: [role] });
-    const fields = role === 'hidden' ? 't i' : role === 'hashed' ? 'id t i at' : ALL;
+    const fields = role === 'hidden' ? 't i' : role === 'hashed' ? 'id t i at' : role === 'ranges' ? 'id t at' : ALL;
     live.asksTwice = stored.asksTwice = false;
     for (const arg of args) {
       const query = `{ edges(first: 500${arg && `, ${arg}`}) { totalCount nodes { ${fields} } } }`;

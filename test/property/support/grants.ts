@@ -12,6 +12,9 @@ const FOR_TEXT: readonly Mask[] = [
   { mask: 'partial', first: 1, last: 0, with: '*' },
   { mask: 'partial', first: 1, last: 2, with: 'x' },
   { mask: 'email' },
+  { mask: 'range', step: '10' },
+  { mask: 'tokenize' },
+  { mask: 'tokenize', scope: 'common' },
 ];
 const TIMES: readonly Mask[] = [{ mask: 'year' }, { mask: 'truncate', to: 'month' }];
 

@@ -31,6 +31,13 @@ export function masked(mask: Mask, field: FieldModel, dataset: string, cell: Cel
       return createHmac('sha256', keyOf(mask.scope ?? `${dataset}.${field.name}`))
         .update(cell as string)
         .digest('hex');
+    case 'tokenize':
+      return `tok_${createHmac('sha256', keyOf(`token/${mask.scope ?? `${dataset}.${field.name}`}`))
+        .update(cell as string)
+        .digest('hex')
+        .slice(0, 32)}`;
+    case 'range':
+      return range(Number(mask.step), cell as string);
     case 'partial':
       return partial(mask, cell as string);
     case 'email':
@@ -56,6 +63,13 @@ function email(text: string): string {
   if (!domain) return '***';
   const characters = Array.from(local);
   return `${characters.length > 1 ? characters[0] : ''}***@${domain}`;
+}
+
+/** For whole steps, and the numbers of the samples. */
+function range(step: number, text: string): string {
+  if (!/^-?\d+(\.\d+)?$/.test(text)) return '***';
+  const low = Math.floor(Number(text) / step) * step;
+  return `${low}-${low + step - 1}`;
 }
 
 const LARGEST = { integer: 2n ** 31n - 1n, bigint: 2n ** 63n - 1n };

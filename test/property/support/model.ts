@@ -42,7 +42,8 @@ export interface Row {
 
 export type Mask =
   | { readonly mask: 'redact' | 'nullify' | 'email' | 'year' }
-  | { readonly mask: 'hash'; readonly scope?: string }
+  | { readonly mask: 'hash' | 'tokenize'; readonly scope?: string }
+  | { readonly mask: 'range'; readonly step: string }
   | { readonly mask: 'partial'; readonly first: number; readonly last: number; readonly with: string }
   | { readonly mask: 'truncate'; readonly to: 'month' | 'day' | 'hour' }
   | { readonly mask: 'round'; readonly step: string };

@@ -24,6 +24,8 @@ export const SAMPLES: Readonly<Record<ScalarType, readonly [Cell, ...Cell[]]>> =
     '\uffee',
     'line\nbreak',
     'zz',
+    '37',
+    '-4.5',
   ],
   integer: [0, 1, 2, 3, 4, 5, 6, -7, 2_147_483_647, -2_147_483_648],
   bigint: [1n, 2n, 3n, 4n, 5n, -6n, 9_007_199_254_740_993n, 9_007_199_254_740_992n, 9_223_372_036_854_775_807n, -9_223_372_036_854_775_808n],

@@ -27,7 +27,7 @@ export interface SeenDataset {
   readonly refusal?: Code;
 }
 
-const ORDER: readonly string[] = ['allow', 'partial', 'email', 'truncate', 'year', 'round', 'hash', 'redact', 'nullify', 'deny'];
+const ORDER: readonly string[] = ['allow', 'partial', 'email', 'truncate', 'year', 'round', 'range', 'tokenize', 'hash', 'redact', 'nullify', 'deny'];
 
 function closedness(effect: Effect): number {
   return ORDER.indexOf(typeof effect === 'string' ? effect : effect.mask);

@@ -30,7 +30,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   AccessChange AccessDecision AccessEffect AccessMovement ActivityDataset Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
   AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge
   CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput ChangeRequest ChangeStatus CreatedApiKey Dataset DatasetChange DatasetConnection
-  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
+  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule DetokenizedValue DetokenizeInput ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
   FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
   LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
   ManifestProblem ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck

@@ -13,18 +13,18 @@ const LONGEST_CHARACTER = 16;
  */
 const CERTAIN = [
   // Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic.
-  ...['0020-007e', '00a0-00ac', '00ae-02ff', '0370-0482', '048a-058f', '05d0-05f4', '0620-064a', '0671-06d3'],
+  ['0020-007e', '00a0-00ac', '00ae-02ff', '0370-0482', '048a-058f', '05d0-05f4', '0620-064a', '0671-06d3'],
   // Devanagari to Sinhala: independent vowels and consonants.
-  ...['0904-0939', '0985-09b9', '0a05-0a39', '0a85-0ab9', '0b05-0b39', '0b85-0bb9', '0c05-0c39', '0c85-0cb9', '0d05-0d3a', '0d85-0dc6'],
+  ['0904-0939', '0985-09b9', '0a05-0a39', '0a85-0ab9', '0b05-0b39', '0b85-0bb9', '0c05-0c39', '0c85-0cb9', '0d05-0d3a', '0d85-0dc6'],
   // Thai, Lao, Tibetan, Myanmar, Georgian, Ethiopic, Khmer.
-  ...['0e01-0e30', '0e40-0e46', '0e81-0eb0', '0f40-0f6c', '1000-102a', '10a0-10ff', '1200-135a', '1780-17b3'],
+  ['0e01-0e30', '0e40-0e46', '0e81-0eb0', '0f40-0f6c', '1000-102a', '10a0-10ff', '1200-135a', '1780-17b3'],
   // Latin and Greek with marks, punctuation, signs, the symbols that may be emoji.
-  ...['1e00-1fff', '2010-2027', '2030-205e', '20a0-20bf', '2100-2bff'],
+  ['1e00-1fff', '2010-2027', '2030-205e', '20a0-20bf', '2100-2bff'],
   // Chinese, Japanese, Korean, the latter as whole syllables.
-  ...['3001-3029', '3030-303f', '3041-3096', '309b-30ff', '3105-318e', '3400-9fff', 'a000-a48c', 'ac00-d7a3', 'f900-faff', 'ff01-ff9d'],
+  ['3001-3029', '3030-303f', '3041-3096', '309b-30ff', '3105-318e', '3400-9fff', 'a000-a48c', 'ac00-d7a3', 'f900-faff', 'ff01-ff9d'],
   // Emoji without the flags and the tones of skin; rare Chinese.
-  ...['0001f300-0001f3fa', '0001f400-0001faff', '00020000-0003fffd'],
-];
+  ['0001f300-0001f3fa', '0001f400-0001faff', '00020000-0003fffd'],
+].flat();
 /** Joins the next code point to what is before it: the joiner of emoji, and the signs that make of two consonants one. */
 const JOINERS = ['200d', '094d', '09cd', '0acd', '0b4d', '0c4d', '0d4d', '1039', '17d2'];
 

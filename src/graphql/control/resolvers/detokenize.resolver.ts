@@ -7,7 +7,8 @@ import { DetokenizedValue, DetokenizeInput } from '../types/detokenize.type.js';
 @Resolver()
 export class DetokenizeResolver {
   @Mutation(() => [DetokenizedValue], {
-    description: 'What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit.',
+    description:
+      'What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit.',
   })
   async detokenize(@Ctx() context: RequestContext, @Arg('input', () => DetokenizeInput) input: DetokenizeInput): Promise<readonly DetokenizedValue[]> {
     const { principal, world, services } = context;

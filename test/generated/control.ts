@@ -293,6 +293,22 @@ export type DatasetRelation = {
   readonly on: ReadonlyArray<Scalars['String']['output']>;
 };
 
+export type DetokenizeInput = {
+  readonly dataset: Scalars['String']['input'];
+  /** As the contract calls it, or its name in the dataset's type. */
+  readonly field: Scalars['String']['input'];
+  /** Why you must know, in up to 500 characters. It is kept in the audit: name no person in it. */
+  readonly reason: Scalars['String']['input'];
+  /** 1 to 1000. */
+  readonly tokens: ReadonlyArray<Scalars['String']['input']>;
+};
+
+export type DetokenizedValue = {
+  readonly token: Scalars['String']['output'];
+  /** Null where no row that you may see has a value of this token. */
+  readonly value?: Maybe<Scalars['String']['output']>;
+};
+
 /** What somebody could see of a field, by the grants in force. */
 export type Exposure = {
   /** Who: role analyst, subject bob, anonymous. */
@@ -464,6 +480,8 @@ export type Mutation = {
   readonly deletePurpose: Scalars['Boolean']['output'];
   /** Removes a source that no dataset needs. */
   readonly deleteSource: Scalars['Boolean']['output'];
+  /** What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit. */
+  readonly detokenize: ReadonlyArray<DetokenizedValue>;
   /** Describes tables and views of a source as manifests of datasets. It changes nothing: apply what comes. */
   readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
@@ -557,6 +575,11 @@ export type MutationDeletePurposeArgs = {
 export type MutationDeleteSourceArgs = {
   name: Scalars['String']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDetokenizeArgs = {
+  input: DetokenizeInput;
 };
 
 

@@ -4,7 +4,8 @@ import { Sources1700000000003 } from './0003-sources.js';
 import { DataMarks1700000000004 } from './0004-data-marks.js';
 import { TokenVault1700000000007 } from './0007-token-vault.js';
 import { Classification1700000000008 } from './0008-classification.js';
+import { VaultKeys1700000000011 } from './0011-vault-keys.js';
 import { Review1700000000012 } from './0012-review.js';
 
 /** In order; append only: a migration that was released is never changed. */
-export const migrations = [ControlSchema1700000000001, DataChanges1700000000002, Sources1700000000003, DataMarks1700000000004, TokenVault1700000000007, Classification1700000000008, Review1700000000012] as const;
+export const migrations = [ControlSchema1700000000001, DataChanges1700000000002, Sources1700000000003, DataMarks1700000000004, TokenVault1700000000007, Classification1700000000008, VaultKeys1700000000011, Review1700000000012] as const;

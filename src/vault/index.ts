@@ -1,1 +1,0 @@
-export { forgetTokens, TokenVault, type ForgetOptions, type TokenEntry, type TokenPlace } from './token-vault.js';

@@ -4,7 +4,7 @@ import { sha256 } from '../kernel/index.js';
 import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
 import { inBytes, rowsInBytes } from './answer-bytes.js';
 import { KeyList } from './binding.js';
-import type { CompiledRead, Crossing } from './compiled-read.js';
+import { NO_STATEMENT, type CompiledRead, type Crossing } from './compiled-read.js';
 import { badCursor } from './cursor-check.js';
 import { keyTypes, placeholderSql } from './crossing.js';
 import { conditionSql } from './filter.js';
@@ -48,8 +48,6 @@ function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, options: Com
   return { ...NO_STATEMENT, crossings, elsewhere: { source, datasets: [...part.datasets], compile: compileAt } };
 }
 
-const NO_STATEMENT = { name: '', text: '', counted: [], parameters: [], cursors: [], mayFail: false, tokens: [], keepable: undefined };
-
 function compileStatement(
   part: PlanPart | AwayPart,
   { decisions }: GovernedPlan,
@@ -70,7 +68,8 @@ function compileStatement(
     cursors: compiler.cursors,
     mayFail: context.hasBarrier,
     tokens: relied.tokens,
-    keepable: place || part.away.size > 0 || 'from' in part ? undefined : keepable(decisions),
+    encryption: context.encryption,
+    keepable: place || part.away.size > 0 || 'from' in part || context.usesEncrypted ? undefined : keepable(decisions),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import type { Parameter } from '../sql/index.js';
+import { NOT_ENCRYPTED, type Encryption } from './opening.js';
 import type { Keepable } from './keepable.js';
 import type { Place } from './source.js';
 
@@ -24,7 +25,9 @@ export interface CompiledRead {
    * where these are more.
    */
   readonly maxBytes?: number;
-  /** Absent where no answer may be kept: nobody tells us of changes at a source. */
+  /** The encrypted fields in it. */
+  readonly encryption: Encryption;
+  /** Absent where no answer may be kept: nobody tells us of changes at a source, and a value that was decrypted is kept nowhere. */
   readonly keepable: Keepable | undefined;
   /** Relations in it that lead to another place; in the answer stand placeholders for their rows. */
   readonly crossings: readonly Crossing[];
@@ -51,3 +54,17 @@ export interface Elsewhere {
   /** @throws HeadgateError CONTRACT_VIOLATION when the place does not have what the contracts say */
   compile(place: Place): CompiledRead;
 }
+
+/** What a read has to itself whose statement is made elsewhere. */
+export const NO_STATEMENT = {
+  name: '',
+  text: '',
+  counted: [],
+  parameters: [],
+  cursors: [],
+  mayFail: false,
+  tokens: [],
+  encryption: NOT_ENCRYPTED,
+  keepable: undefined,
+  crossings: [],
+};

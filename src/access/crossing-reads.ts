@@ -4,7 +4,7 @@ import type { Keys } from './binding.js';
 import type { CompiledRead, Crossing } from './compiled-read.js';
 import { checkBytes } from './answer-bytes.js';
 import { takeApart } from './crossing.js';
-import type { Executed } from './executor.js';
+import type { Executed, Rows } from './executor.js';
 
 /** Keys that one statement takes: enough for any page, and far from what a statement can carry. */
 const LARGEST_BATCH = 1_000;
@@ -23,7 +23,7 @@ export interface ReadFailure {
   readonly datasets: ReadonlySet<string>;
 }
 
-type Run = (read: CompiledRead, keys: Keys) => Promise<Executed>;
+type Run = (read: CompiledRead, keys: Keys) => Promise<Executed<Rows>>;
 
 /**
  * Fetches what answers lack of other places, and puts it in: for each relation one statement, whatever the number of rows

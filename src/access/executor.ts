@@ -1,11 +1,44 @@
 import type { Keys, ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
+import { AS_JSON, opened, type Cipher, type Secrets } from './opening.js';
+
+/** The columns of rows. */
+export type Rows = readonly (readonly (string | null)[])[];
+
+/** Rows as they came: values of encrypted fields are in their envelopes, and nobody gets at them without opening those. */
+export class SentRows {
+  readonly #rows: Rows;
+
+  constructor(rows: Rows) {
+    this.#rows = rows;
+  }
+
+  /** @param cipher absent where there are no encrypted fields */
+  async opened({ encryption: { sealed } }: CompiledRead, secrets: Secrets | undefined, cipher: Cipher | undefined): Promise<Rows> {
+    if (sealed.length === 0) return this.#rows;
+    if (!secrets || !cipher) throw new Error('a read of encrypted fields without what decrypts');
+    const texts = await opened(
+      this.#rows.flatMap((columns) => columns.map((text) => text ?? '')),
+      sealed,
+      secrets,
+      cipher,
+      AS_JSON,
+    );
+    let next = 0;
+    return this.#rows.map((columns) =>
+      columns.map((text) => {
+        const there = texts[next++];
+        return text === null ? null : (there ?? null);
+      }),
+    );
+  }
+}
 
 /** What a statement gave. */
-export interface Executed {
+export interface Executed<R = SentRows> {
   /** The statement that ran: it says what the columns are. */
   readonly statement: CompiledRead;
-  readonly rows: readonly (readonly (string | null)[])[];
+  readonly rows: R;
 }
 
 /**

@@ -7,6 +7,7 @@ import { conditionSql } from './filter.js';
 import { jsonObject, jsonTuple, type Json } from './json-object.js';
 import { jsonValue } from './json-value.js';
 import { orderBySql, totalOrder } from './order.js';
+import type { Encryption } from './opening.js';
 import { parquetValue } from './parquet-value.js';
 import { SourceContext } from './source.js';
 
@@ -23,6 +24,8 @@ export interface CompiledExport {
   readonly shape: RowShape;
   /** A condition of a grant in it may raise an error on some row. */
   readonly mayFail: boolean;
+  /** The encrypted fields in it. */
+  readonly encryption: Encryption;
 }
 
 /** Compiles a governed export; there is no other way from an export to SQL. */
@@ -35,14 +38,14 @@ export function compileExport(plan: GovernedExport, maskKeys: MaskKeys, shape: R
   const rows = (list: Sql): Sql => sql`SELECT ${list} FROM ${source.toSql()}${filter}`;
   if (order.length === 0) {
     const list = rowList(fields, shape, (field) => source.column(field), isPlain);
-    return { query: rows(list), shape, mayFail: context.hasBarrier };
+    return { query: rows(list), shape, mayFail: context.hasBarrier, encryption: context.encryption };
   }
   // Sorted below what is written of them: it would be carried through the sort.
   const by = orderBySql(totalOrder(order, source, dataset, context), false);
   const columns = join(fields.map((field) => sql`${source.column(field)} AS ${identifier(field.name)}`));
   const sorted = context.nextAlias('p');
   const list = rowList(fields, shape, (field) => sql`${sorted}.${identifier(field.name)}`, isPlain);
-  return { query: sql`SELECT ${list} FROM (${rows(columns)} ORDER BY ${by}) AS ${sorted}`, shape, mayFail: context.hasBarrier };
+  return { query: sql`SELECT ${list} FROM (${rows(columns)} ORDER BY ${by}) AS ${sorted}`, shape, mayFail: context.hasBarrier, encryption: context.encryption };
 }
 
 function rowList(fields: readonly Field[], shape: RowShape, column: (field: Field) => Sql, isPlain: (field: Field) => boolean): Sql {

@@ -25,7 +25,7 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
     case 'not':
       return sql`(NOT ${conditionSql(condition.condition, source, context)})`;
     case 'isNull':
-      return sql`(${source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
+      return sql`(${condition.field.encrypted ? source.index(condition.field) : source.column(condition.field)} IS ${raw(condition.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'field':
       return sql`(${fieldTest(condition, source)})`;
     case 'jsonPath':
@@ -46,8 +46,15 @@ export function conditionSql(condition: Condition, source: Source, context: Sour
 const PATTERNS: ReadonlySet<FieldOperator> = new Set(['like', 'likeInsensitive', 'matches', 'matchesInsensitive']);
 
 function fieldTest({ operator, field, operands }: Extract<Condition, { kind: 'field' }>, source: Source): Sql {
+  if (field.encrypted) return encryptedTest(operator, field, operands, source);
   const test = operatorSql(operator, field, comparedOf(field, source), operands);
   return PATTERNS.has(operator) ? source.guarded(test) : test;
+}
+
+/** The database compares what equal values have in common, and knows neither of them. */
+function encryptedTest(operator: FieldOperator, field: Field, [operand]: readonly Slot[], source: Source): Sql {
+  if ((operator !== 'eq' && operator !== 'in') || operand === undefined) throw new Error(`${operator} is not an operator of an encrypted field`);
+  return sql`${source.index(field)} = ANY (${source.blinded(field, operand)})`;
 }
 
 const COMPARISONS: Readonly<Partial<Record<FieldOperator, string>>> = { eq: '=', ne: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' };

@@ -7,6 +7,7 @@ export { compileExport, type CompiledExport, type RowShape } from './export-comp
 export { asPage, governExport, type ExportSelection, type GovernedExport } from './export-plan.js';
 export { bindExport, type BoundExport } from './export-statement.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';
+export type { Cipher } from './opening.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';
 export { MEASURES, measureType, type MeasureFunction } from './measure.js';
 export { price, SCAN_PRICE } from './price.js';

@@ -3,11 +3,12 @@ import type { Sources } from '../sources/index.js';
 import type { ReaderPool } from '../store/index.js';
 import { answerTooLarge, checkBytes } from './answer-bytes.js';
 import type { AnswerCache } from './answer-cache.js';
-import { bind, type Keys, type ReadRequest } from './binding.js';
+import { bind, given, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
 import { addUp, CrossingReads, type Counted, type ReadFailure } from './crossing-reads.js';
 import { checkCursors } from './cursor-check.js';
-import type { Executed, Executor } from './executor.js';
+import type { Executed, Executor, Rows } from './executor.js';
+import { secretsFor, type Cipher, type Encryption, type Secrets } from './opening.js';
 import { SourceExecutor } from './source-executor.js';
 import { StoreExecutor } from './store-executor.js';
 
@@ -25,14 +26,23 @@ export interface ReadAnswer {
   readonly bytes: number;
 }
 
+/** Of the columns behind the values of a row. */
+const MOST_COUNT_BYTES = 1_000;
+
 /** Runs compiled reads: each part of one in its place. */
 export class Reader {
   readonly #store: Executor;
   readonly #sources: Executor | undefined;
   readonly #cache: AnswerCache | undefined;
+  readonly #cipher: Cipher | undefined;
 
-  /** @param sources where live datasets are; without it none can be read. @param cache of answers; without it none is kept */
-  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of'>, cache?: AnswerCache) {
+  /**
+   * @param sources where live datasets are; without it none can be read
+   * @param cache of answers; without it none is kept
+   * @param cipher of encrypted fields; without it none can be read
+   */
+  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of'>, cache?: AnswerCache, cipher?: Cipher) {
+    this.#cipher = cipher;
     this.#store = new StoreExecutor(pool);
     this.#sources = sources && new SourceExecutor(sources);
     this.#cache = cache;
@@ -55,7 +65,7 @@ export class Reader {
     patterns: readonly string[] = [],
     catalogVersion?: string,
   ): Promise<ReadAnswer> {
-    const request = { values, claims: principal.claims, patterns };
+    const request = { values, claims: principal.claims, patterns, secrets: await this.#secretsOf(compiled) };
     checkCursors(compiled, values);
     const { keepable } = compiled;
     if (keepable && this.#cache && catalogVersion !== undefined) {
@@ -77,7 +87,7 @@ export class Reader {
    * @throws HeadgateError as `read`.
    */
   async readEach(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer[]> {
-    const request = { values, claims: principal.claims, patterns };
+    const request = { values, claims: principal.claims, patterns, secrets: await this.#secretsOf(compiled) };
     checkCursors(compiled, values);
     const { statement, rows } = await this.#run(compiled, request);
     const found = rows.map((columns): Counted => answerOf(statement, columns));
@@ -87,10 +97,26 @@ export class Reader {
     return complete.map((answer, i) => ({ ...answer, bytes: i === 0 ? bytes : 0, failures: crossing.failures, cached: false }));
   }
 
-  async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed> {
-    if (!read.elsewhere) return this.#store.run(read, request, keys);
-    if (!this.#sources) throw new Error('there are no sources to read from here');
-    return this.#sources.run(read, request, keys);
+  /** The one place where rows become texts that leave: what is encrypted in them is decrypted here. */
+  async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed<Rows>> {
+    const executor = read.elsewhere ? this.#sources : this.#store;
+    if (!executor) throw new Error('there are no sources to read from here');
+    const { statement, rows } = await executor.run(read, request, keys);
+    const opened = await rows.opened(statement, request.secrets, this.#cipher);
+    // Some characters take more room decrypted, and in quotes, than they did encrypted.
+    if (statement.encryption.sealed.length > 0) checkSize(opened, statement.maxBytes);
+    return { statement, rows: opened };
+  }
+
+  /** Undefined where no encrypted field has to do with it, which is nearly always. */
+  async #secretsOf(read: CompiledRead): Promise<Secrets | undefined> {
+    const all = encryptionsOf(read);
+    if (all.every(({ sealed, blinded }) => sealed.length === 0 && blinded.length === 0)) return undefined;
+    if (!this.#cipher) throw new Error('a read of encrypted fields without what decrypts');
+    return secretsFor(
+      this.#cipher,
+      all.flatMap(({ blinded }) => blinded),
+    );
   }
 }
 
@@ -103,6 +129,18 @@ function answerOf(statement: CompiledRead, columns: readonly (string | null)[]):
   return { json, rows: addUp(counted, behind), bytes };
 }
 
+function encryptionsOf({ encryption, crossings }: CompiledRead): readonly Encryption[] {
+  return crossings.length === 0 ? [encryption] : [encryption, ...crossings.flatMap(({ read }) => encryptionsOf(read))];
+}
+
+function checkSize(rows: Rows, maxBytes: number | undefined): void {
+  if (maxBytes === undefined) return;
+  let bytes = 0;
+  for (const columns of rows) for (const text of columns) bytes += Buffer.byteLength(text ?? '');
+  // Beside the answer there are the counts of its rows.
+  if (bytes > maxBytes + rows.length * MOST_COUNT_BYTES) throw answerTooLarge(bytes, maxBytes);
+}
+
 /** Of answers with what came from other places, in bytes. @throws HeadgateError QUERY_TOO_COMPLEX when they are too large together */
 function sizeOf(answers: readonly Counted[], maxBytes: number | undefined): number {
   const bytes = answers.reduce((sum, { json }) => sum + Buffer.byteLength(json ?? ''), 0);
@@ -112,7 +150,7 @@ function sizeOf(answers: readonly Counted[], maxBytes: number | undefined): numb
 
 /** The statement's parameters: with them, its text says all there is to know of a read in the store. */
 export function boundValues({ parameters }: CompiledRead, values: readonly unknown[], { claims }: Principal): unknown[] {
-  return bind(parameters, { values, claims });
+  return given(parameters, values, claims);
 }
 
 /** Strung together and not joined: a page is large, and a join copies it. */

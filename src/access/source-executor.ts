@@ -4,7 +4,7 @@ import { bind, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead, Elsewhere } from './compiled-read.js';
 import { checkCursors } from './cursor-check.js';
 import { dialectOf } from './dialect.js';
-import { preparedName, type Executed, type Executor } from './executor.js';
+import { preparedName, SentRows, type Executed, type Executor } from './executor.js';
 import type { Place } from './source.js';
 import { checkPatterns } from './store-executor.js';
 import { RemoteShape } from './table.js';
@@ -41,7 +41,7 @@ export class SourceExecutor implements Executor {
       try {
         const statement = this.#statement(elsewhere, known);
         const rows = await this.#rows(source, statement, request, keys);
-        if (isAsExpected(statement, rows)) return { statement, rows };
+        if (isAsExpected(statement, rows)) return { statement, rows: new SentRows(rows) };
         source.forget();
         if (attempt === ATTEMPTS)
           throw new HeadgateError('UNAVAILABLE', `Tables of the source ${source.name} are being changed. Try again.`, { source: source.name });

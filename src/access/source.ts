@@ -9,13 +9,18 @@ import {
   type MaskKeys,
   type SqlMask,
 } from '../governance/index.js';
-import { identifier, join, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
-import { Claimed } from './binding.js';
+import { identifier, join, literal, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
+import { ENVELOPE_PATTERN, INDEX_PART, type SealedField } from '../vault/index.js';
+import { Blinded, Claimed, Marked, REDACTED_INDEX } from './binding.js';
+import type { Slot } from './condition.js';
 import type { Dialect } from './dialect.js';
+import type { Encryption } from './opening.js';
 import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
 
 /** Of a governed subquery: whether the row is one of those that its row filter lets through. */
 const SEEN = '_seen';
+/** Before the name of an encrypted field: the column of its blind index. No field begins with it. */
+const INDEX = '_index_';
 
 type MaskedField = Extract<FieldDecision, { access: 'masked' }>;
 
@@ -91,9 +96,21 @@ export class Source {
     return sql`CASE WHEN ${this.alias}.${identifier(SEEN)} THEN ${test} END`;
   }
 
+  /** Of an encrypted field, what equal values have in common: null where nothing is seen of it. */
+  index(field: Field): Sql {
+    this.#needed.add(`${INDEX}${field.name}`);
+    return sql`${this.alias}.${identifier(`${INDEX}${field.name}`)}`;
+  }
+
+  /** The blind indexes of what an encrypted field is compared with. */
+  blinded(field: Field, { slot }: Slot): Sql {
+    return this.#compilation.blinded(slot, { dataset: this.#decision.dataset.id, field: field.name });
+  }
+
   /** Is every visible value of the field as it is stored, so that contract promises (not null) hold for it? */
   isPlain(field: Field): boolean {
-    if (this.#access(field) !== 'plain') return false;
+    // A value whose key was destroyed is null.
+    if (this.#access(field) !== 'plain' || field.encrypted) return false;
     const shape = this.#compilation.shapeOf(this.#decision.dataset);
     return !shape || !field.required || shape.columnOf(field).notNull;
   }
@@ -112,6 +129,8 @@ export class Source {
     const columns = [...this.#needed].map((name) => {
       const field = dataset.fields.find((candidate) => candidate.name === name);
       if (field) return sql`${this.#cell(field, table)} AS ${identifier(name)}`;
+      const sealed = this.#encrypted(name);
+      if (sealed) return sql`${this.#cell(sealed, table, 'index')} AS ${identifier(name)}`;
       if (name === SEEN) return sql`${this.#rowFilter(table)} AS ${identifier(SEEN)}`;
       return name === LOAD_ID ? table.column(LOAD_ID) : this.#rowIdOf(table);
     });
@@ -158,7 +177,8 @@ export class Source {
     const all = this.#needed.has(ROW_ID) && this.#hasComposedId;
     return dataset.fields.flatMap((field) => {
       const seen = fields.get(field.name);
-      return seen?.access === 'masked' && (all || this.#needed.has(field.name)) ? [{ field, seen }] : [];
+      const isNeeded = all || this.#needed.has(field.name) || this.#needed.has(`${INDEX}${field.name}`);
+      return seen?.access === 'masked' && isNeeded ? [{ field, seen }] : [];
     });
   }
 
@@ -185,9 +205,31 @@ export class Source {
     return source !== undefined && key.length === 0;
   }
 
-  #cell(field: Field, table: Table): Sql {
-    const seen = this.#decision.fields.get(field.name);
+  /** The field whose blind index the column is; undefined for other columns. */
+  #encrypted(name: string): Field | undefined {
+    return this.#decision.dataset.fields.find((field) => field.encrypted && `${INDEX}${field.name}` === name);
+  }
+
+  /** A value that no mask stands for: of an encrypted field its envelope, with all that it takes to open it. */
+  #shown(field: Field, table: Table): Sql {
     const column = table.column(field.name);
+    const { dataset } = this.#decision;
+    if (!field.encrypted) return column;
+    const { mark, number } = this.#compilation.sealed({ dataset: dataset.id, field: field.name });
+    const subject = dataset.subject === undefined ? raw(`'n'`) : sql`coalesce('s' || encode(textsend((${table.column(dataset.subject)})::text), 'hex'), 'n')`;
+    return sql`CASE WHEN ${column} ~ ${literal(ENVELOPE_PATTERN)} THEN ${mark} || ${literal(`.${number}.`)} || ${subject} || '.' || ${column} END`;
+  }
+
+  /** @param part of an encrypted field, the value or what it is found by */
+  #cell(field: Field, table: Table, part: 'value' | 'index' = 'value'): Sql {
+    const seen = this.#decision.fields.get(field.name);
+    if (part === 'index') {
+      this.#compilation.usesEncrypted = true;
+      const index = sql`split_part(${table.column(field.name)}, '.', ${raw(String(INDEX_PART))})`;
+      if (seen?.access === 'plain') return index;
+      return seen?.access === 'masked' ? this.#byCase(field, seen, table, (effect) => this.#indexUnder(effect, field, index)) : nothing(field);
+    }
+    const column = this.#shown(field, table);
     if (seen?.access === 'plain') return column;
     // A field that can't be seen never gets here; if it did, it would be null.
     if (seen?.access !== 'masked') return nothing(field);
@@ -199,27 +241,35 @@ export class Source {
     const { maskKeys } = this.#compilation;
     return this.#byCase(field, seen, table, (effect) => {
       if (effect.kind === 'allow') return column;
-      if (effect.kind === 'deny') return nothing(field);
+      // A mask that must know the value can't be had of an encrypted one, and never gets here.
+      if (effect.kind === 'deny' || (field.encrypted && effect.kind !== 'redact')) return nothing(field);
       if (effect.kind === 'sql') return this.#expression(effect, field, table);
       return maskSql(effect, field, name, this.#compilation.maskable(field, column), maskKeys);
     });
   }
 
+  #indexUnder({ kind }: CellCase['effect'], field: Field, index: Sql): Sql {
+    if (kind === 'allow') return index;
+    return kind === 'redact' ? sql`${literal(REDACTED_INDEX)}::text` : nothing(field);
+  }
+
   /**
    * The expression of a mask never opens more than it reads: of another field it is given what is seen plain, null where that is
-   * not, and the stored value only where its grant discloses it.
+   * not, and the stored value only where its grant discloses it. Of an encrypted one it is given nothing.
    */
   #expression(mask: SqlMask, field: Field, table: Table): Sql {
     const { dataset } = this.#decision;
     const column = (name: string): Sql => {
+      const read = this.#field(name);
       const own = name === field.name || mask.discloses?.includes(name) === true;
-      return own ? table.column(name) : this.#plainOrNull(this.#field(name), table);
+      return own && !read.encrypted ? table.column(name) : this.#plainOrNull(read, table);
     };
     return maskSql(mask, field, dataset.name, table.column(field.name), this.#compilation.maskKeys, { columns: columnsOf(dataset), column });
   }
 
   #plainOrNull(field: Field, table: Table): Sql {
     const seen = this.#decision.fields.get(field.name);
+    if (field.encrypted) return nothing(field);
     if (seen?.access === 'plain') return table.column(field.name);
     if (seen?.access !== 'masked') return nothing(field);
     return this.#byCase(field, seen, table, ({ kind }) => (kind === 'allow' ? table.column(field.name) : nothing(field)));
@@ -259,6 +309,11 @@ export class SourceContext {
   readonly maskKeys: MaskKeys;
   /** A condition of a grant that may raise an error is part of the statement. */
   hasBarrier = false;
+  /** An encrypted field is given or compared. */
+  usesEncrypted = false;
+  readonly #sealed: SealedField[] = [];
+  readonly #blinded: SealedField[] = [];
+  #mark: Sql | undefined;
   #aliases = 0;
   readonly #claims = new Map<string, Sql>();
   readonly #decisions: ReadonlyMap<string, DatasetDecision>;
@@ -269,6 +324,24 @@ export class SourceContext {
     this.#decisions = decisions;
     this.maskKeys = maskKeys;
     this.#place = place;
+  }
+
+  get encryption(): Encryption {
+    return { sealed: this.#sealed, blinded: this.#blinded };
+  }
+
+  /** Notes that values of the field are given: the request's mark as a parameter, and the field's number. */
+  sealed(field: SealedField): { readonly mark: Sql; readonly number: number } {
+    this.usesEncrypted = true;
+    this.#mark ??= param(new Marked(), 'text');
+    const found = this.#sealed.findIndex((other) => other.dataset === field.dataset && other.field === field.field);
+    return { mark: this.#mark, number: found >= 0 ? found : this.#sealed.push(field) - 1 };
+  }
+
+  /** The blind indexes of a value, or of a list of them, that the request gives. */
+  blinded(slot: number, field: SealedField): Sql {
+    this.#blinded.push(field);
+    return param(new Blinded(slot, field), 'text[]');
   }
 
   table(dataset: Dataset): Table {

@@ -3,7 +3,7 @@ import type { ReaderPool } from '../store/index.js';
 import { bind, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
 import { checkCursors } from './cursor-check.js';
-import { preparedName, type Executed, type Executor } from './executor.js';
+import { preparedName, SentRows, type Executed, type Executor } from './executor.js';
 import { FOLDED } from './filter.js';
 
 /**
@@ -31,7 +31,7 @@ export class StoreExecutor implements Executor {
         asKept: true,
         values: bind(read.parameters, request, keys),
       });
-      return { statement: read, rows };
+      return { statement: read, rows: new SentRows(rows) };
     } catch (error) {
       throw readError(error, read.mayFail);
     }

@@ -2,7 +2,7 @@ import { tokenSql, type MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
 import { join, literal, raw, renderParameters, sql, type Sql } from '../sql/index.js';
 import { inBytes } from './answer-bytes.js';
-import type { CompiledRead } from './compiled-read.js';
+import { NO_STATEMENT, type CompiledRead } from './compiled-read.js';
 import { reliedColumns } from './relied-columns.js';
 import { slotSql } from './slot.js';
 import { SourceContext, type Place, type Source } from './source.js';
@@ -44,8 +44,6 @@ function compileAnywhere(plan: GovernedTokens, options: TokenCompileOptions, ans
   const elsewhere = { source: at.source, datasets: [plan.decision.dataset], compile: (place: Place) => compileAt(plan, options, answer, place) };
   return { ...NO_STATEMENT, elsewhere };
 }
-
-const NO_STATEMENT = { name: '', text: '', counted: [], parameters: [], cursors: [], mayFail: false, tokens: [], keepable: undefined, crossings: [] };
 
 function compileAt({ decision }: GovernedTokens, { maskKeys, maxBytes }: TokenCompileOptions, answer: (source: Source) => Sql, place?: Place): CompiledRead {
   const { dataset } = decision;

@@ -24,6 +24,7 @@ export function governTokens(dataset: Dataset, field: string, decide: (dataset: 
     const code = seen?.access === 'forbidden' ? seen.code : decision.refusal;
     throw new HeadgateError(code, refusalText(code, `${dataset.name}.${field}`), { dataset: dataset.name, field });
   }
+  if (found.encrypted) throw new HeadgateError('BAD_USER_INPUT', `${dataset.name}.${field} is encrypted, and has no tokens.`, { dataset: dataset.name, field });
   return { field: found, decision } as unknown as GovernedTokens;
 }
 

@@ -67,6 +67,7 @@ function checkRelation(catalog: Catalog, dataset: Dataset, relation: Relation, i
           target.fields.map(({ name }) => name),
         )} Fields: ${listOf(target.fields.map(({ name }) => name))}.`,
       );
+    if (there.encrypted) fail([...path, 'on', local], `${target.name}.${remote} is encrypted, and rows can't be joined by it`);
     if (here && !comparable(here, there))
       fail([...path, 'on', local], `${local} is ${typeText(here)} and ${target.name}.${remote} is ${typeText(there)}: they can't be compared exactly`);
   }
@@ -97,6 +98,7 @@ function checkReference(
       )}`,
     );
   if (target.source) fail(path, `${target.name} stays at its source ${target.source.source}, where no load can look for a value; leave the rule out`);
+  if (there.encrypted) fail(path, `${target.name}.${there.name} is encrypted, and no load can look for a value in it; leave the rule out`);
   if (!comparable(field, there))
     fail(path, `${field.name} is ${typeText(field)} and ${target.name}.${there.name} is ${typeText(there)}: they can't be compared exactly`);
 }

@@ -55,6 +55,13 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
           message: `${field.name} can't change from ${previous.type} to ${field.type}: values could be lost or change their meaning. Add a field of another name, or delete the dataset and load it again`,
         });
     }
+    if (previous.encrypted !== field.encrypted) {
+      const how = field.encrypted ? 'plain, and copies of them stay in the database' : 'encrypted';
+      blockers.push({
+        path: [...path, 'encrypted'],
+        message: `${field.name} can't become ${field.encrypted ? 'encrypted' : 'plain'}: the rows that are there have values which are ${how}. Add a field of another name, or delete the dataset and load it again`,
+      });
+    }
     const wasRequired = previous.required ?? false;
     if (field.required && !wasRequired) {
       newlyRequired.push(field.name);
@@ -68,6 +75,11 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
         path: ['fields'],
         message: `the field ${name} is gone, and the rows that are there have values in it. Keep it and mark it "deprecated", or delete the dataset`,
       });
+  }
+  const encrypted = after.fields.find((field) => field.encrypted);
+  if (encrypted && before.subject !== after.subject) {
+    const message = `the rows that are there have values of ${encrypted.name} which are encrypted for their subject by ${before.subject ?? 'no field'}, so the subject can't change. Delete the dataset and load it again`;
+    blockers.push({ path: ['subject'], message });
   }
   return { alterations, newlyRequired, keyChanged: !sameList(before.key ?? [], after.key ?? []), blockers };
 }

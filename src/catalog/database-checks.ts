@@ -1,5 +1,5 @@
 import { isHeadgateError, messageOf } from '../kernel/index.js';
-import { compileExpression, identifier, join, param, prepareParser, raw, render, sql, type Sql } from '../sql/index.js';
+import { compileExpression, type Expression, identifier, join, param, prepareParser, raw, render, sql, type Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { columnsOf } from './catalog-checks.js';
 import type { Fail } from './manifest-kind.js';
@@ -78,12 +78,16 @@ async function checkConditions(tx: Transaction, dataset: Dataset, fail: Fail): P
 
 async function compileCondition(expression: string, dataset: Dataset, refuse: (reason: string) => never): Promise<Sql> {
   await prepareParser();
+  let compiled: Expression;
   try {
-    return compileExpression(expression, { columns: columnsOf(dataset) }).toSql({ column: (name) => identifier(name) });
+    compiled = compileExpression(expression, { columns: columnsOf(dataset) });
   } catch (error) {
     if (isHeadgateError(error)) return refuse(error.message);
     throw error;
   }
+  const encrypted = dataset.fields.find((field) => field.encrypted && compiled.columns.includes(field.name));
+  if (encrypted) return refuse(`${encrypted.name} is encrypted, and the database can't read it`);
+  return compiled.toSql({ column: (name) => identifier(name) });
 }
 
 /** PostgreSQL's reason for not running a statement; undefined when it runs. The transaction goes on in both cases. */

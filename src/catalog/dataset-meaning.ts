@@ -2,13 +2,14 @@ import { camelCase, pascalCase } from '../kernel/index.js';
 import type { DatasetShape, RelationShape } from './dataset-shape.js';
 import { formatProblem } from './date-format.js';
 import type { FieldRuleShape, FieldShape } from './field-spec.js';
+import { checkEncrypted } from './encrypted-field.js';
 import { checkLive } from './live-dataset.js';
 import type { ScalarType } from './model.js';
 import { RESERVED_ROOTS, RESERVED_TYPES } from './reserved.js';
 import { didYouMean, listOf } from './suggest.js';
 import { rootNamesOf, typeNamesOf } from './type-names.js';
 
-type Complain = (path: readonly (string | number)[], message: string) => void;
+export type Complain = (path: readonly (string | number)[], message: string) => void;
 
 /** What can be known wrong of a dataset without looking at anything else. */
 export function checkMeaning(dataset: DatasetShape, complain: Complain): void {
@@ -20,6 +21,7 @@ export function checkMeaning(dataset: DatasetShape, complain: Complain): void {
   dataset.relations?.forEach((relation, i) => checkRelation(dataset, relation, ['relations', i], complain));
   checkRules(dataset, complain);
   checkLive(dataset, complain);
+  checkEncrypted(dataset, complain);
 }
 
 export function typeNameOf(dataset: { readonly name: string; readonly typeName?: string | undefined }): string {

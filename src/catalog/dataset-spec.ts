@@ -51,6 +51,7 @@ function normaliseField(field: FieldShape, key: readonly string[]): FieldShape {
     shareable: field.shareable === true ? true : undefined,
     format: field.format,
     column: field.column === field.name ? undefined : field.column,
+    encrypted: field.encrypted === true ? true : undefined,
     rules: some(field.rules?.map((rule) => compact({ ...rule, severity: warning(rule.severity) }))),
   });
 }
@@ -114,6 +115,7 @@ export function toField(field: FieldShape): Field {
     rules: (field.rules ?? []).flatMap((rule) => toFieldRule(rule) ?? []),
     format: field.format,
     column: field.column,
+    encrypted: field.encrypted === true ? (true as const) : undefined,
   });
 }
 

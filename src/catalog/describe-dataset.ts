@@ -40,14 +40,14 @@ function describeNamed<T extends { readonly name: string }>(
 }
 
 function fieldText(field: FieldShape): string {
-  return field.type + (field.required ? ', required' : '');
+  return field.type + (field.encrypted ? ', encrypted' : '') + (field.required ? ', required' : '');
 }
 
 function describeField(before: FieldShape, after: FieldShape): string {
   const parts: string[] = [];
   if (before.type !== after.type) parts.push(`${before.type} -> ${after.type}`);
   if (before.required !== after.required) parts.push(after.required ? 'required' : 'optional');
-  for (const key of ['description', 'deprecated', 'tags', 'visibility', 'shareable', 'format', 'column', 'rules'] as const) {
+  for (const key of ['description', 'deprecated', 'tags', 'visibility', 'shareable', 'format', 'column', 'encrypted', 'rules'] as const) {
     if (!isDeepStrictEqual(before[key], after[key])) parts.push(`${key} changed`);
   }
   return parts.join(', ');

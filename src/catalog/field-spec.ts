@@ -104,6 +104,6 @@ export const FieldShape = z.strictObject({
   format: Text.optional(),
   rules: z.array(FieldRuleShape).max(50).optional(),
   column: RemoteName.optional(),
-  encrypted: notYet('encrypted'),
+  encrypted: z.boolean().optional(),
 });
 export type FieldShape = z.infer<typeof FieldShape>;

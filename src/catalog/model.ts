@@ -39,6 +39,8 @@ export interface Field {
   readonly format?: string;
   /** The column at the source, where it has another name than the field. */
   readonly column?: string;
+  /** Its values are encrypted before they reach the database: they are compared as equal or not, and with nothing else. */
+  readonly encrypted?: true;
 }
 
 /** A rule on the dataset as a whole: a check over each row, or a key of several fields. */

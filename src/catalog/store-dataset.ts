@@ -36,6 +36,7 @@ export async function storeDataset(
   if (before) {
     await tx.manager.update(DatasetEntity, { id }, { typeName: dataset.typeName, contractVersion, updatedAt: () => 'clock_timestamp()' });
     const emptied = await settleTable(tx, before.spec, spec, dataset, fail, rebuild);
+    await forgetPlain(tx, id, before.spec, spec);
     if (empty && !emptied) await emptyTable(tx, dataset);
     if (emptied || empty) await tx.manager.update(DatasetEntity, { id }, { rowCount: '0', dataVersion: () => 'data_version + 1' });
   } else {
@@ -60,6 +61,14 @@ async function settleTable(tx: Transaction, before: DatasetSpec, after: DatasetS
   }
   if (after.source === undefined) await makeTable(tx, dataset);
   return false;
+}
+
+/** Of fields that are encrypted from now on, what loads refused before is in the quarantine as it came. */
+async function forgetPlain(tx: Transaction, id: string, before: DatasetSpec, after: DatasetSpec): Promise<void> {
+  const old = new Set(before.fields.filter(({ encrypted }) => encrypted).map(({ name }) => name));
+  const names = after.fields.filter(({ name, encrypted }) => encrypted && !old.has(name)).map(({ name }) => name);
+  // A line that could not be taken apart is whole, under an empty name.
+  if (names.length > 0) await tx.query('UPDATE headgate.quarantined_row SET raw = raw - $2::text[] WHERE dataset_id = $1', [id, [...names, '']]);
 }
 
 /** Drops the table with its rows, its contracts, its quarantine and its ledger. Runs, reports and audit entries stay. */

@@ -1,7 +1,7 @@
 import { identifier, render, sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import type { Catalog } from './model.js';
-import { createIndex, indexesOf, sameList } from './table.js';
+import { blindIndexName, createBlindIndex, createIndex, indexesOf, sameList } from './table.js';
 
 /**
  * Brings the indexes of all tables to what the catalog asks for. It compares columns, not names, with what is really
@@ -16,6 +16,9 @@ export async function settleIndexes(tx: Transaction, catalog: Catalog): Promise<
       JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attribute
      WHERE t.relnamespace = 'data'::regnamespace AND NOT x.indisprimary
      GROUP BY t.relname, i.relname`);
+  // Indexes of expressions have no columns to go by.
+  const named = await tx.query<{ name: string }>("SELECT relname AS name FROM pg_class WHERE relkind = 'i' AND relnamespace = 'data'::regnamespace");
+  const names = new Set(named.map(({ name }) => name));
   const byTable = Map.groupBy(existing, ({ table }) => table);
   for (const dataset of catalog.datasets.values()) {
     if (dataset.source) continue;
@@ -26,6 +29,9 @@ export async function settleIndexes(tx: Transaction, catalog: Catalog): Promise<
     }
     for (const columns of wanted) {
       if (!there.some((other) => sameList(other.columns, columns))) await tx.query(render(createIndex(dataset, columns)).text);
+    }
+    for (const { name } of dataset.fields.filter(({ encrypted }) => encrypted)) {
+      if (!names.has(blindIndexName(dataset, name))) await tx.query(render(createBlindIndex(dataset, name)).text);
     }
   }
 }

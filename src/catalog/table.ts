@@ -8,6 +8,9 @@ export interface TableName {
   readonly name: string;
 }
 
+/** Of the vault's envelopes: what stands between their first and second dot. */
+const BLIND_INDEX_PART = 2;
+
 type Shape = Pick<Dataset, 'name' | 'fields' | 'key'>;
 
 /** The table that serves a dataset. */
@@ -65,6 +68,16 @@ export function keyConstraint(dataset: Pick<Dataset, 'name' | 'key'>): Sql {
 export function createIndex(dataset: Pick<Dataset, 'name'>, columns: readonly string[], table: TableName = tableOf(dataset)): Sql {
   const name = `${dataset.name}__ix_${sha256(columns.join(',')).slice(0, 8)}`;
   return sql`CREATE INDEX ${identifier(name)} ON ${identifier(table.schema, table.name)} (${columnList(columns)})`;
+}
+
+/** The index by which values of an encrypted field are found: of the part of an envelope that equal values have in common. */
+export function createBlindIndex(dataset: Pick<Dataset, 'name'>, field: string, table: TableName = tableOf(dataset)): Sql {
+  const part = sql`split_part(${identifier(field)}, '.', ${raw(String(BLIND_INDEX_PART))})`;
+  return sql`CREATE INDEX ${identifier(blindIndexName(dataset, field))} ON ${identifier(table.schema, table.name)} (${part})`;
+}
+
+export function blindIndexName(dataset: Pick<Dataset, 'name'>, field: string): string {
+  return `${dataset.name}__bx_${sha256(field).slice(0, 8)}`;
 }
 
 /**

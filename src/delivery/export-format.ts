@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { RowShape } from '../access/index.js';
 import type { Field } from '../catalog/index.js';
 import { jsonFile } from './json-file.js';
@@ -9,7 +8,7 @@ interface FileKind {
   readonly shape: RowShape;
   readonly contentType: string;
   /** The file's bytes from what COPY gives; absent where that is the file. */
-  readonly write?: (rows: Readable, fields: readonly Field[]) => AsyncIterable<Buffer>;
+  readonly write?: (rows: AsyncIterable<Buffer>, fields: readonly Field[]) => AsyncIterable<Buffer>;
 }
 
 export type ExportFormat = 'csv' | 'ndjson' | 'json' | 'parquet';

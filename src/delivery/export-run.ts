@@ -26,6 +26,7 @@ export class ExportRun {
   readonly #deadline: NodeJS.Timeout;
   readonly #leave = (): void => void this.fail(new Left());
   #stall: NodeJS.Timeout | undefined;
+  #copy: CopyStream | undefined;
   #bytes = 0;
   #over: Promise<unknown> | undefined;
 
@@ -43,13 +44,13 @@ export class ExportRun {
   }
 
   /** Resolves when the first bytes are there, and waits for the client from then on. @throws what PostgreSQL says */
-  async start(): Promise<CopyStream> {
+  async start(): Promise<AsyncIterable<Buffer>> {
     const { session, record, plan, bound } = this.#options;
     await record.started(plan);
     for (const { text, values } of bound.checks) await session.query(text, values);
-    const rows = await session.copy(bound.text);
+    this.#copy = await session.copy(bound.text);
     this.given(0);
-    return rows;
+    return bound.opened(this.#copy as AsyncIterable<Buffer>);
   }
 
   /** Bytes are on their way; until they are `taken` the client is waited for. */
@@ -64,12 +65,12 @@ export class ExportRun {
   }
 
   /** To be called when all was read and taken; the end is on the record when it resolves. */
-  async finish(rows: CopyStream): Promise<void> {
+  async finish(): Promise<void> {
     const { session, record, plan } = this.#options;
     await session.finish();
     if (this.#over) throw await this.#over;
     this.#stop();
-    const recorded = record.finished(plan, rows.rowCount, this.#bytes);
+    const recorded = record.finished(plan, this.#copy?.rowCount ?? 0, this.#bytes);
     this.#over = recorded.then(
       () => undefined,
       (error: unknown) => error,

@@ -1,12 +1,11 @@
 import { Readable } from 'node:stream';
 import type { Admission } from '../access/index.js';
-import { bindExport, compileExport, governExport, type BoundExport, type ExportSelection, type GovernedExport } from '../access/index.js';
+import { bindExport, type Cipher, compileExport, governExport, type BoundExport, type ExportSelection, type GovernedExport } from '../access/index.js';
 import type { AuditFact } from '../audit/index.js';
 import type { Dataset } from '../catalog/index.js';
 import type { Authorizer, MaskKeys } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
-import type { CopyStream } from '../store/index.js';
 import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
 import { ExportRecord } from './export-record.js';
 import { ExportRun, Left, type ExportSession } from './export-run.js';
@@ -20,6 +19,8 @@ export interface ExporterOptions {
   /** Where the rows of a dataset are. */
   readonly sessionsOf: (dataset: Dataset) => CopySource;
   readonly maskKeys: MaskKeys;
+  /** Of encrypted fields; without it none can be exported. */
+  readonly cipher?: Cipher | undefined;
   readonly audit: { record(fact: AuditFact): Promise<void> };
   /** How many of them one principal may have under way; any number when absent. */
   readonly admission?: Pick<Admission, 'enter' | 'refused'>;
@@ -83,12 +84,12 @@ export class Exporter {
   }
 
   async #start(request: ExportRequest): Promise<ExportFile> {
-    const { maskKeys, audit, timeoutMs, stallMs = STALL_MS } = this.#options;
+    const { maskKeys, cipher, audit, timeoutMs, stallMs = STALL_MS } = this.#options;
     const { principal, format, values, patterns, signal } = request;
     const record = new ExportRecord({ audit, principal, format, operationHash: request.operationHash });
     const plan = await govern(request, record);
     const { shape, contentType } = EXPORT_FORMATS[format];
-    const bound = bindExport(compileExport(plan, maskKeys, shape), values, principal, patterns);
+    const bound = await bindExport(compileExport(plan, maskKeys, shape), values, principal, patterns, cipher);
     const session = await this.#open(principal, plan, bound);
     const run = new ExportRun({ session, plan, bound, record, timeoutMs, stallMs, signal });
     try {
@@ -121,17 +122,17 @@ async function govern({ selection, authorizer, principal }: ExportRequest, recor
   }
 }
 
-async function* bodyOf(run: ExportRun, rows: CopyStream, { fields }: GovernedExport, format: ExportFormat): AsyncGenerator<Buffer> {
+async function* bodyOf(run: ExportRun, rows: AsyncIterable<Buffer>, { fields }: GovernedExport, format: ExportFormat): AsyncGenerator<Buffer> {
   const { write } = EXPORT_FORMATS[format];
   run.taken();
   try {
-    for await (const chunk of (write ? write(rows, fields) : rows) as AsyncIterable<Buffer>) {
+    for await (const chunk of write ? write(rows, fields) : rows) {
       run.given(chunk.length);
       yield chunk;
       run.taken();
     }
     // The file does not end before its end is on the record.
-    await run.finish(rows);
+    await run.finish();
   } catch (error) {
     throw await run.fail(error);
   } finally {

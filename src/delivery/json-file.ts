@@ -1,9 +1,7 @@
-import type { Readable } from 'node:stream';
-
 /** One JSON list of rows that come with a comma before each: nothing need be done for each of them. */
-export async function* jsonFile(rows: Readable): AsyncGenerator<Buffer> {
+export async function* jsonFile(rows: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   let isFirst = true;
-  for await (const chunk of rows as AsyncIterable<Buffer>) {
+  for await (const chunk of rows) {
     if (isFirst) chunk.write('[');
     isFirst = false;
     yield chunk;

@@ -1,5 +1,4 @@
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
-import type { Readable } from 'node:stream';
 import type { Field } from '../catalog/index.js';
 import { parquetColumn } from './parquet-column.js';
 
@@ -11,7 +10,7 @@ const GROUP_ROWS = 10_000;
 const GROUP_CHARACTERS = 4 * 1024 * 1024;
 
 /** A Parquet file of rows that come as lines of JSON tuples, group by group. */
-export async function* parquetFile(rows: Readable, fields: readonly Field[]): AsyncGenerator<Buffer> {
+export async function* parquetFile(rows: AsyncIterable<Buffer>, fields: readonly Field[]): AsyncGenerator<Buffer> {
   const columns = fields.map(parquetColumn);
   const writer = new ByteWriter();
   const schema = [{ name: 'root', num_children: columns.length }, ...columns.flatMap((column) => column.schema)];
@@ -37,12 +36,12 @@ function taken(writer: ByteWriter): Buffer {
   return bytes;
 }
 
-async function* groupsOf(rows: Readable): AsyncGenerator<unknown[][]> {
+async function* groupsOf(rows: AsyncIterable<Buffer>): AsyncGenerator<unknown[][]> {
   let group: unknown[][] = [];
   let characters = 0;
   let rest = '';
   const decoder = new TextDecoder();
-  for await (const chunk of rows as AsyncIterable<Buffer>) {
+  for await (const chunk of rows) {
     const text = rest + decoder.decode(chunk, { stream: true });
     const end = text.lastIndexOf('\n');
     rest = text.slice(end + 1);

@@ -39,6 +39,7 @@ export const grantKind: ManifestKind<GrantSpec> = {
       const datasets = [...catalog.datasets.values()].filter((dataset) => covers(spec, dataset));
       if (spec.rows !== undefined) for (const dataset of datasets) compile(spec.rows, dataset, failOf(name));
       await checkExpressions(spec, datasets, context, failOf(name));
+      checkEncrypted(spec, datasets, failOf(name));
     }
   },
   needs: (spec) => [
@@ -47,6 +48,17 @@ export const grantKind: ManifestKind<GrantSpec> = {
   ],
   toDocument: ({ fields, ...spec }) => ({ ...spec, fields: Object.fromEntries(Object.entries(fields).map(([key, effect]) => [key, effectDocument(effect)])) }),
 };
+
+/** A field that has become encrypted, under a mask that it can't have: it would be closed without a word. */
+function checkEncrypted(spec: GrantSpec, datasets: readonly Dataset[], fail: Fail): void {
+  for (const dataset of datasets) {
+    for (const field of dataset.fields.filter(({ encrypted }) => encrypted)) {
+      const effect = effectOn(spec, field);
+      const problem = effect && effectProblem(effect, field);
+      if (problem) fail(['fields'], `${dataset.name}.${field.name}: ${problem}`);
+    }
+  }
+}
 
 function effectDocument(effect: Effect): unknown {
   return effect.kind === 'allow' || effect.kind === 'deny' ? effect.kind : maskDocument(effect);
@@ -113,12 +125,16 @@ async function checkRows(spec: GrantSpec, datasets: readonly Dataset[], context:
 }
 
 function compile(text: string, dataset: Dataset, fail: Fail): Expression {
+  let rows: Expression;
   try {
-    return compileExpression(text, { columns: columnsOf(dataset), claims: true });
+    rows = compileExpression(text, { columns: columnsOf(dataset), claims: true });
   } catch (error) {
     if (isHeadgateError(error)) return fail(['rows'], `${dataset.name}: ${error.message}`);
     throw error;
   }
+  const encrypted = dataset.fields.find((field) => field.encrypted && rows.columns.includes(field.name));
+  if (encrypted) fail(['rows'], `${dataset.name}.${encrypted.name} is encrypted, and no row filter can read it. Choose rows by another field.`);
+  return rows;
 }
 
 /** PostgreSQL itself checks the types: the condition is planned over the table and run on no row. */

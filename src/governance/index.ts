@@ -7,7 +7,7 @@ export { explain, type Explanation, type FieldExplanation } from './explain.js';
 export { AccessGrantEntity } from './grant.entity.js';
 export { GrantSpec, RIGHTS, tagMatches, type Effect, type Right } from './grant.js';
 export { grantKind } from './grant-kind.js';
-export { maskSql, sqlMaskExpression, TOKEN, tokenSql, type Mask, type MaskedRow, type SqlMask } from './mask.js';
+export { maskSql, REDACTED_TEXT, sqlMaskExpression, TOKEN, tokenSql, type Mask, type MaskedRow, type SqlMask } from './mask.js';
 export { maskKeys, type MaskKeys } from './mask-keys.js';
 export { buildPolicy, loadPolicy, type Policy } from './policy.js';
 export { knownSecrets, visibleCatalog } from './visibility.js';

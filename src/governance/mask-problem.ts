@@ -24,8 +24,13 @@ const KEEPS: Readonly<Record<Mask['kind'], readonly ScalarType[]>> = {
 /** Masks that lists can have. */
 const ON_LISTS: ReadonlySet<Mask['kind']> = new Set<Mask['kind']>(['redact', 'nullify', 'sql']);
 
+/** They need not know the value. */
+const OF_ENCRYPTED: readonly Mask['kind'][] = ['redact', 'nullify'];
+
 /** Why the mask can't be on this field, with what could; undefined when it can. */
 export function maskProblem(mask: Mask, field: Field): string | undefined {
+  if (field.encrypted && !OF_ENCRYPTED.includes(mask.kind))
+    return `"${field.name}" is encrypted, and the database, which makes the masks, can't read it. For encrypted fields there are: ${OF_ENCRYPTED.join(', ')}.`;
   if (!keeps(mask.kind, field)) {
     const fitting = (Object.keys(KEEPS) as Mask['kind'][]).filter((kind) => keeps(kind, field));
     const type = field.list ? `a list of ${field.type}` : field.type;

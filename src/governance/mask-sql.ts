@@ -11,7 +11,7 @@ import { range } from './mask-range.js';
 import { roundSql } from './mask-round.js';
 
 /** What stands for everything that is not shown: of one length, so that it does not tell how much there was. */
-const HIDDEN = '***';
+export const HIDDEN = '***';
 
 /** The constant of each type that `redact` gives. */
 const REDACTED: Readonly<Record<ScalarType, string>> = {

@@ -97,6 +97,11 @@ async function compileStep(
     const live = before.some(({ name }) => name === relation) ? undefined : datasets.get(relation)?.source;
     if (live) fail([kind], `${relation} stays at the source ${live.source}, and a pipeline reads what is stored here; load it into a dataset of its own first`);
   }
+  for (const [relation, columns] of select.reads) {
+    const fields = before.some(({ name }) => name === relation) ? [] : (datasets.get(relation)?.fields ?? []);
+    const encrypted = fields.find((field) => field.encrypted && new Set(columns).has(field.name));
+    if (encrypted) fail([kind], `${relation}.${encrypted.name} is encrypted, and no pipeline can read it; name the other columns, without *`);
+  }
   const wanted = step.aggregate && aggregateNames(step.aggregate);
   const names = select.outputs.map(({ name }) => name);
   if (wanted && wanted.join('\n') !== names.join('\n')) fail([kind, 'measures'], 'each measure must be one expression');

@@ -33,7 +33,8 @@ export class DataKeys {
     if (asked.length === 0) return keys;
     for (const [name, wrapped] of await obtainKeys(this.#database, DATA_KEYS, this.#ring, asked)) {
       const key = this.#kept.unwrapped(name, wrapped);
-      if (!key) throw new HeadgateError('UNAVAILABLE', 'The master key does not open the keys of encrypted fields. Start with the one that they were made with.');
+      if (!key)
+        throw new HeadgateError('UNAVAILABLE', 'The master key does not open the keys of encrypted fields. Start with the one that they were made with.');
       keys.set(name, key);
     }
     return keys;

@@ -1,0 +1,8 @@
+export { forgetTokens, TokenVault, type ForgetOptions, type TokenEntry, type TokenPlace } from './token-vault.js';
+export { DataKeys } from './data-keys.js';
+export { ENVELOPE_PATTERN, ENVELOPE_START, INDEX_PART, MOST_VALUE_BYTES, type Place, type SealedField } from './envelope.js';
+export { openFieldKeys, type FieldKeysRoom } from './field-keys.js';
+export { FieldCipher } from './field-cipher.js';
+export { countWrapped, rewrap } from './rewrap.js';
+export { SubjectKeys, type SubjectKeysOptions } from './subject-keys.js';
+export { subjectReference } from './subject-reference.js';

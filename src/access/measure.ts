@@ -5,11 +5,11 @@ import { raw, sql, word, type Sql } from '../sql/index.js';
 export const MEASURES = ['countDistinct', 'sum', 'avg', 'min', 'max', 'stddev', 'variance'] as const;
 export type MeasureFunction = (typeof MEASURES)[number];
 
-type Measured = Pick<Field, 'type' | 'list'>;
+type Measured = Pick<Field, 'type' | 'list' | 'encrypted'>;
 
 /** The type of the result; undefined where there is no such measure of the field. */
-export function measureType(measure: MeasureFunction, { type, list }: Measured): ScalarType | undefined {
-  if (list || type === 'json') return undefined;
+export function measureType(measure: MeasureFunction, { type, list, encrypted }: Measured): ScalarType | undefined {
+  if (list || type === 'json' || encrypted) return undefined;
   const isNumber = type === 'integer' || type === 'bigint' || type === 'decimal' || type === 'float';
   switch (measure) {
     case 'countDistinct':

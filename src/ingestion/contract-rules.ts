@@ -1,6 +1,7 @@
 import type { Dataset, Field } from '../catalog/index.js';
 import { rowRulePredicates, uniqueRules, type ColumnOf } from '../quality/index.js';
-import { identifier, raw, sql, type Sql } from '../sql/index.js';
+import { identifier, literal, raw, sql, type Sql } from '../sql/index.js';
+import { ENVELOPE_PATTERN, MOST_VALUE_BYTES } from '../vault/index.js';
 import { expectation } from './field-input.js';
 import type { Reason } from './outcome.js';
 
@@ -34,6 +35,10 @@ export class ContractRules {
     for (const field of dataset.fields) {
       const failing = notFinite(field, landedColumn(field.name));
       if (failing) add({ reason: { field: field.name, rule: 'finite', message: 'is not a finite number' }, failing });
+    }
+    for (const { name } of dataset.fields.filter(({ encrypted }) => encrypted)) {
+      const failing = sql`(${landedColumn(name)} IS NOT NULL AND ${landedColumn(name)} !~ ${literal(ENVELOPE_PATTERN)})`;
+      add({ reason: { field: name, rule: 'type', message: `expected a text of at most ${MOST_VALUE_BYTES} bytes` }, failing });
     }
     for (const rule of rowRulePredicates(dataset, landedColumn)) {
       if (rule.severity !== 'error') continue;

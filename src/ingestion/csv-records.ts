@@ -174,3 +174,22 @@ export function fieldsOf(record: Buffer, delimiter: number): (string | null)[] {
     if (i >= record.length) return fields;
   }
 }
+
+/** Where the fields of one record stand in it, quotes included. */
+export function placesOf(record: Buffer, delimiter: number): { readonly from: number; readonly to: number }[] {
+  const places: { from: number; to: number }[] = [];
+  for (let from = 0; ;) {
+    let to = from;
+    if (record[from] === QUOTE) {
+      let close = record.indexOf(QUOTE, from + 1);
+      while (record[close + 1] === QUOTE) close = record.indexOf(QUOTE, close + 2);
+      to = close + 1;
+    } else {
+      const next = record.indexOf(delimiter, from);
+      to = next < 0 ? record.length : next;
+    }
+    places.push({ from, to });
+    if (to >= record.length) return places;
+    from = to + 1;
+  }
+}

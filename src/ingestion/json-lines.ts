@@ -46,7 +46,7 @@ const LINE_END = Buffer.from('\n');
 /** Called with the row's number, its line, and its bytes. */
 export type RowVisitor = (position: number, line: number, from: number, to: number) => void;
 
-class NdjsonRows {
+export class NdjsonRows {
   line = 1;
 
   scan(bytes: Buffer, last: boolean, visit: RowVisitor): number {

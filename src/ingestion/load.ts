@@ -46,7 +46,7 @@ export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes:
     // What is there was confirmed to be what the source has now.
     await tx.query('UPDATE headgate.dataset SET loaded_at = now() WHERE id = $1', [dataset.id]);
   }
-  const outcome = { runId, mode, ...counts, bytes: spooled.size, contentHash: spooled.hash, dataVersion, rowCount };
+  const outcome = { runId, mode, ...counts, bytes: spooled.contentSize, contentHash: spooled.hash, dataVersion, rowCount };
   await ledger.record({ ...outcome, idempotencyKey, contractVersion: dataset.contractVersion, changed });
   return finish(tx, request, { ...outcome, repeated: before !== undefined });
 }

@@ -4,20 +4,24 @@ import type { Dataset } from '../catalog/index.js';
 import { HeadgateError, type Log } from '../kernel/index.js';
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
+import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
-import { formatOf } from './format.js';
+import { formatOf, type Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
 import type { LoadMode, LoadOutcome } from './outcome.js';
 import { inFile } from './rejection.js';
 import { openSource } from './source.js';
-import { Spool } from './spool.js';
+import { sealedContent } from './sealing.js';
+import { Spool, type Sealing } from './spool.js';
 import { ByteCounter } from './unpack.js';
 
 export interface LoaderOptions {
   readonly database: Database;
   readonly config: Pick<Config, 'home' | 'limits' | 'filesDir'>;
   readonly log: Log;
+  /** Of encrypted fields; without it no dataset with such fields can be loaded. */
+  readonly cipher?: FieldCipher | undefined;
 }
 
 /**
@@ -28,8 +32,10 @@ export class Loader {
   readonly #database: Database;
   readonly #config: LoaderOptions['config'];
   readonly #spool: Spool;
+  readonly #cipher: FieldCipher | undefined;
 
-  constructor({ database, config }: LoaderOptions) {
+  constructor({ database, config, cipher }: LoaderOptions) {
+    this.#cipher = cipher;
     this.#database = database;
     this.#config = config;
     this.#spool = new Spool(config.home);
@@ -64,7 +70,10 @@ export class Loader {
       const source = stream.pipe(counter);
       const gzip = packed || (fileName?.endsWith('.gz') ?? false);
       const maxBytes = this.#config.limits.maxUploadBytes;
-      const outcome = await this.#spool.with(runId, source, { gzip, maxBytes, signal }, (spooled) => this.#loadSpooled({ ...request, spooled, format }));
+      const sealing = await this.#sealing(dataset, format);
+      const outcome = await this.#spool.with(runId, source, { gzip, maxBytes, signal, sealing }, (spooled) =>
+        this.#loadSpooled({ ...request, spooled, format }),
+      );
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
       return outcome;
     } catch (error) {
@@ -79,6 +88,15 @@ export class Loader {
   async checkFile(file: string): Promise<void> {
     const { stream } = await openSource({ file }, this.#config.filesDir);
     stream.destroy();
+  }
+
+  /** For a dataset with encrypted fields: its content is encrypted before it is written anywhere. */
+  async #sealing(dataset: Dataset, format: Format): Promise<Sealing | undefined> {
+    if (!dataset.fields.some(({ encrypted }) => encrypted)) return undefined;
+    const cipher = this.#cipher;
+    if (!cipher) throw new Error('a load of encrypted fields without what encrypts');
+    const { maxValueBytes } = this.#config.limits;
+    return { hash: await cipher.contentHash(dataset.id), sealed: (content) => sealedContent(content, { dataset, format, cipher, maxValueBytes }) };
   }
 
   async #loadSpooled(request: SpooledLoad): Promise<LoadOutcome> {

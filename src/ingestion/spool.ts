@@ -1,16 +1,19 @@
-import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { createHash, type Hash, type Hmac } from 'node:crypto';
+import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { HeadgateError } from '../kernel/index.js';
 import { rejected } from './rejection.js';
 import { unpacked } from './unpack.js';
 
 /** A source, unpacked and whole on the local disk, so that no transaction is open while a slow client sends. */
 export interface Spooled {
   readonly path: string;
-  /** Bytes, unpacked. */
+  /** Bytes of the file. */
   readonly size: number;
-  /** SHA-256 of the unpacked bytes, hex. */
+  /** Bytes of the content, unpacked; they are those of the file but for what was encrypted. */
+  readonly contentSize: number;
+  /** SHA-256 of the unpacked content, hex; of content with encrypted fields a keyed hash. */
   readonly hash: string;
 }
 
@@ -19,6 +22,13 @@ export interface SpoolOptions {
   readonly gzip: boolean;
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** Of content that may not reach the disk as it is: what is written instead, and what hashes the content. */
+  readonly sealing?: Sealing | undefined;
+}
+
+export interface Sealing {
+  readonly hash: Hash | Hmac;
+  readonly sealed: (content: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
 }
 
 /** The folder `spool` of the home: a file per load that runs, named `<run>.<process>`; all of them are ours to delete. */
@@ -53,32 +63,60 @@ export class Spool {
   }
 }
 
-async function write(path: string, source: Readable, { gzip, maxBytes, signal }: SpoolOptions): Promise<Spooled> {
-  const hash = createHash('sha256');
-  let size = 0;
+async function write(path: string, source: Readable, options: SpoolOptions): Promise<Spooled> {
+  const { signal, sealing } = options;
   const onAbort = () => source.destroy(signal?.reason instanceof Error ? signal.reason : undefined);
   signal?.throwIfAborted();
   signal?.addEventListener('abort', onAbort, { once: true });
   const file = await open(path, 'w', 0o600);
   try {
-    for await (const chunk of unpacked(source, gzip)) {
-      size += chunk.length;
-      if (size > maxBytes) {
-        throw rejected(`The content is larger than the ${maxBytes} bytes that one load may have, unpacked. Split it, or raise HEADGATE_MAX_UPLOAD_BYTES.`, {
-          expected: maxBytes,
-        });
-      }
-      // The system writes while this thread hashes.
-      const written = file.appendFile(chunk);
-      hash.update(chunk);
-      await written;
-    }
+    const written = await (sealing ? writeSealed(file, source, options, sealing) : writePlain(file, source, options));
     signal?.throwIfAborted();
+    return { path, ...written };
   } finally {
     signal?.removeEventListener('abort', onAbort);
     await file.close();
   }
-  return { path, size, hash: hash.digest('hex') };
+}
+
+type Written = Omit<Spooled, 'path'>;
+
+async function writePlain(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions): Promise<Written> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of unpacked(source, gzip)) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    // The system writes while this thread hashes.
+    const written = file.appendFile(chunk);
+    hash.update(chunk);
+    await written;
+  }
+  return { size, contentSize: size, hash: hash.digest('hex') };
+}
+
+async function writeSealed(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
+  let contentSize = 0;
+  async function* content(): AsyncGenerator<Buffer> {
+    for await (const chunk of unpacked(source, gzip)) {
+      contentSize += chunk.length;
+      if (contentSize > maxBytes) throw tooLarge(maxBytes);
+      hash.update(chunk);
+      yield chunk;
+    }
+  }
+  let size = 0;
+  for await (const chunk of sealed(content())) {
+    size += chunk.length;
+    await file.appendFile(chunk);
+  }
+  return { size, contentSize, hash: hash.digest('hex') };
+}
+
+function tooLarge(maxBytes: number): HeadgateError {
+  return rejected(`The content is larger than the ${maxBytes} bytes that one load may have, unpacked. Split it, or raise HEADGATE_MAX_UPLOAD_BYTES.`, {
+    expected: maxBytes,
+  });
 }
 
 function isAlive(pid: number): boolean {

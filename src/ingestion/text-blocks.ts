@@ -1,10 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { open, type FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { refuseForeign } from './foreign-file.js';
 import { rejected } from './rejection.js';
 
 const BLOCK = 256 * 1024;
 const LF = 0x0a;
+
+/** Where bytes come from, in order: a file, or what is read like one. */
+export interface ByteSource {
+  /** No bytes are the end. */
+  read(target: Buffer, offset: number, length: number): Promise<{ readonly bytesRead: number }>;
+  close(): Promise<void>;
+}
 
 /** A piece of a file that may end in the middle of a record. */
 export interface Block {
@@ -27,19 +34,20 @@ export interface Consumed<T> {
  *   is no text at all.
  */
 export class TextBlocks {
-  readonly #path: string;
+  readonly #open: () => Promise<ByteSource>;
   readonly #maxRecord: number;
   /** Bytes of whole records so far. */
   consumed = 0;
 
-  constructor(path: string, maxRecord: number) {
-    this.#path = path;
+  /** @param from the path of a file, or what opens another source */
+  constructor(from: string | (() => Promise<ByteSource>), maxRecord: number) {
+    this.#open = typeof from === 'string' ? () => open(from, 'r') : from;
     this.#maxRecord = maxRecord;
   }
 
   /** `line` tells at which line the next block begins, for errors. */
   async *read<T>(consume: (block: Block) => Consumed<T>, line: () => number): AsyncGenerator<T> {
-    const file = await open(this.#path, 'r');
+    const file = await this.#open();
     try {
       let rest: Buffer = Buffer.alloc(0);
       for (let first = true; ; first = false) {
@@ -69,7 +77,7 @@ export class TextBlocks {
   }
 }
 
-async function readBlock(file: FileHandle, rest: Buffer): Promise<Block> {
+async function readBlock(file: ByteSource, rest: Buffer): Promise<Block> {
   // The longer the record, the larger the steps: a long one is not copied again for each 256 KiB.
   const bytes = Buffer.allocUnsafeSlow(rest.length + Math.max(BLOCK, rest.length));
   rest.copy(bytes);

@@ -107,7 +107,7 @@ export function groupByArgs({ key, having, orderBy }: GroupTypes) {
 }
 
 function isGroupable(field: Field): boolean {
-  return !field.list && field.type !== 'json';
+  return !field.list && field.type !== 'json' && !field.encrypted;
 }
 
 function isTime(field: Field): boolean {

@@ -107,7 +107,19 @@ for (const type of Object.keys(SCALARS) as ScalarType[]) {
   listFilters.set(type, listFilter(type));
 }
 
-export function filterType(field: Pick<Field, 'type' | 'list'>): GraphQLInputObjectType {
+/** What can be asked of values that the database does not know. */
+const encryptedFilter = new GraphQLInputObjectType({
+  name: 'EncryptedStringFilter',
+  description: 'Conditions on an encrypted text; all that are given must hold.',
+  fields: {
+    eq: { type: GraphQLString },
+    in: { type: new GraphQLList(new GraphQLNonNull(GraphQLString)), description: DESCRIPTIONS['in'] },
+    isNull: { type: GraphQLBoolean, description: 'Nothing is stored. What was erased by its key is null, and still stored.' },
+  },
+});
+
+export function filterType(field: Pick<Field, 'type' | 'list' | 'encrypted'>): GraphQLInputObjectType {
+  if (field.encrypted) return encryptedFilter;
   const type = (field.list ? listFilters : scalarFilters).get(field.type);
   if (type === undefined) throw new Error(`no filter for ${field.type}`);
   return type;

@@ -214,7 +214,7 @@ class Builder {
 
   #orderFields(dataset: Dataset): GraphQLInputFieldConfigMap {
     const fields: GraphQLInputFieldConfigMap = {};
-    for (const field of dataset.fields) if (!field.list && field.type !== 'json') fields[field.graphqlName] = { type: SortDirection };
+    for (const field of dataset.fields) if (!field.list && field.type !== 'json' && !field.encrypted) fields[field.graphqlName] = { type: SortDirection };
     for (const relation of dataset.relations) {
       const target = this.#target(relation);
       if (!relation.many && !areApart(dataset, target.dataset)) fields[relation.graphqlName] = { type: target.orderBy };
@@ -248,5 +248,6 @@ function described(description: string | undefined): { description?: string } {
 
 function fieldDescription(field: Field): string | undefined {
   const tags = field.tags.length > 0 ? `Tags: ${field.tags.join(', ')}.` : undefined;
-  return [field.description, tags].filter((part) => part !== undefined).join('\n\n') || undefined;
+  const encrypted = field.encrypted ? 'Encrypted: it can be compared by eq and in, and neither ordered nor grouped by.' : undefined;
+  return [field.description, encrypted, tags].filter((part) => part !== undefined).join('\n\n') || undefined;
 }

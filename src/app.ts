@@ -52,7 +52,7 @@ import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
-import { TokenVault } from './vault/index.js';
+import { openFieldKeys, TokenVault, type FieldCipher } from './vault/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -118,9 +118,10 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
   const sources = openSources(config, log, live, closing);
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges });
+  const { cipher } = await openFieldKeys({ database, keyRing, notifications, closing });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
-  const services = controlServices({ database, audit: record.audit, manifests, sources, verify: () => record.verify(), ...work });
+  const services = controlServices({ database, audit: record.audit, manifests, sources, verify: () => record.verify(), cipher, ...work });
 
   const app = { keyRing, close: () => closing.close() };
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
@@ -128,7 +129,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('views', () => views.stop());
   const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
   const { gate, admission, exportAdmission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
-  const reads = { reader: new Reader(database.reader, sources, answers), maskKeys: maskKeys(keyRing), admission };
+  const reads = { reader: new Reader(database.reader, sources, answers, cipher), maskKeys: maskKeys(keyRing), admission };
   const vault = { database, audit: record.audit, vault: new TokenVault(keyRing), maxBytes: config.limits.maxResponseBytes };
   const setting = {
     services: { ...services, detokenizer: new Detokenizer({ ...reads, ...vault }) },
@@ -137,7 +138,14 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
   };
   const timeoutMs = config.limits.exportTimeoutMs;
-  const exporter = new Exporter({ sessionsOf: () => database.exports, maskKeys: setting.maskKeys, audit: record.audit, admission: exportAdmission, timeoutMs });
+  const exporter = new Exporter({
+    sessionsOf: () => database.exports,
+    maskKeys: setting.maskKeys,
+    cipher,
+    audit: record.audit,
+    admission: exportAdmission,
+    timeoutMs,
+  });
   const contextOf = (facts: RequestFacts) => createContext(setting, facts);
   const subscriptions = new Subscriptions({
     ...setting,
@@ -224,7 +232,15 @@ interface Room {
 }
 
 /** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
-async function openWork({ config, log, database, audit, closing, dataChanges }: Room & { readonly audit: Audit; readonly dataChanges: DataChanges }) {
+async function openWork({
+  config,
+  log,
+  database,
+  audit,
+  closing,
+  dataChanges,
+  cipher,
+}: Room & { readonly audit: Audit; readonly dataChanges: DataChanges; readonly cipher: FieldCipher }) {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -238,7 +254,8 @@ async function openWork({ config, log, database, audit, closing, dataChanges }: 
     runs,
     keeper,
     audit,
-    loader: new Loader({ database, config, log }),
+    cipher,
+    loader: new Loader({ database, config, log, cipher }),
     // The report belongs to the version that it speaks of, so it is committed with it.
     afterLoad: async (tx, dataset, run, outcome, actor) => {
       if (outcome.repeated) return;
@@ -282,9 +299,10 @@ interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly manifests: ManifestChanges;
   readonly sources: Sources;
   readonly verify: () => Promise<AuditVerification>;
+  readonly cipher: FieldCipher;
 }
 
-function controlServices({ database, audit, manifests, sources, verify, runs, ingestion, pipelines }: Services): Omit<ControlServices, 'detokenizer'> {
+function controlServices({ database, audit, manifests, sources, verify, cipher, runs, ingestion, pipelines }: Services): Omit<ControlServices, 'detokenizer'> {
   return {
     database,
     audit,
@@ -293,7 +311,7 @@ function controlServices({ database, audit, manifests, sources, verify, runs, in
     sources,
     reports: new QualityReports({ database, audit }),
     tagProposals: new TagProposals({ database, audit, changes: manifests }),
-    quarantine: new Quarantine(database),
+    quarantine: new Quarantine(database, cipher),
     verifyAudit: verify,
     manifests,
     applyManifests: (documents, principal, options) => manifests.apply(documents, principal, options),

@@ -15,6 +15,9 @@ export function checkEncrypted(dataset: DatasetShape, complain: Complain): void 
     if (dataset.source !== undefined)
       complain([...path, 'encrypted'], `the rows of ${dataset.name} stay at the source ${dataset.source}, and only what is stored here can be encrypted`);
   });
+  const isOrdered = ({ type, encrypted }: DatasetShape['fields'][number]) => !encrypted && type !== 'json' && !type.endsWith('[]');
+  if (!dataset.fields.some(isOrdered))
+    complain(['fields'], 'the encrypted fields need one beside them that rows can be ordered by, such as a number of the row');
   const refuse = (name: string, path: readonly (string | number)[], use: string) => {
     if (names.has(name)) complain(path, `${name} is encrypted, and can't be ${use}`);
   };

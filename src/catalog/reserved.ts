@@ -24,7 +24,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   Query Mutation Subscription
   Boolean Float ID Int String BigInt Date DateTime Decimal JSON RawJson Time UUID Void FieldSet
   PageInfo SortDirection DateTruncation Node
-  BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter FloatFilter IDFilter IntFilter JSONFilter JSONPathFilter StringFilter
+  BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter EncryptedStringFilter FloatFilter IDFilter IntFilter JSONFilter JSONPathFilter StringFilter
   TimeFilter UUIDFilter BigIntListFilter BooleanListFilter DateListFilter DateTimeListFilter DecimalListFilter FloatListFilter IntListFilter
   JSONListFilter StringListFilter TimeListFilter UUIDListFilter
   AccessChange AccessDecision AccessEffect AccessMovement ActivityDataset Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint

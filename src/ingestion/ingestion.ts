@@ -1,13 +1,15 @@
 import type { Actor, AuditLog } from '../audit/index.js';
 import { loadCatalog, refuseLive, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
-import { HeadgateError, isHeadgateError, newId, sha256 } from '../kernel/index.js';
+import { HeadgateError, isHeadgateError, newId } from '../kernel/index.js';
 import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
+import type { FieldCipher } from '../vault/index.js';
 import { formatOf } from './format.js';
 import type { LoadRequest } from './load-request.js';
 import { checkMode, type Loader } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
+import { openedContent, queuedContent } from './queued-content.js';
 import { actorOf, RunInput, type IngestInput } from './run-input.js';
 import type { Source } from './source.js';
 
@@ -21,6 +23,8 @@ export interface IngestionOptions {
   readonly keeper: RunKeeper;
   readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
   readonly afterLoad?: AfterLoad;
+  /** Of encrypted fields; without it no dataset with such fields can be loaded. */
+  readonly cipher?: FieldCipher | undefined;
 }
 
 /** A load that is done while the caller waits. */
@@ -102,20 +106,20 @@ export class Ingestion {
     }
     const format = formatOf({ format: rest.format, fileName: source });
     if (source !== undefined) await this.#options.loader.checkFile(source);
+    const queued = content === undefined ? undefined : await queuedContent(dataset, content, this.#options.cipher);
     const input: RunInput = {
       mode,
       format,
       ...(rest.force && { force: true }),
       ...(source !== undefined && { source }),
-      ...(content !== undefined && { contentHash: sha256(content) }),
+      ...(queued && { contentHash: queued.hash }),
       actor: actorOf(actor),
     };
     const { idempotencyKey } = rest;
     return database.transaction(async (tx) => {
       const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject, requestedWith: actor.credential };
       const { run, created } = await runs.submit(tx, { ...request, ...(idempotencyKey !== undefined && { idempotencyKey }) });
-      if (created && content !== undefined)
-        await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, Buffer.from(content)]);
+      if (created && queued) await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, await queued.bytesFor(run.id)]);
       const before = RunInput.parse(run.input);
       if (!created && (before.source !== input.source || before.contentHash !== input.contentHash)) {
         throw new HeadgateError('CONFLICT', `The idempotency key was used before for "${name}" with another input. Use a new key for new content.`, {
@@ -134,7 +138,8 @@ export class Ingestion {
         const { mode, format, force, source, actor } = RunInput.parse(run.input);
         const dataset = await this.#dataset(run.dataset ?? '');
         const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source = source === undefined ? { content: await this.#content(run.id) } : { file: source };
+        const from: Source =
+          source === undefined ? { content: await openedContent(dataset, run.id, await this.#content(run.id), this.#options.cipher) } : { file: source };
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
@@ -196,7 +201,7 @@ export class Ingestion {
     return dataset;
   }
 
-  async #content(runId: string): Promise<Uint8Array> {
+  async #content(runId: string): Promise<Buffer> {
     const [row] = await this.#options.database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [runId]);
     if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: runId });
     return row.content;

@@ -1,9 +1,12 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { param, sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
+import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
 import type { ContractRules } from './contract-rules.js';
 import type { Reason } from './outcome.js';
+import { Sealer } from './sealing.js';
 import { RAW_ROW, REFUSED, run } from './work-tables.js';
 
 /** A row that was refused, as it came; whoever shows it masks `raw` like the dataset's fields. */
@@ -31,9 +34,31 @@ export interface QuarantinePage {
 /** Reads the quarantine of datasets. Who may see which values is for the caller to decide. */
 export class Quarantine {
   readonly #database: Database;
+  readonly #cipher: Pick<FieldCipher, 'open'> | undefined;
 
-  constructor(database: Database) {
+  /** @param cipher of encrypted fields; without it their values stay in their envelopes */
+  constructor(database: Database, cipher?: Pick<FieldCipher, 'open'>) {
     this.#database = database;
+    this.#cipher = cipher;
+  }
+
+  /** The rows with the values of those encrypted fields that may be shown; null for one that nobody can open any more. */
+  async opened(dataset: Dataset, rows: readonly QuarantinedRowEntity[], shown: ReadonlySet<string>): Promise<readonly QuarantinedRowEntity[]> {
+    const sealer = new Sealer(dataset);
+    const names = [...sealer.fields.keys()].filter((name) => shown.has(name));
+    const cipher = this.#cipher;
+    if (names.length === 0 || !cipher) return rows;
+    const found = rows.flatMap((row) =>
+      names.flatMap((name) => {
+        const envelope = row.raw[name];
+        const subject = sealer.subject === undefined ? null : (row.raw[sealer.subject] ?? null);
+        return envelope?.startsWith(ENVELOPE_START) ? [{ row, name, sealed: { place: sealer.placeOf(name, subject), envelope } }] : [];
+      }),
+    );
+    const values = await cipher.open(found.map(({ sealed }) => sealed));
+    const openedOf = new Map<QuarantinedRowEntity, Record<string, string | null>>();
+    found.forEach(({ row, name }, i) => openedOf.set(row, { ...openedOf.get(row), [name]: values[i] ?? null }));
+    return rows.map((row) => Object.assign(new QuarantinedRowEntity(), row, { raw: { ...row.raw, ...openedOf.get(row) } }));
   }
 
   /**

@@ -25,8 +25,12 @@ export class QuarantineResolver {
       await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'DENIED', details: { code: refusal.code } });
       throw refusal;
     }
-    const { rows, hasNext } = await services.quarantine.page(dataset.id, { first: pageSize(first), ...(after !== undefined && { after: idOf(after) }) });
-    await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: rows.length });
+    const { rows: sealed, hasNext } = await services.quarantine.page(dataset.id, {
+      first: pageSize(first),
+      ...(after !== undefined && { after: idOf(after) }),
+    });
+    await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: sealed.length });
+    const rows = await services.quarantine.opened(dataset, sealed, plain);
     const known = new Set(dataset.fields.map((field) => field.name));
     const isTold = reasonsOf(dataset, hasRole(principal, ...OVERSEERS) ? undefined : plain);
     return pageOf(rows, {

@@ -35,7 +35,7 @@ export async function* sealedContent(content: AsyncIterable<Buffer>, options: Se
   const stretches =
     format === 'csv' || format === 'tsv' ? sealedCsv(content, { ...options, delimiter: format === 'tsv' ? TAB : COMMA }) : sealedJson(content, options);
   for await (const stretch of stretches) {
-    const values = stretch.filter((piece) => !Buffer.isBuffer(piece));
+    const values = stretch.filter((piece): piece is ToSeal => !Buffer.isBuffer(piece));
     const envelopes = await cipher.seal(values);
     let next = 0;
     yield Buffer.concat(stretch.map((piece) => (Buffer.isBuffer(piece) ? piece : Buffer.from(envelopes[next++] ?? REFUSED_VALUE))));

@@ -55,7 +55,7 @@ export interface Elsewhere {
   compile(place: Place): CompiledRead;
 }
 
-/** What a read has to itself whose statement is made elsewhere. */
+/** Of a part that a source answers: its statement is made there. */
 export const NO_STATEMENT = {
   name: '',
   text: '',
@@ -63,8 +63,8 @@ export const NO_STATEMENT = {
   parameters: [],
   cursors: [],
   mayFail: false,
-  tokens: [],
   encryption: NOT_ENCRYPTED,
   keepable: undefined,
+  tokens: [],
   crossings: [],
-};
+} as const satisfies CompiledRead;

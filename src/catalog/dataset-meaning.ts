@@ -9,7 +9,7 @@ import { RESERVED_ROOTS, RESERVED_TYPES } from './reserved.js';
 import { didYouMean, listOf } from './suggest.js';
 import { rootNamesOf, typeNamesOf } from './type-names.js';
 
-export type Complain = (path: readonly (string | number)[], message: string) => void;
+type Complain = (path: readonly (string | number)[], message: string) => void;
 
 /** What can be known wrong of a dataset without looking at anything else. */
 export function checkMeaning(dataset: DatasetShape, complain: Complain): void {

@@ -1,8 +1,7 @@
-import type { Complain } from './dataset-meaning.js';
 import type { DatasetShape } from './dataset-shape.js';
 
 /** What a field whose values the database can't read can't be, and what a dataset with such a field can't say. */
-export function checkEncrypted(dataset: DatasetShape, complain: Complain): void {
+export function checkEncrypted(dataset: DatasetShape, complain: (path: readonly (string | number)[], message: string) => void): void {
   const names = new Set(dataset.fields.filter(({ encrypted }) => encrypted).map(({ name }) => name));
   if (names.size === 0) return;
   dataset.fields.forEach((field, i) => {

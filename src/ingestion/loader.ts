@@ -12,7 +12,7 @@ import type { LoadRequest, SpooledLoad } from './load-request.js';
 import type { LoadMode, LoadOutcome } from './outcome.js';
 import { inFile } from './rejection.js';
 import { openSource } from './source.js';
-import { sealedContent } from './sealing.js';
+import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
 import { ByteCounter } from './unpack.js';
 

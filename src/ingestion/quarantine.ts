@@ -6,7 +6,7 @@ import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
 import type { ContractRules } from './contract-rules.js';
 import type { Reason } from './outcome.js';
-import { Sealer } from './sealing.js';
+import { Sealer } from './sealer.js';
 import { RAW_ROW, REFUSED, run } from './work-tables.js';
 
 /** A row that was refused, as it came; whoever shows it masks `raw` like the dataset's fields. */

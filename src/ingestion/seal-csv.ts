@@ -1,7 +1,7 @@
 import type { Dataset } from '../catalog/index.js';
 import { readHeader, type CsvHeader } from './csv-header.js';
 import { CsvRecords, fieldsOf, placesOf } from './csv-records.js';
-import { Sealer, type Stretch, type ToSeal } from './sealing.js';
+import { Sealer, type Stretch, type ToSeal } from './sealer.js';
 import { StreamBytes } from './stream-bytes.js';
 import { TextBlocks } from './text-blocks.js';
 

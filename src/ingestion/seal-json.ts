@@ -4,7 +4,7 @@ import { membersOf, type JsonMember } from './json-members.js';
 import { NdjsonRows } from './json-lines.js';
 import { JsonRows } from './json-rows.js';
 import { rejected } from './rejection.js';
-import { REFUSED_VALUE, Sealer, type Stretch, type ToSeal } from './sealing.js';
+import { REFUSED_VALUE, Sealer, type Stretch, type ToSeal } from './sealer.js';
 import { StreamBytes } from './stream-bytes.js';
 import { TextBlocks } from './text-blocks.js';
 

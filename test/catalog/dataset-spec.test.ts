@@ -67,7 +67,7 @@ test.each<[what: string, text: string, message: RegExp]>([
     /checked when rows/,
   ],
   ['a format in a live dataset', `name: a\nsource: crm\ntable: a.b\nfields: [{ name: n, type: date, format: DD.MM.YYYY }]`, /format is about loaded files/],
-  ['encryption that is not there yet', 'name: a\nfields: [{ name: d, type: text, encrypted: true }]', /encrypted is not supported by this version/],
+  ['encryption of what is no text', 'name: a\nfields: [{ name: id, type: integer }, { name: d, type: date, encrypted: true }]', /only text can be encrypted/],
 ])('%s is refused', (_, text, message) => {
   expect(() => parse(text)).toThrow(message);
 });

@@ -1,9 +1,5 @@
 import type { Dataset, Field } from '../catalog/index.js';
-import { MOST_VALUE_BYTES, type FieldCipher, type Place } from '../vault/index.js';
-import type { Format } from './format.js';
-import { COMMA, TAB } from './landing.js';
-import { sealedCsv } from './seal-csv.js';
-import { sealedJson } from './seal-json.js';
+import { MOST_VALUE_BYTES, type Place } from '../vault/index.js';
 import { subjectText } from './subject-text.js';
 
 /** A value that stands between bytes of a file and must not go on as it is. */
@@ -17,30 +13,6 @@ export type Stretch = readonly (Buffer | ToSeal)[];
 
 /** Stands where a value was that can't be encrypted: it is no envelope, so that its row goes to quarantine, and tells nothing. */
 export const REFUSED_VALUE = '!';
-
-export interface SealingOptions {
-  readonly dataset: Dataset;
-  readonly format: Format;
-  readonly cipher: Pick<FieldCipher, 'seal'>;
-  readonly maxValueBytes: number;
-}
-
-/**
- * The content of a load with envelopes in the places of values of encrypted fields, on its way to the disk: behind this
- * nothing sees them plain. It reads the records as strictly as what comes after, so that nothing is taken for another field.
- * @throws HeadgateError DATA_REJECTED with line and column for content whose fields can't be told apart
- */
-export async function* sealedContent(content: AsyncIterable<Buffer>, options: SealingOptions): AsyncGenerator<Buffer> {
-  const { format, cipher } = options;
-  const stretches =
-    format === 'csv' || format === 'tsv' ? sealedCsv(content, { ...options, delimiter: format === 'tsv' ? TAB : COMMA }) : sealedJson(content, options);
-  for await (const stretch of stretches) {
-    const values = stretch.filter((piece): piece is ToSeal => !Buffer.isBuffer(piece));
-    const envelopes = await cipher.seal(values);
-    let next = 0;
-    yield Buffer.concat(stretch.map((piece) => (Buffer.isBuffer(piece) ? piece : Buffer.from(envelopes[next++] ?? REFUSED_VALUE))));
-  }
-}
 
 /** The encrypted fields of a dataset, and who the values of a record belong to. */
 export class Sealer {

@@ -11,6 +11,7 @@ import {
   Live,
   loadCatalog,
   purposeKind,
+  raiseCatalogVersion,
   sourceKind,
   type ManifestKind,
 } from './catalog/index.js';
@@ -26,7 +27,6 @@ import {
   grantKind,
   loadPolicy,
   ManifestChanges,
-  maskKeys,
 } from './governance/index.js';
 import {
   buildControlSchema,
@@ -52,7 +52,7 @@ import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
-import { openFieldKeys, TokenVault, type FieldCipher } from './vault/index.js';
+import { KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, TokenVault, type FieldCipher } from './vault/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -104,24 +104,37 @@ export async function startApp(config: Config, { log = createLog(config.logLevel
 async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   await prepareParser();
   const documents = await openDocuments(config);
-  const keyRing = await KeyRing.open(config.home, config.masterKey);
+  const keyRing = await KeyRing.open(config.home, config.masterKeys);
   const { database, ...store } = await openStore(config, ENTITIES);
   closing.add('store', () => store.close());
   const notifications = new Notifications(database.connection, log);
   closing.add('notifications', () => notifications.close());
   await notifications.start();
+  const masterKeys = await MasterKeys.start({ database, notifications, keyRing, log });
+  closing.add('master keys', () => masterKeys.close());
 
   const metrics = new Metrics(database);
-  const record = openRecord({ config, log, database, keyRing, metrics, closing });
-  const live = await Live.start({ database, notifications, log, load: (tx) => loadWorld(tx, log) });
+  const record = openRecord({ config, log, database, masterKeys, metrics, closing });
+  const live = await Live.start({ database, notifications, log, load: (tx) => loadWorld(tx, log, masterKeys) });
   closing.add('catalog', () => live.close());
+  const keys = new KeyKeeper({
+    database,
+    keyRing,
+    masterKeys,
+    audit: record.audit,
+    log,
+    rewrappers: REWRAPPERS,
+    raise: raiseCatalogVersion,
+    refresh: () => live.refresh(),
+  });
+  closing.add('keys', () => keys.close());
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
   const sources = openSources(config, log, live, closing);
   const { cipher } = await openFieldKeys({ database, keyRing, notifications, closing });
   const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
-  const services = controlServices({ database, audit: record.audit, manifests, sources, verify: () => record.verify(), cipher, ...work });
+  const services = controlServices({ database, audit: record.audit, manifests, sources, keys, verify: () => record.verify(), cipher, ...work });
 
   const app = { keyRing, close: () => closing.close() };
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
@@ -129,7 +142,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('views', () => views.stop());
   const answers = await openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing });
   const { gate, admission, exportAdmission } = openGate({ config, log, database, metrics, audit: record.audit, closing });
-  const reads = { reader: new Reader(database.reader, sources, answers, cipher), maskKeys: maskKeys(keyRing), admission };
+  const reads = { reader: new Reader(database.reader, sources, answers, cipher), admission };
   const vault = { database, audit: record.audit, vault: new TokenVault(keyRing), maxBytes: config.limits.maxResponseBytes };
   const setting = {
     services: { ...services, detokenizer: new Detokenizer({ ...reads, ...vault }) },
@@ -138,14 +151,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     admitIntrospection: (principal: Principal, address?: string) => gate.admitIntrospection(principal, address),
   };
   const timeoutMs = config.limits.exportTimeoutMs;
-  const exporter = new Exporter({
-    sessionsOf: () => database.exports,
-    maskKeys: setting.maskKeys,
-    cipher,
-    audit: record.audit,
-    admission: exportAdmission,
-    timeoutMs,
-  });
+  const exporter = new Exporter({ sessionsOf: () => database.exports, cipher, audit: record.audit, admission: exportAdmission, timeoutMs });
   const contextOf = (facts: RequestFacts) => createContext(setting, facts);
   const subscriptions = new Subscriptions({
     ...setting,
@@ -208,9 +214,9 @@ function openGate({ config, log, database, metrics, audit, closing }: Room & { r
   };
 }
 
-async function loadWorld(tx: Transaction, log: Log): Promise<World> {
+async function loadWorld(tx: Transaction, log: Log, masterKeys: MasterKeys): Promise<World> {
   const catalog = await loadCatalog(tx);
-  return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log)) };
+  return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log), await masterKeys.activeIn(tx)) };
 }
 
 /** The sources of the current catalog. */
@@ -284,7 +290,7 @@ interface AnswersRoom extends Omit<Room, 'database'> {
 async function openAnswers({ config, log, keyRing, dataChanges, views, metrics, closing }: AnswersRoom): Promise<AnswerCache> {
   const store = await KeptAnswers.open({ maxBytes: config.cacheBytes, redisUrl: config.redisUrl, keyRing, log });
   closing.add('answers', () => store.close());
-  const cache = new AnswerCache({ store, markOf: (id) => dataChanges.markOf(id), secret: keyRing.derive('cache/key') });
+  const cache = new AnswerCache({ store, markOf: (id) => dataChanges.markOf(id), secret: () => keyRing.derive('cache/key') });
   metrics.watch({
     plans: () => ({ size: views.held.plans, ...views.planCounts }),
     persistedQueries: () => views.held.persistedQueries,
@@ -298,17 +304,30 @@ interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly audit: Audit;
   readonly manifests: ManifestChanges;
   readonly sources: Sources;
+  readonly keys: KeyKeeper;
   readonly verify: () => Promise<AuditVerification>;
   readonly cipher: FieldCipher;
 }
 
-function controlServices({ database, audit, manifests, sources, verify, cipher, runs, ingestion, pipelines }: Services): Omit<ControlServices, 'detokenizer'> {
+function controlServices({
+  database,
+  audit,
+  manifests,
+  sources,
+  keys,
+  verify,
+  cipher,
+  runs,
+  ingestion,
+  pipelines,
+}: Services): Omit<ControlServices, 'detokenizer'> {
   return {
     database,
     audit,
     runs,
     kinds: KINDS,
     sources,
+    keys,
     reports: new QualityReports({ database, audit }),
     tagProposals: new TagProposals({ database, audit, changes: manifests }),
     quarantine: new Quarantine(database, cipher),
@@ -336,10 +355,9 @@ function controlServices({ database, audit, manifests, sources, verify, cipher, 
 }
 
 /** The audit: what writes entries, what seals them, and their proof. */
-function openRecord({ config, log, database, keyRing, metrics, closing }: Room & { readonly keyRing: KeyRing; readonly metrics: Metrics }) {
-  const key = keyRing.signingKey('audit');
+function openRecord({ config, log, database, masterKeys, metrics, closing }: Room & { readonly masterKeys: MasterKeys; readonly metrics: Metrics }) {
   const checkpointsFile = join(config.home, 'audit-checkpoints.ndjson');
-  const sealer = new Sealer({ database, log, key, checkpointsFile });
+  const sealer = new Sealer({ database, log, key: masterKeys, checkpointsFile });
   sealer.start();
   closing.add('sealer', () => sealer.stop());
   const entries = new AuditLog({ database, log, mode: config.auditMode });
@@ -361,7 +379,7 @@ function openRecord({ config, log, database, keyRing, metrics, closing }: Room &
     verify: async (file = checkpointsFile): Promise<AuditVerification> => {
       // So that it speaks of the last second too.
       await sealer.sealNow();
-      return verifyAudit({ database, key, checkpointsFile: file });
+      return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file });
     },
     export: () => exportAudit(database),
   };

@@ -17,7 +17,7 @@ export interface AnswerCacheOptions {
   /** See `DataChanges.markOf`. */
   readonly markOf: (datasetId: string) => string | undefined;
   /** Of this installation alone: another one's answers have other keys, and nobody without it can guess at what was asked. */
-  readonly secret: Buffer;
+  readonly secret: () => Buffer;
 }
 
 /** All that an answer depends on, beside the rows. */
@@ -105,7 +105,7 @@ export class AnswerCache {
   #keyOf({ keepable, statement, values, catalogVersion }: Cause, marks: string): string {
     // JSON, so that no value can pass for two.
     const parts = JSON.stringify([statement, catalogVersion, marks, keepable.fingerprints, values.map(plain)]);
-    return createHmac('sha256', this.#options.secret).update(parts).digest('base64url');
+    return createHmac('sha256', this.#options.secret()).update(parts).digest('base64url');
   }
 }
 

@@ -1,4 +1,4 @@
-import { signatureProblem, type Checkpoint, type VerifyingKey } from './checkpoint.js';
+import { signatureProblem, type Checkpoint, type VerifyingKeys } from './checkpoint.js';
 import type { AuditProblem } from './diagnose.js';
 
 /**
@@ -8,7 +8,7 @@ import type { AuditProblem } from './diagnose.js';
 export class CheckpointWitness {
   readonly #name: string;
   readonly #checkpoints: AsyncIterator<Checkpoint, unknown>;
-  readonly #key: VerifyingKey;
+  readonly #keys: VerifyingKeys;
   /** The database's list is whole, so each must refer to the one before; a file has those of its own machine only. */
   readonly #linked: boolean;
   #next: Checkpoint | undefined;
@@ -17,10 +17,10 @@ export class CheckpointWitness {
   #started = false;
   #good = 0;
 
-  constructor(name: string, checkpoints: AsyncIterable<Checkpoint>, key: VerifyingKey, { linked }: { readonly linked: boolean }) {
+  constructor(name: string, checkpoints: AsyncIterable<Checkpoint>, keys: VerifyingKeys, { linked }: { readonly linked: boolean }) {
     this.#name = name;
     this.#checkpoints = checkpoints[Symbol.asyncIterator]();
-    this.#key = key;
+    this.#keys = keys;
     this.#linked = linked;
   }
 
@@ -74,13 +74,19 @@ export class CheckpointWitness {
     this.#next = done ? undefined : (value as Checkpoint);
     if (!this.#next) return undefined;
     this.#seq = Number(this.#next.seq);
-    const bad = signatureProblem(this.#key, this.#next);
+    const bad = signatureProblem(this.#keys, this.#next) ?? this.#orderProblem(this.#next, this.#before);
     if (bad) return this.#problem(this.#next, bad);
     if (this.#linked && this.#next.previous !== (this.#before?.signature ?? null)) {
       return this.#problem(this.#next, 'does not follow the one before it: a checkpoint between them was removed or changed');
     }
     this.#before = this.#next;
     return undefined;
+  }
+
+  /** Whoever got hold of an old key must not be able to sign what came after it. */
+  #orderProblem({ keyId }: Checkpoint, before: Checkpoint | undefined): string | undefined {
+    const rank = (id: string | undefined): number => this.#keys.findIndex((key) => key.keyId === id);
+    return rank(keyId) < rank(before?.keyId) ? `was signed with the key ${keyId}, which had been replaced by ${before?.keyId} before` : undefined;
   }
 
   #problem({ seq, at }: Checkpoint, what: string): AuditProblem {

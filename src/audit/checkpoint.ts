@@ -21,14 +21,33 @@ export interface VerifyingKey {
   readonly publicKey: KeyObject;
 }
 
+/** All keys that checkpoints may be signed with, the oldest first: once one has signed, none before it may. */
+export type VerifyingKeys = readonly VerifyingKey[];
+
+/** The keys of an installation, which change: see `MasterKeys`. */
+export interface AuditKeys {
+  /** Hands out the key that signs now; it stays the one until `work` has ended. */
+  signing<T>(work: (key: SigningKey) => Promise<T>): Promise<T>;
+  verifying(): Promise<VerifyingKeys>;
+}
+
+/** One key for all time. */
+export function fixedKey(key: SigningKey): AuditKeys {
+  return { signing: async (work) => work(key), verifying: async () => [key] };
+}
+
 export function signCheckpoint(key: SigningKey, statement: Omit<Checkpoint, 'signature' | 'keyId'>): Checkpoint {
   const signature = sign(null, signedText(statement), key.privateKey).toString('base64url');
   return { ...statement, signature, keyId: key.keyId };
 }
 
 /** What is wrong with the signature, in words; nothing when it is good. */
-export function signatureProblem(key: VerifyingKey, checkpoint: Checkpoint): string | undefined {
-  if (checkpoint.keyId !== key.keyId) return `was signed with the key ${checkpoint.keyId}, and this installation's is ${key.keyId}`;
+export function signatureProblem(keys: VerifyingKeys, checkpoint: Checkpoint): string | undefined {
+  const key = keys.find(({ keyId }) => keyId === checkpoint.keyId);
+  if (!key) {
+    const known = keys.map(({ keyId }) => keyId).join(', ');
+    return `was signed with the key ${checkpoint.keyId}, and this installation's ${keys.length === 1 ? 'is' : 'are'} ${known}`;
+  }
   const good = verify(null, signedText(checkpoint), key.publicKey, Buffer.from(checkpoint.signature, 'base64url'));
   return good ? undefined : 'has a signature that is not good: it was changed or forged';
 }

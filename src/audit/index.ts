@@ -2,7 +2,7 @@ export { AuditCheckpointEntity } from './audit-checkpoint.entity.js';
 export { auditCursor, countAuditEntries, listAuditEntries, type AuditFilter, type AuditPage } from './audit-entries.js';
 export { AuditEntryEntity } from './audit-entry.entity.js';
 export { AuditLog, type AuditLogOptions } from './audit-log.js';
-export type { Checkpoint, VerifyingKey } from './checkpoint.js';
+export type { AuditKeys, Checkpoint, VerifyingKey, VerifyingKeys } from './checkpoint.js';
 export type { AuditProblem } from './diagnose.js';
 export { exportAudit, type ExportOptions } from './export.js';
 export type { Actor, AuditFact, Decision } from './fact.js';

@@ -1,5 +1,5 @@
 import type { Log } from '../kernel/index.js';
-import { signatureProblem, type Checkpoint, type VerifyingKey } from './checkpoint.js';
+import { signatureProblem, type Checkpoint, type VerifyingKeys } from './checkpoint.js';
 import type { Query } from './entry-row.js';
 
 /** Where the chain goes on: the last entry's place and hash. */
@@ -25,10 +25,10 @@ export async function lastCheckpoint(query: Query): Promise<Checkpoint | undefin
  * The head to go on from. When the last checkpoint is ahead of the entries, the tail was cut off: the chain goes on
  * after what was signed, so that the hole stays in it for `verifyAudit` to find, and no place is given twice.
  */
-export async function readHead(query: Query, key: VerifyingKey, last: Checkpoint | undefined, genesis: string, log: Log): Promise<Head> {
+export async function readHead(query: Query, keys: VerifyingKeys, last: Checkpoint | undefined, genesis: string, log: Log): Promise<Head> {
   const [row] = await query<HeadRow>('SELECT seq::text, hash FROM headgate.audit_entry ORDER BY audit_entry.seq DESC LIMIT 1');
   const head = row ? { seq: BigInt(row.seq), hash: row.hash } : { seq: 0n, hash: genesis };
-  if (!last || signatureProblem(key, last) || BigInt(last.seq) <= head.seq) return head;
+  if (!last || signatureProblem(keys, last) || BigInt(last.seq) <= head.seq) return head;
   log.error({ head: String(head.seq), checkpoint: last.seq }, 'audit entries that were signed are missing: run "headgate audit verify"');
   return { seq: BigInt(last.seq), hash: last.hash };
 }

@@ -3,7 +3,7 @@ import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
 import type { Database, SigningKey } from '../store/index.js';
 import { GENESIS } from './chain.js';
 import { appendCheckpoint } from './checkpoint-file.js';
-import { signCheckpoint, type Checkpoint } from './checkpoint.js';
+import { fixedKey, signCheckpoint, type AuditKeys, type Checkpoint } from './checkpoint.js';
 import { PendingEntries } from './pending.js';
 import { SealLock } from './seal-lock.js';
 import { lastCheckpoint, readHead, type Head } from './sealed-head.js';
@@ -11,8 +11,8 @@ import { lastCheckpoint, readHead, type Head } from './sealed-head.js';
 export interface SealerOptions {
   readonly database: Database;
   readonly log: Log;
-  /** `KeyRing.signingKey('audit')`. */
-  readonly key: SigningKey;
+  /** `MasterKeys`, or one `KeyRing.signingKey('audit')` that never changes. */
+  readonly key: SigningKey | AuditKeys;
   /** `<home>/audit-checkpoints.ndjson`: the copy of the checkpoints that an owner of the database can't rewrite. */
   readonly checkpointsFile: string;
   readonly intervalMs?: number;
@@ -43,6 +43,7 @@ const PATIENCE_MS = 5_000;
  */
 export class Sealer {
   readonly #options: Required<SealerOptions>;
+  readonly #keys: AuditKeys;
   #lead: Lead | undefined;
   #loop: Promise<void> | undefined;
   /** The end of the turn that is under way: turns never overlap. */
@@ -51,6 +52,7 @@ export class Sealer {
 
   constructor(options: SealerOptions) {
     this.#options = { intervalMs: 500, lockRetryMs: 1000, checkpointEveryMs: 60_000, checkpointEveryEntries: 10_000, batch: 1000, ...options };
+    this.#keys = 'keyId' in options.key ? fixedKey(options.key) : options.key;
   }
 
   /** True while this process holds the lock. */
@@ -139,13 +141,13 @@ export class Sealer {
   async #takeLead(): Promise<Lead | undefined> {
     if (this.#lead?.lock.lost) this.#leave(this.#lead);
     if (this.#lead) return this.#lead;
-    const { database, log, key } = this.#options;
+    const { database, log } = this.#options;
     const lock = await SealLock.tryTake(database, log);
     if (!lock) return undefined;
     try {
       const query = async <Row extends object>(text: string): Promise<Row[]> => (await lock.client.query<Row>(text)).rows;
       const last = await lastCheckpoint(query);
-      const head = await readHead(query, key, last, GENESIS, log);
+      const head = await readHead(query, await this.#keys.verifying(), last, GENESIS, log);
       this.#lead = { lock, pending: new PendingEntries(lock.client, log), head, last, checkedAt: last ? Date.parse(last.at) : Date.now() };
       return this.#lead;
     } catch (error) {
@@ -171,9 +173,13 @@ export class Sealer {
   }
 
   async #checkpoint(lead: Lead): Promise<void> {
-    const { key, checkpointsFile, log } = this.#options;
     lead.checkedAt = Date.now();
     if (lead.head.seq === BigInt(lead.last?.seq ?? 0)) return;
+    await this.#keys.signing((key) => this.#sign(lead, key));
+  }
+
+  async #sign(lead: Lead, key: SigningKey): Promise<void> {
+    const { checkpointsFile, log } = this.#options;
     const { seq, hash } = lead.head;
     const checkpoint = signCheckpoint(key, { seq: String(seq), hash, at: new Date().toISOString(), previous: lead.last?.signature ?? null });
     // The file first: if the process ends in between, what is outside the database proves more, not less.

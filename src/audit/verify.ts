@@ -3,14 +3,14 @@ import type { Database, Transaction } from '../store/index.js';
 import { AS_TEXT, canonicalEntry, chainHash, ENTRY_COLUMNS, GENESIS, type EntryText } from './chain.js';
 import { CheckpointWitness } from './checkpoint-witness.js';
 import { checkpointFileSize, readCheckpoints } from './checkpoint-file.js';
-import type { VerifyingKey } from './checkpoint.js';
+import type { VerifyingKey, VerifyingKeys } from './checkpoint.js';
 import { diagnose, type AuditProblem } from './diagnose.js';
 import { lastCheckpoint, storedCheckpoints } from './sealed-head.js';
 
 export interface VerifyOptions {
   readonly database: Database;
-  /** `KeyRing.signingKey('audit')`; its public half is enough. */
-  readonly key: VerifyingKey;
+  /** Of the one that signed all, or of all that did, oldest first: the public halves are enough. */
+  readonly key: VerifyingKey | VerifyingKeys;
   /** Without it only the checkpoints in the database are witnesses, which its owner could have removed. */
   readonly checkpointsFile?: string;
   /** Told now and then how many entries were read. */
@@ -37,6 +37,7 @@ const BATCH = 5_000;
  * @throws HeadgateError BAD_USER_INPUT when the checkpoints file can't be read.
  */
 export async function verifyAudit({ database, key, checkpointsFile, onProgress }: VerifyOptions): Promise<AuditVerification> {
+  const keys = 'keyId' in key ? [key] : key;
   // What the file gets after this moment speaks of entries that the snapshot does not have.
   const size = checkpointsFile === undefined ? undefined : await checkpointFileSize(checkpointsFile);
   return await database.transaction(async (tx) => {
@@ -44,9 +45,9 @@ export async function verifyAudit({ database, key, checkpointsFile, onProgress }
     // The cursor below keeps this connection busy: checkpoints are read beside it, as far as the snapshot has them.
     const newest = await lastCheckpoint((text) => tx.query(text));
     const stored = storedCheckpoints((text, values) => database.query(text, values), newest);
-    const witnesses = [new CheckpointWitness('The database', stored, key, { linked: true })];
+    const witnesses = [new CheckpointWitness('The database', stored, keys, { linked: true })];
     if (checkpointsFile !== undefined && size !== undefined) {
-      witnesses.push(new CheckpointWitness(`The file ${checkpointsFile}`, readCheckpoints(checkpointsFile, size), key, { linked: false }));
+      witnesses.push(new CheckpointWitness(`The file ${checkpointsFile}`, readCheckpoints(checkpointsFile, size), keys, { linked: false }));
     }
     return await walk(tx, witnesses, onProgress);
   }, 'REPEATABLE READ');

@@ -70,7 +70,7 @@ async function localToken(config: Config, roles: readonly string[] | undefined):
   if (config.identityProvider) {
     throw new HeadgateError('UNAUTHENTICATED', 'The running server takes tokens of the identity provider only. Give one with --token or HEADGATE_TOKEN.');
   }
-  return tokenFor(await KeyRing.open(config.home, config.masterKey), roles);
+  return tokenFor(await KeyRing.open(config.home, config.masterKeys), roles);
 }
 
 async function tokenFor(keyRing: KeyRing, roles: readonly string[] = ['admin']): Promise<string> {

@@ -2,6 +2,7 @@ import { RUN_FIELDS } from './run-lines.js';
 
 const CHANGE_FIELDS = `id status prune reason requestedBy requestedAt decidedBy decidedAt decisionReason
   manifests { kind name text } accessChanges { dataset field movement before after rights audiences purposes withoutPurpose }`;
+const KEY_FIELDS = 'id state activatedAt replacedAt retiredAt held dependents { name count }';
 
 /**
  * All that commands ask of a server in GraphQL, but for introspection. `schema/command-documents.json` has them as a
@@ -15,6 +16,9 @@ export const DOCUMENTS = {
   totalCount nodes { id dataset { name } field tag detector status score sampled matching byName } } }`,
   acceptTag: 'mutation ($id: ID!, $reason: String) { done: acceptTagProposal(id: $id, reason: $reason) { id dataset { name } field tag status } }',
   refuseTag: 'mutation ($id: ID!, $reason: String) { done: refuseTagProposal(id: $id, reason: $reason) { id dataset { name } field tag status } }',
+  masterKeys: `{ masterKeys { ${KEY_FIELDS} } }`,
+  rotateKeys: `mutation { rotateKeys { from { ${KEY_FIELDS} } to { ${KEY_FIELDS} } } }`,
+  retireKey: `mutation ($id: ID!) { retireMasterKey(id: $id) { ${KEY_FIELDS} } }`,
   checkQuality: `mutation ($dataset: String!) { checkQuality(dataset: $dataset) {
   id rowCount score accuracy completeness consistency timeliness
   checks { name dimension severity status observed expected failingRows } } }`,

@@ -9,6 +9,7 @@ import { changeCommand } from './change.js';
 import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
 import { ingestCommand } from './ingest.js';
+import { keysCommand } from './keys.js';
 import { EXIT, printError } from './output.js';
 import { pipelineCommand, runCommand } from './pipeline.js';
 import { qualityCommand } from './quality.js';
@@ -48,6 +49,7 @@ function build(json: boolean): Command {
     schemaCommand,
     auditCommand,
     tokenCommand,
+    keysCommand,
     doctorCommand,
   ])
     add(program);

@@ -39,7 +39,7 @@ export function tokenCommand(program: Command): void {
           `An identity provider is configured (HEADGATE_JWKS_URL): tokens come from there, and one signed with the local key would be refused.`,
         );
       }
-      const keyRing = await KeyRing.open(config.home, config.masterKey);
+      const keyRing = await KeyRing.open(config.home, config.masterKeys);
       const roles = options.roles
         .split(',')
         .map((role) => role.trim())

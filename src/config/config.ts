@@ -16,8 +16,8 @@ export interface Config {
   readonly identityProvider?: { readonly jwksUrl: string; readonly issuer: string; readonly audience: string };
   /** Dotted path or JSON pointer to the roles in a token. */
   readonly rolesClaim: string;
-  /** 32 bytes; when absent a key file in `home` is used. */
-  readonly masterKey?: Buffer;
+  /** Of 32 bytes each, in the order in which they were made; when absent a key file in `home` is used. */
+  readonly masterKeys?: readonly Buffer[];
   readonly auditMode: 'strict' | 'async';
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly corsOrigins: readonly string[];
@@ -43,14 +43,14 @@ export interface Config {
 export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const e = readEnvironment(env);
   const provider = identityProvider(e);
-  const masterKey = e.HEADGATE_MASTER_KEY === undefined ? undefined : decodeMasterKey(e.HEADGATE_MASTER_KEY);
+  const masterKeys = e.HEADGATE_MASTER_KEY === undefined ? undefined : decodeMasterKeys(e.HEADGATE_MASTER_KEY);
   const tls = tlsFiles(e);
   return Object.freeze({
     home: resolve(e.HEADGATE_HOME),
     ...(e.DATABASE_URL && { databaseUrl: e.DATABASE_URL }),
     ...(e.REDIS_URL && { redisUrl: e.REDIS_URL }),
     ...(provider && { identityProvider: provider }),
-    ...(masterKey && { masterKey }),
+    ...(masterKeys && { masterKeys }),
     ...(tls && { tls }),
     rolesClaim: e.HEADGATE_ROLES_CLAIM,
     auditMode: e.HEADGATE_AUDIT,
@@ -105,13 +105,18 @@ function tlsFiles(e: Environment): Config['tls'] {
   return { certFile, keyFile };
 }
 
-function decodeMasterKey(text: string): Buffer {
-  const key = Buffer.from(text, 'base64');
+function decodeMasterKeys(text: string): readonly Buffer[] {
+  const texts = text.split(',').map((part) => part.trim());
+  const keys = texts.map((part) => Buffer.from(part, 'base64'));
   // Node's decoder passes over what is not base64.
-  if (key.length !== 32 || key.toString('base64') !== text.trim()) {
-    throw new HeadgateError('BAD_USER_INPUT', 'HEADGATE_MASTER_KEY: expected 32 bytes in base64, as `openssl rand -base64 32` prints them.');
+  if (keys.some((key, i) => key.length !== 32 || key.toString('base64') !== texts[i])) {
+    throw new HeadgateError(
+      'BAD_USER_INPUT',
+      'HEADGATE_MASTER_KEY: expected 32 bytes in base64, as `openssl rand -base64 32` prints them, or several of these with commas between, the oldest first.',
+    );
   }
-  return key;
+  if (new Set(texts).size < texts.length) throw new HeadgateError('BAD_USER_INPUT', 'HEADGATE_MASTER_KEY: expected each key once, got one twice.');
+  return keys;
 }
 
 function secretsOf(env: NodeJS.ProcessEnv): ReadonlyMap<string, string> {

@@ -1,7 +1,7 @@
 import { compilePresence, compileTokens, governTokens, type Admission, type CompiledRead, type GovernedTokens, type Reader } from '../access/index.js';
 import type { AuditFact, AuditLog } from '../audit/index.js';
 import type { Dataset } from '../catalog/index.js';
-import { TOKEN, tokenScopes, type Authorizer, type MaskKeys } from '../governance/index.js';
+import { TOKEN, tokenScopes, type Authorizer } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { Database } from '../store/index.js';
@@ -14,7 +14,6 @@ const LONGEST_REASON = 500;
 export interface DetokenizerOptions {
   readonly database: Pick<Database, 'query' | 'transaction'>;
   readonly reader: Pick<Reader, 'read'>;
-  readonly maskKeys: MaskKeys;
   readonly vault: TokenVault;
   readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
   /** How many reads one principal may have under way. */
@@ -101,7 +100,7 @@ export class Detokenizer {
   }
 
   async #resolve({ principal, authorizer, tokens }: DetokenizeRequest, plan: GovernedTokens): Promise<Resolved> {
-    const { database, vault, maskKeys, maxBytes } = this.#options;
+    const { database, vault, maxBytes } = this.#options;
     const { dataset } = plan.decision;
     const place = { datasetId: dataset.id, field: plan.field.name };
     const scopes = tokenScopes(authorizer.policy, dataset.name, plan.field.name);
@@ -111,11 +110,11 @@ export class Detokenizer {
     const recalled = await vault.recall(database, place, wanted, scopes);
     if (recalled.length > 0) {
       const values = [...new Set(recalled.map(({ value }) => value))];
-      const present = new Set((await this.#ask(compilePresence(plan, { maskKeys, maxBytes }), values, principal)) as readonly string[]);
+      const present = new Set((await this.#ask(compilePresence(plan, { maskKeys: authorizer.maskKeys, maxBytes }), values, principal)) as readonly string[]);
       for (const { token, value } of recalled) if (present.has(value)) found.set(token, value);
     }
     const unknown = wanted.filter((token) => !found.has(token));
-    const rows = unknown.length === 0 ? [] : await this.#ask(compileTokens(plan, scopes, { maskKeys, maxBytes }), unknown, principal);
+    const rows = unknown.length === 0 ? [] : await this.#ask(compileTokens(plan, scopes, { maskKeys: authorizer.maskKeys, maxBytes }), unknown, principal);
     const added = (rows as readonly (readonly [string, string, string])[]).map(([token, scope, value]): TokenEntry => ({ token, scope, value }));
     for (const { token, value } of added) found.set(token, value);
     // Who sees all cells and does not find it knows that no row has it any more.

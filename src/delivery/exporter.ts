@@ -3,7 +3,7 @@ import type { Admission } from '../access/index.js';
 import { bindExport, type Cipher, compileExport, governExport, type BoundExport, type ExportSelection, type GovernedExport } from '../access/index.js';
 import type { AuditFact } from '../audit/index.js';
 import type { Dataset } from '../catalog/index.js';
-import type { Authorizer, MaskKeys } from '../governance/index.js';
+import type { Authorizer } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import { EXPORT_FORMATS, type ExportFormat } from './export-format.js';
@@ -18,7 +18,6 @@ export interface CopySource {
 export interface ExporterOptions {
   /** Where the rows of a dataset are. */
   readonly sessionsOf: (dataset: Dataset) => CopySource;
-  readonly maskKeys: MaskKeys;
   /** Of encrypted fields; without it none can be exported. */
   readonly cipher?: Cipher | undefined;
   readonly audit: { record(fact: AuditFact): Promise<void> };
@@ -84,12 +83,12 @@ export class Exporter {
   }
 
   async #start(request: ExportRequest): Promise<ExportFile> {
-    const { maskKeys, cipher, audit, timeoutMs, stallMs = STALL_MS } = this.#options;
+    const { cipher, audit, timeoutMs, stallMs = STALL_MS } = this.#options;
     const { principal, format, values, patterns, signal } = request;
     const record = new ExportRecord({ audit, principal, format, operationHash: request.operationHash });
     const plan = await govern(request, record);
     const { shape, contentType } = EXPORT_FORMATS[format];
-    const bound = await bindExport(compileExport(plan, maskKeys, shape), values, principal, patterns, cipher);
+    const bound = await bindExport(compileExport(plan, request.authorizer.maskKeys, shape), values, principal, patterns, cipher);
     const session = await this.#open(principal, plan, bound);
     const run = new ExportRun({ session, plan, bound, record, timeoutMs, stallMs, signal });
     try {

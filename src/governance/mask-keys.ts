@@ -1,6 +1,6 @@
 import { LruMap } from '../kernel/index.js';
 import { param, type Sql } from '../sql/index.js';
-import type { KeyRing } from '../store/index.js';
+import type { MasterKey } from '../store/index.js';
 
 /** SHA-256 works on blocks of 64 bytes; RFC 2104 fixes the two pads. */
 const BLOCK = 64;
@@ -18,12 +18,15 @@ export interface MaskKey {
 /** The same scope gives the same Parameter objects, so a statement sends each key once. */
 export type MaskKeys = (scope: string) => MaskKey;
 
-/** The keys of the hash masks: one per scope, derived from the master key, never part of a statement's text. */
-export function maskKeys(keyRing: KeyRing): MaskKeys {
+/**
+ * The keys of the hash masks: one per scope, derived from a master key, never part of a statement's text. All keys of an answer
+ * come from one such function, made of one master key: see `Authorizer`.
+ */
+export function maskKeys(master: Pick<MasterKey, 'derive'>): MaskKeys {
   const keys = new LruMap<string, MaskKey>(KEPT);
   return (scope) =>
     keys.getOrMake(scope, () => {
-      const key = keyRing.derive(`mask/${scope}`);
+      const key = master.derive(`mask/${scope}`);
       return { inner: block(key, INNER_PAD), outer: block(key, OUTER_PAD) };
     });
 }

@@ -1,7 +1,6 @@
 import type { Admission, Reader } from '../access/index.js';
 import type { Catalog } from '../catalog/index.js';
 import type { Limits } from '../config/index.js';
-import type { MaskKeys } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
 import type { RequestContext, World } from './context.js';
 import { createLoaders, type Loaders } from './control/loaders.js';
@@ -13,7 +12,6 @@ import type { View } from './dataplane/view.js';
 export interface RequestSetting {
   readonly services: ControlServices;
   readonly reader: Reader;
-  readonly maskKeys: MaskKeys;
   readonly limits: Limits;
   readonly admission: Admission;
   /** Counts questions about the schema. @throws HeadgateError RATE_LIMITED */
@@ -33,7 +31,7 @@ export interface RequestFacts {
 
 /** The context of one GraphQL request: its reads and loaders are its own, and end with it. */
 export function createContext(setting: RequestSetting, { principal, world, view, operationHash, address }: RequestFacts): RequestContext {
-  const { services, reader, maskKeys, limits, admission } = setting;
+  const { services, reader, limits, admission } = setting;
   const { authorizer } = world;
   const { catalog, plane } = view.schemas;
   const { audit } = services;
@@ -43,7 +41,7 @@ export function createContext(setting: RequestSetting, { principal, world, view,
     plans: view.plans,
     authorizer,
     reader,
-    maskKeys,
+    maskKeys: authorizer.maskKeys,
     audit,
     limits,
     admission,

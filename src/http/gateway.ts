@@ -29,7 +29,7 @@ export interface GatewayOptions
     Pick<IngestRouteOptions, 'load'>,
     Pick<ExportRouteOptions, 'startExport'>,
     Pick<SocketsOptions, 'subscriptions'> {
-  readonly authenticator: Door['authenticator'] & SocketsOptions['authenticator'];
+  readonly authenticator: Door['authenticator'] & SocketsOptions['authenticator'] & { check(): void };
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
   readonly log: Log;
   readonly database: Database;
@@ -127,7 +127,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   options.metrics.route(app);
   startPage(app);
   graphiqlFiles(app);
-  health(app, { database, catalogVersion: () => options.world().catalog.version });
+  health(app, { database, catalogVersion: () => options.world().catalog.version, check: () => options.authenticator.check() });
   graphqlRoute(app, { ...options, maxRequestBytes: config.limits.maxRequestBytes });
   ingestRoute(app, options);
   exportRoute(app, options);

@@ -29,6 +29,8 @@ export interface Standing {
   /** What can be revoked: the token's `jti`, or the id of the API key. */
   readonly tokenId?: string;
   readonly apiKeyId?: string;
+  /** The key that signed the token, where it is ours: tokens end with their key. */
+  readonly signedBy?: string;
 }
 
 /** A credential that was revoked, here or by another process, is refused after this time at the latest. */
@@ -38,12 +40,14 @@ const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
 
 /** Turns the credentials of a request into a Principal, or refuses them. */
 export class Authenticator {
+  readonly #keyRing: KeyRing;
   readonly #tokens: TokenVerifier;
   readonly #apiKeys: ApiKeys;
   readonly #revoked: RevokedTokens;
   readonly #recent = new Recent<Standing>({ maxAgeMs: TRUSTED_MS });
 
   constructor({ config, keyRing, database }: { config: Pick<Config, 'identityProvider' | 'rolesClaim'>; keyRing: KeyRing; database: Database }) {
+    this.#keyRing = keyRing;
     this.#tokens = tokenVerifier(config, keyRing);
     this.#apiKeys = new ApiKeys(database.manager);
     this.#revoked = new RevokedTokens(database.manager);
@@ -73,12 +77,24 @@ export class Authenticator {
     const tokens = standings.flatMap(({ tokenId }) => tokenId ?? []);
     const keys = standings.flatMap(({ apiKeyId }) => apiKeyId ?? []);
     const [gone, closed] = await Promise.all([this.#revoked.among(tokens), this.#apiKeys.closedAmong(keys)]);
+    const signers = new Set(this.#keyRing.keys.map((key) => key.signingKey('tokens').keyId));
     return new Set(
-      standings.filter(({ tokenId, apiKeyId }) => (tokenId !== undefined && gone.has(tokenId)) || (apiKeyId !== undefined && closed.has(apiKeyId))),
+      standings.filter(
+        ({ tokenId, apiKeyId, signedBy }) =>
+          (tokenId !== undefined && gone.has(tokenId)) ||
+          (apiKeyId !== undefined && closed.has(apiKeyId)) ||
+          (signedBy !== undefined && !signers.has(signedBy)),
+      ),
     );
   }
 
+  /** Whether requests can be answered. @throws HeadgateError UNAVAILABLE while the active master key is not held: what is masked would be wrong */
+  check(): void {
+    void this.#keyRing.active;
+  }
+
   async #standing(authorization: string | undefined, apiKey: string | undefined): Promise<Standing> {
+    this.check();
     if (authorization !== undefined && apiKey !== undefined) {
       throw refusal('two-credentials', 'The request has both an Authorization and an X-Api-Key header: send one of them, so that it is clear who asks.');
     }
@@ -123,7 +139,9 @@ export class Authenticator {
       namesIn(claims['purposes']),
       claims,
     );
-    return { principal, until: (exp ?? 0) * 1000 + this.#tokens.toleranceMs, ...(jti !== undefined && { tokenId: jti }) };
+    const signedBy = this.#tokens.signerOf(token);
+    const until = (exp ?? 0) * 1000 + this.#tokens.toleranceMs;
+    return { principal, until, ...(jti !== undefined && { tokenId: jti }), ...(signedBy !== undefined && { signedBy }) };
   }
 
   async #ofApiKey(key: string): Promise<Standing> {

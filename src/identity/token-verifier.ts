@@ -1,7 +1,16 @@
-import { createRemoteJWKSet, errors, jwtVerify, type CompactJWSHeaderParameters, type FlattenedJWSInput, type JWTPayload, type JWTVerifyOptions } from 'jose';
+import {
+  createRemoteJWKSet,
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  type CompactJWSHeaderParameters,
+  type FlattenedJWSInput,
+  type JWTPayload,
+  type JWTVerifyOptions,
+} from 'jose';
 import type { Config } from '../config/index.js';
 import { HeadgateError } from '../kernel/index.js';
-import type { KeyRing, SigningKey } from '../store/index.js';
+import type { KeyRing } from '../store/index.js';
 import { refusal, type RefusalReason } from './refusal.js';
 import { LOCAL_AUDIENCE, LOCAL_ISSUER } from './token.js';
 
@@ -24,6 +33,8 @@ export interface TokenVerifier {
    * @throws HeadgateError UNAUTHENTICATED that says what is wrong; UNAVAILABLE when the keys can't be fetched.
    */
   verify(token: string): Promise<JWTPayload>;
+  /** The key that a good token names, where keys are ours. */
+  signerOf(token: string): string | undefined;
 }
 
 type Verify = (token: string) => Promise<{ payload: JWTPayload }>;
@@ -33,17 +44,23 @@ export function tokenVerifier(config: Pick<Config, 'identityProvider' | 'rolesCl
   const { identityProvider: provider, rolesClaim } = config;
   if (provider) {
     const verify = providersTokens(provider);
-    return { rolesClaim, toleranceMs: CLOCK_TOLERANCE_S * 1000, verify: (token) => checked(verify, token, provider) };
+    return { rolesClaim, toleranceMs: CLOCK_TOLERANCE_S * 1000, verify: (token) => checked(verify, token, provider), signerOf: () => undefined };
   }
-  const verify = localTokens(keyRing.signingKey('tokens'));
+  const verify = localTokens(keyRing);
   const expected = { issuer: LOCAL_ISSUER, audience: LOCAL_AUDIENCE };
   // Tokens that we make have their roles in `roles`, wherever a provider would put them; and their time by our own clock.
-  return { rolesClaim: 'roles', toleranceMs: 0, verify: (token) => checked(verify, token, expected) };
+  return { rolesClaim: 'roles', toleranceMs: 0, verify: (token) => checked(verify, token, expected), signerOf: (token) => decodeProtectedHeader(token).kid };
 }
 
-function localTokens(key: SigningKey): Verify {
+/** Tokens live on when another master key becomes active: each names the key that signed it, and is good while that one is held. */
+function localTokens(keyRing: KeyRing): Verify {
   const options: JWTVerifyOptions = { issuer: LOCAL_ISSUER, audience: LOCAL_AUDIENCE, algorithms: ['EdDSA'], requiredClaims: ['sub', 'exp', 'iat', 'jti'] };
-  return (token) => jwtVerify(token, key.publicKey, options);
+  const findKey = async ({ kid }: CompactJWSHeaderParameters) => {
+    const key = typeof kid === 'string' ? await keyRing.findSigningKey('tokens', kid) : keyRing.active.signingKey('tokens');
+    if (!key) throw new errors.JWKSNoMatchingKey();
+    return key.publicKey;
+  };
+  return (token) => jwtVerify(token, findKey, options);
 }
 
 function providersTokens({ jwksUrl, issuer, audience }: NonNullable<Config['identityProvider']>): Verify {

@@ -1,6 +1,6 @@
 import type { AnswerStore, Columns } from '../access/index.js';
 import type { Log } from '../kernel/index.js';
-import type { KeyRing } from '../store/index.js';
+import { ofActiveKey, type KeyRing } from '../store/index.js';
 import { bytesOf, MemoryAnswers } from './memory-answers.js';
 import { RedisAnswers } from './redis-answers.js';
 import { AnswerSeal } from './sealed-answer.js';
@@ -27,26 +27,33 @@ export class KeptAnswers implements AnswerStore {
   readonly memory: MemoryAnswers;
   /** Answers that came from Redis. */
   shared = 0;
-  readonly #redis: RedisAnswers | undefined;
-  readonly #seal: AnswerSeal;
+  readonly #options: KeptAnswersOptions;
+  readonly #seal: () => AnswerSeal;
+  readonly #stopListening: () => void;
+  /** Whose names are used in Redis. */
+  #keyId: string | undefined;
+  #redis: RedisAnswers | undefined;
+  #connecting: Promise<void> | undefined;
+  #closed = false;
 
-  private constructor(memory: MemoryAnswers, redis: RedisAnswers | undefined, seal: AnswerSeal) {
-    this.memory = memory;
-    this.#redis = redis;
-    this.#seal = seal;
+  private constructor(options: KeptAnswersOptions) {
+    this.#options = options;
+    this.memory = new MemoryAnswers(options.maxBytes);
+    this.#seal = ofActiveKey(options.keyRing, (key) => new AnswerSeal(key.derive('cache/seal')));
+    this.#stopListening = options.keyRing.onChange(() => void this.#connect());
   }
 
-  static async open({ maxBytes, redisUrl, keyRing, log }: KeptAnswersOptions): Promise<KeptAnswers> {
-    const namespace = `headgate:${keyRing.derive('cache/namespace', 9).toString('base64url')}`;
-    const redis = redisUrl === undefined ? undefined : await RedisAnswers.connect(redisUrl, namespace, log);
-    return new KeptAnswers(new MemoryAnswers(maxBytes), redis, new AnswerSeal(keyRing.derive('cache/seal')));
+  static async open(options: KeptAnswersOptions): Promise<KeptAnswers> {
+    const kept = new KeptAnswers(options);
+    await kept.#connect();
+    return kept;
   }
 
   async get(key: string): Promise<Columns | undefined> {
     const near = await this.memory.get(key);
     if (near !== undefined || this.#redis === undefined) return near;
     const sealed = await this.#redis.get(key);
-    const found = sealed === undefined ? undefined : this.#seal.open(key, sealed);
+    const found = sealed === undefined ? undefined : this.#seal().open(key, sealed);
     const leftMs = (found?.until ?? 0) - Date.now();
     if (found === undefined || leftMs <= 0) return undefined;
     this.shared += 1;
@@ -56,12 +63,34 @@ export class KeptAnswers implements AnswerStore {
 
   async set(key: string, columns: Columns, ttlMs: number): Promise<void> {
     const bytes = bytesOf(columns);
-    if (bytes <= LARGEST_SHARED) this.#redis?.set(key, () => this.#seal.seal(key, { columns, until: Date.now() + ttlMs }), ttlMs);
+    if (bytes <= LARGEST_SHARED) this.#redis?.set(key, () => this.#seal().seal(key, { columns, until: Date.now() + ttlMs }), ttlMs);
     if (bytes <= LARGEST) await this.memory.set(key, columns, ttlMs);
   }
 
   close(): void {
+    this.#closed = true;
+    this.#stopListening();
     this.#redis?.close();
     this.memory.clear();
+  }
+
+  /** Under the names of the active key. Answers of another are found by nobody: what is here of them goes, the rest goes with its time. */
+  async #connect(): Promise<void> {
+    this.#connecting = (this.#connecting ?? Promise.resolve()).then(() => this.#connectOnce());
+    await this.#connecting;
+  }
+
+  async #connectOnce(): Promise<void> {
+    const { redisUrl, keyRing, log } = this.#options;
+    const key = keyRing.activeIfHeld;
+    if (this.#closed || key?.keyId === this.#keyId) return;
+    this.#keyId = key?.keyId;
+    this.memory.clear();
+    this.#redis?.close();
+    this.#redis = undefined;
+    if (redisUrl === undefined || !key) return;
+    const answers = await RedisAnswers.connect(redisUrl, `headgate:${key.derive('cache/namespace', 9).toString('base64url')}`, log);
+    if (this.#closed) answers.close();
+    else this.#redis = answers;
   }
 }

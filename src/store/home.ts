@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 
 /**
@@ -43,4 +44,24 @@ export async function writeOnce(file: string, text: string): Promise<boolean> {
   } finally {
     await rm(draft, { force: true });
   }
+}
+
+/** Puts `text` in the place of a file that only its owner can read. At each moment, a crash too, the old text or the new one is there, whole. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
+  try {
+    const handle = await open(draft, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, file);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  // The name is in the folder, which is written at a time of its own.
+  const folder = await open(dirname(file));
+  await folder.sync().finally(() => folder.close());
 }

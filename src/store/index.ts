@@ -6,4 +6,5 @@ export { HomeLock } from './home-lock.js';
 export { Notifications } from './notifications.js';
 export { ReaderPool, type PreparedQuery } from './reader-pool.js';
 export { openStore, type Store } from './store.js';
-export { KeyRing, type SigningKey } from './key-ring.js';
+export { KeyRing, ofActiveKey, type KeySettlement } from './key-ring.js';
+export { MASTER_KEY_BYTES, MasterKey, wrappedBy, type SigningKey } from './master-key.js';

@@ -3,6 +3,7 @@ import type { Log } from '../kernel/index.js';
 import { sessionConfig, type Connection } from './connection.js';
 
 const RETRY_MS = 500;
+const TAKE = 'SELECT pg_advisory_lock_shared($1, $2)';
 
 /**
  * One connection that LISTENs. It connects again by itself when it is cut; since what was sent meanwhile is lost,
@@ -13,6 +14,7 @@ export class Notifications {
   readonly #log: Log;
   readonly #handlers = new Map<string, Set<(payload: string) => void>>();
   readonly #onGap = new Set<() => void>();
+  readonly #locks = new Map<string, readonly [space: number, id: number]>();
   #client: pg.Client | undefined;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
@@ -41,6 +43,18 @@ export class Notifications {
     };
   }
 
+  /**
+   * Takes a shared advisory lock, and on each later connection again: others see in `pg_locks` that this process lives. It ends
+   * with the process, however that ends. Resolves when it is taken, or will be by the next connection.
+   */
+  async hold(space: number, id: number): Promise<void> {
+    const name = `${space} ${id}`;
+    // Once to a session: taken twice it would have to be given back twice.
+    if (this.#locks.has(name)) return;
+    this.#locks.set(name, [space, id]);
+    await this.#client?.query(TAKE, [space, id]).catch((error: unknown) => this.#log.warn({ err: error }, 'an advisory lock was not taken'));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#retry);
@@ -63,6 +77,7 @@ export class Notifications {
     // From here on `listen` uses it, so that no channel falls between the loop and the connection.
     this.#client = client;
     if (this.#closed) await this.close();
+    for (const lock of this.#locks.values()) await this.#client?.query(TAKE, [...lock]);
     for (const channel of this.#handlers.keys()) await this.#client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
   }
 

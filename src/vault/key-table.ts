@@ -16,6 +16,7 @@ export interface KeyTable {
 }
 
 export const SUBJECT_KEYS: KeyTable = { table: 'vault.subject_key', column: 'reference', label: 'subjects' };
+export const PINNED_KEYS: KeyTable = { table: 'headgate.pinned_key', column: 'label', label: 'pinned' };
 export const DATA_KEYS: KeyTable = { table: 'vault.data_key', column: 'name', label: 'data' };
 
 /** Those that there are, wrapped. */

@@ -70,7 +70,7 @@ test('each variable arrives where it belongs', () => {
     databaseUrl: 'postgresql://u:p@db/headgate',
     redisUrl: 'rediss://cache',
     identityProvider: { jwksUrl: 'https://id.example.com/keys', issuer: 'https://id.example.com/', audience: 'headgate' },
-    masterKey: key,
+    masterKeys: [key],
     auditMode: 'async',
     rolesClaim: '/realm_access/roles',
     tls: { certFile: 'cert.pem', keyFile: 'key.pem' },
@@ -103,6 +103,9 @@ describe('a variable at fault is named, with what was expected', () => {
     [{ HEADGATE_JWKS_URL: 'https://keys' }, 'HEADGATE_JWKS_URL, HEADGATE_JWT_ISSUER and HEADGATE_JWT_AUDIENCE go together'],
     [{ HEADGATE_JWT_ISSUER: 'me', HEADGATE_JWT_AUDIENCE: 'you' }, 'HEADGATE_JWKS_URL, HEADGATE_JWT_ISSUER and HEADGATE_JWT_AUDIENCE go together'],
     [{ HEADGATE_MASTER_KEY: 'hidden' }, 'HEADGATE_MASTER_KEY: expected 32 bytes in base64'],
+    [{ HEADGATE_MASTER_KEY: `${Buffer.alloc(32).toString('base64')},hidden` }, 'HEADGATE_MASTER_KEY: expected 32 bytes in base64'],
+    [{ HEADGATE_MASTER_KEY: `${Buffer.alloc(32).toString('base64')},` }, 'HEADGATE_MASTER_KEY: expected 32 bytes in base64'],
+    [{ HEADGATE_MASTER_KEY: `${Buffer.alloc(32).toString('base64')}, ${Buffer.alloc(32).toString('base64')}` }, 'HEADGATE_MASTER_KEY: expected each key once'],
     [{ HEADGATE_MASTER_KEY: `hidden*${Buffer.alloc(32).toString('base64')}` }, 'HEADGATE_MASTER_KEY: expected 32 bytes in base64'],
     [{ HEADGATE_AUDIT: 'off' }, 'HEADGATE_AUDIT: expected one of strict, async, got "off"'],
     [{ HEADGATE_TLS_CERT: 'cert.pem' }, 'HEADGATE_TLS_CERT and HEADGATE_TLS_KEY go together'],
@@ -142,3 +145,9 @@ function caught(environment: Record<string, string>): Error {
   }
   throw new Error('it was accepted');
 }
+
+test('several master keys are told by commas, in their order', () => {
+  const [one, two] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  expect(loadConfig({ HEADGATE_MASTER_KEY: `${one.toString('base64')}, ${two.toString('base64')}` }).masterKeys).toEqual([one, two]);
+  expect(loadConfig({}).masterKeys).toBeUndefined();
+});

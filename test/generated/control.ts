@@ -401,6 +401,19 @@ export type IngestInput = {
   readonly source?: InputMaybe<Scalars['String']['input']>;
 };
 
+/** Secrets of one kind that are wrapped with a master key. */
+export type KeyDependents = {
+  readonly count: Scalars['Int']['output'];
+  readonly name: Scalars['String']['output'];
+};
+
+/** A change of the active master key. */
+export type KeyRotation = {
+  /** The one that was active before. */
+  readonly from: MasterKey;
+  readonly to: MasterKey;
+};
+
 /** Where a dataset's newest version is on its way. */
 export type LifecycleStage =
   | 'ACCESS'
@@ -457,6 +470,26 @@ export type ManifestText = {
   readonly text: Scalars['String']['output'];
 };
 
+/** A master key. The key itself is told to nobody. */
+export type MasterKey = {
+  readonly activatedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** It can not be retired while there are any. */
+  readonly dependents: ReadonlyArray<KeyDependents>;
+  /** Whether the process that answers holds it. */
+  readonly held: Scalars['Boolean']['output'];
+  readonly id: Scalars['ID']['output'];
+  readonly replacedAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly retiredAt?: Maybe<Scalars['DateTime']['output']>;
+  readonly state: MasterKeyState;
+};
+
+/** PENDING: held, and never active yet. ACTIVE: what is made now is made with it. REPLACED: good for what was made with it. RETIRED: good for nothing any more. */
+export type MasterKeyState =
+  | 'ACTIVE'
+  | 'PENDING'
+  | 'REPLACED'
+  | 'RETIRED';
+
 export type Mutation = {
   /** Gives the field the tag, by the dataset's Classification, at once. An unclassified field counts as classified from then on. Where the change waits for a second person, the proposal stays OPEN. */
   readonly acceptTagProposal: TagProposal;
@@ -490,12 +523,16 @@ export type Mutation = {
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
   readonly refuseTagProposal: TagProposal;
+  /** Ends a master key that was replaced, for good: tokens that it signed are refused, and backups with secrets that it wrapped can not be read. */
+  readonly retireMasterKey: MasterKey;
   /** Queues again what a failed or cancelled run should have done. */
   readonly retryRun: Run;
   /** Ends a key, in every process within two seconds. */
   readonly revokeApiKey: ApiKey;
   /** Ends a token by its claim jti, in every process within two seconds. */
   readonly revokeToken: Scalars['Boolean']['output'];
+  /** Makes a new master key the active one, in every process at once. Hashes, pseudonyms and new tokens are made with it from then on. */
+  readonly rotateKeys: KeyRotation;
   /** Queues a pipeline and answers at once. */
   readonly runPipeline: Run;
 };
@@ -603,6 +640,11 @@ export type MutationRefuseChangeArgs = {
 export type MutationRefuseTagProposalArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRetireMasterKeyArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -801,6 +843,8 @@ export type Query = {
   readonly grantUses: ReadonlyArray<GrantUse>;
   /** The grants in force, by name. */
   readonly grants: ReadonlyArray<Grant>;
+  /** All that ever were active, oldest first, and behind them those that could be made active. */
+  readonly masterKeys: ReadonlyArray<MasterKey>;
   /** Who you are, as your credential says. */
   readonly me: Principal;
   readonly pipeline?: Maybe<Pipeline>;

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { KeyRing } from '../../src/store/index.js';
+import { KeyRing, ofActiveKey, wrappedBy } from '../../src/store/index.js';
 
 let home: string;
 
@@ -72,4 +72,119 @@ test('what was wrapped is opened with its key, label and context alone', () => {
     expect(ring.unwrap('subjects', 'ada', damaged)).toBeUndefined();
   }
   expect(ring.unwrap('subjects', 'ada', wrapped.subarray(0, 20))).toBeUndefined();
+});
+
+const bytes = (...fill: number[]): Buffer[] => fill.map((byte) => Buffer.alloc(32, byte));
+const idOf = (byte: number): string => new KeyRing(Buffer.alloc(32, byte)).keyId;
+
+test('of several keys the first is active until another is said to be, and all open what they wrapped', async () => {
+  const ring = new KeyRing(bytes(1, 2, 3));
+  expect(ring.keyId).toBe(idOf(1));
+  const old = ring.wrap('subjects', 'ada', Buffer.from('secret'));
+  await ring.settle({ active: idOf(3), retired: new Set() });
+  expect(ring.keyId).toBe(idOf(3));
+  expect(ring.derive('a')).toEqual(new KeyRing(Buffer.alloc(32, 3)).derive('a'));
+  expect(ring.unwrap('subjects', 'ada', old)).toEqual(Buffer.from('secret'));
+  expect(wrappedBy(old)).toBe(idOf(1));
+  expect(wrappedBy(ring.wrap('subjects', 'ada', Buffer.from('secret')))).toBe(idOf(3));
+});
+
+test('a retired key counts for nothing, although it is held', async () => {
+  const ring = new KeyRing(bytes(1, 2));
+  const old = ring.wrap('subjects', 'ada', Buffer.from('secret'));
+  const { keyId } = ring.signingKey('tokens');
+  await ring.settle({ active: idOf(2), retired: new Set([idOf(1)]) });
+  expect(ring.keys.map((key) => key.keyId)).toEqual([idOf(2)]);
+  expect(ring.unwrap('subjects', 'ada', old)).toBeUndefined();
+  expect(await ring.findSigningKey('tokens', keyId)).toBeUndefined();
+});
+
+test('without the active key nothing is made with another', async () => {
+  const ring = new KeyRing(bytes(1));
+  await ring.settle({ active: idOf(9), retired: new Set() });
+  for (const use of [() => ring.keyId, () => ring.derive('a'), () => ring.signingKey('a'), () => ring.wrap('a', 'b', Buffer.alloc(1))]) {
+    expect(use).toThrow(expect.objectContaining({ code: 'UNAVAILABLE', details: { keyId: idOf(9) } }));
+  }
+  expect(ring.activeIfHeld).toBeUndefined();
+  // Clients see it; what tells of the machine is for the log.
+  expect(() => ring.keyId).toThrow(/^(?!.*master\.key).*does not hold/);
+  expect(ring.missing(idOf(9))).toContain('HEADGATE_MASTER_KEY');
+});
+
+test('what is made of the active key is made once for each, and listeners are told once of each change', async () => {
+  const ring = new KeyRing(bytes(1, 2));
+  let told = 0;
+  const stop = ring.onChange(() => (told += 1));
+  const made = ofActiveKey(ring, (key) => ({ id: key.keyId }));
+  const first = made();
+  expect(made()).toBe(first);
+  await ring.settle({ active: idOf(2), retired: new Set() });
+  await ring.settle({ active: idOf(2), retired: new Set() });
+  expect(told).toBe(1);
+  expect(made()).toEqual({ id: idOf(2) });
+  await ring.settle({ active: idOf(2), retired: new Set([idOf(1)]) });
+  expect(told).toBe(2);
+  stop();
+  await ring.settle({ active: idOf(1), retired: new Set() });
+  expect(told).toBe(2);
+});
+
+test('a new key is a line more in the file, closed to others, and is not active; another ring of the home finds what it signs', async () => {
+  const ring = await KeyRing.open(home);
+  const other = await KeyRing.open(home);
+  const before = await readFile(join(home, 'master.key'), 'utf8');
+  const added = await ring.add();
+  expect(ring.keyId).not.toBe(added.keyId);
+  expect(await readFile(join(home, 'master.key'), 'utf8')).toMatch(new RegExp(`^${before.replaceAll(/[+/]/g, '\\$&')}[A-Za-z0-9+/]{43}=\\n$`));
+  expect((await stat(join(home, 'master.key'))).mode & 0o777).toBe(0o600);
+  expect(await readdir(home)).toEqual(['master.key']);
+  expect(other.held).toHaveLength(1);
+  const signing = added.signingKey('tokens');
+  expect((await other.findSigningKey('tokens', signing.keyId))?.keyId).toBe(signing.keyId);
+  expect(other.held).toHaveLength(2);
+  expect(await other.findSigningKey('tokens', '0123456789abcdef')).toBeUndefined();
+});
+
+test('each look for an unknown key sees what was in the file when it was asked for, however often others ask', async () => {
+  const ring = await KeyRing.open(home);
+  const writer = await KeyRing.open(home);
+  for (let round = 0; round < 5; round++) {
+    const noise = Array.from({ length: 20 }, (_, i) => ring.findSigningKey('tokens', `unknown-${i}`));
+    const { keyId } = (await writer.add()).signingKey('tokens');
+    expect(await ring.findSigningKey('tokens', keyId)).toBeDefined();
+    expect(await Promise.all(noise)).toEqual(noise.map(() => undefined));
+  }
+});
+
+test('the home remembers which key was active, for commands without a database', async () => {
+  const ring = await KeyRing.open(home);
+  const added = await ring.add();
+  expect((await KeyRing.open(home)).keyId).toBe(ring.keyId);
+  await ring.settle({ active: added.keyId, retired: new Set() });
+  expect((await KeyRing.open(home)).keyId).toBe(added.keyId);
+  await writeFile(join(home, 'master.active'), 'nonsense');
+  expect((await KeyRing.open(home)).keyId).toBe(ring.held[0]?.keyId);
+});
+
+test('retired keys go from the file, and the last one never does', async () => {
+  const ring = await KeyRing.open(home);
+  const first = ring.keyId;
+  const added = await ring.add();
+  await ring.settle({ active: added.keyId, retired: new Set([first]) });
+  expect(ring.holdsRetired).toBe(true);
+  await ring.dropRetired();
+  expect(ring.holdsRetired).toBe(false);
+  expect((await KeyRing.open(home)).held.map(({ keyId }) => keyId)).toEqual([added.keyId]);
+  await ring.settle({ active: first, retired: new Set([added.keyId]) });
+  await ring.dropRetired();
+  expect((await KeyRing.open(home)).held.map(({ keyId }) => keyId)).toEqual([added.keyId]);
+});
+
+test('keys of the environment are not added to, and the damaged line of a file is named', async () => {
+  await expect(new KeyRing(bytes(1)).add()).rejects.toMatchObject({ code: 'CONFLICT' });
+  const ring = await KeyRing.open(home);
+  await writeFile(join(home, 'master.key'), `${await readFile(join(home, 'master.key'), 'utf8')}nonsense\n`);
+  await expect(KeyRing.open(home)).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('master.key:2 ') });
+  await expect(ring.reload()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  expect(ring.held).toHaveLength(1);
 });

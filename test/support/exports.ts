@@ -2,7 +2,7 @@ import { GraphQLObjectType, GraphQLString } from 'graphql';
 import type { AuditFact } from '../../src/audit/index.js';
 import { loadConfig } from '../../src/config/index.js';
 import { Exporter, type ExporterOptions, type ExportFile, type ExportFormat } from '../../src/delivery/index.js';
-import { maskKeys, visibleCatalog } from '../../src/governance/index.js';
+import { visibleCatalog } from '../../src/governance/index.js';
 import { parseExport, type ExportQuery } from '../../src/graphql/index.js';
 import { buildDataPlane } from '../../src/graphql/dataplane/types.js';
 import type { Principal } from '../../src/identity/index.js';
@@ -31,7 +31,6 @@ export async function startExport(
   const asked = parseExport(buildDataPlane(visibleCatalog(catalog, authorizer.knownSecrets(principal)), pageInfo), dataset, query, limits);
   const exporter = new Exporter({
     sessionsOf: () => house.database.exports,
-    maskKeys: maskKeys(house.keyRing),
     audit: { record: async (fact) => void facts.push(fact) },
     timeoutMs: limits.exportTimeoutMs,
     ...options,

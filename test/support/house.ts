@@ -15,7 +15,7 @@ import {
   type ManifestKind,
 } from '../../src/catalog/index.js';
 import { loadConfig, type Limits } from '../../src/config/index.js';
-import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, loadPolicy, maskKeys, type GrantSpec } from '../../src/governance/index.js';
+import { AccessGrantEntity, Authorizer, buildPolicy, grantKind, loadPolicy, type GrantSpec } from '../../src/governance/index.js';
 import type { World } from '../../src/graphql/index.js';
 import { DatasetReads } from '../../src/graphql/dataplane/dataset-reads.js';
 import { stringifyResponse } from '../../src/graphql/dataplane/raw-json.js';
@@ -73,7 +73,6 @@ export class House {
   readonly #limits: Limits;
   readonly admission: Admission;
   readonly keyRing = new KeyRing(Buffer.alloc(32, 7));
-  readonly #keys = maskKeys(this.keyRing);
   readonly #drop: () => Promise<void>;
   #world: World | undefined;
   /** Of answers that are kept, after `keepAnswers`. */
@@ -111,7 +110,7 @@ export class House {
     await notifications.start();
     const changes = await DataChanges.start({ database, notifications, log: silentLog });
     const store = await KeptAnswers.open({ maxBytes, redisUrl, keyRing, log: silentLog });
-    const cache = new AnswerCache({ store, markOf: (id) => changes.markOf(id), secret: keyRing.derive('cache/key') });
+    const cache = new AnswerCache({ store, markOf: (id) => changes.markOf(id), secret: () => keyRing.derive('cache/key') });
     const close = async (): Promise<void> => {
       changes.close();
       store.close();
@@ -140,13 +139,13 @@ export class House {
     const policy = buildPolicy(catalog, specs, (grant, error) => {
       throw new Error(`grant ${grant}`, { cause: error });
     });
-    this.#world = { catalog, authorizer: new Authorizer(policy) };
+    this.#world = { catalog, authorizer: new Authorizer(policy, this.keyRing.active) };
   }
 
   async world(): Promise<World> {
     this.#world ??= await this.database.transaction(async (tx) => {
       const catalog = await loadCatalog(tx);
-      return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, silentLog)) };
+      return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, silentLog), this.keyRing.active) };
     }, 'REPEATABLE READ');
     return this.#world;
   }
@@ -236,7 +235,7 @@ export class House {
         this.#observed(statements),
         fresh ? undefined : this.answers?.cache,
       ),
-      maskKeys: this.#keys,
+      maskKeys: world.authorizer.maskKeys,
       audit: {
         record: async (fact) => {
           await this.#audit.record(fact);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { silentLog } from '../../src/kernel/index.js';
 import { Database, KeyRing, Notifications } from '../../src/store/index.js';
-import { countWrapped, DataKeys, FieldCipher, rewrap, SubjectKeys, subjectReference } from '../../src/vault/index.js';
+import { DataKeys, FieldCipher, pinKeys, REWRAPPERS, SubjectKeys, subjectReference } from '../../src/vault/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { until } from '../support/processes.js';
 
@@ -103,16 +103,40 @@ test('the master key can be another one: keys are wrapped anew in batches, and o
   const [envelope = ''] = await cipher.seal([{ place: place(null), value: 'of nobody' }]);
   const next = new KeyRing(Buffer.alloc(32, 4));
   await database.query("INSERT INTO vault.data_key (name, wrapped) VALUES ('foreign', decode(repeat('00', 68), 'hex'))");
-  const before = await database.transaction((tx) => countWrapped(tx, ring.keyId));
+  const countWrapped = async (keyId: string) =>
+    (await Promise.all(REWRAPPERS.map((rewrapper) => database.transaction((tx) => rewrapper.count(tx, keyId))))).reduce((sum, count) => sum + count, 0);
+  const again = (label: string, context: string, wrapped: Buffer) => {
+    const secret = ring.unwrap(label, context, wrapped);
+    return secret && next.wrap(label, context, secret);
+  };
+  const before = await countWrapped(ring.keyId);
   expect(before).toBeGreaterThan(800);
   let done = 0;
-  for (let count = -1; count !== 0; done += count) count = await database.transaction((tx) => rewrap(tx, next, 200, ring));
+  for (const rewrapper of REWRAPPERS) {
+    for (let count = -1; count !== 0; done += Math.max(count, 0))
+      count = await database.transaction((tx) => rewrapper.rewrap(tx, { keyId: ring.keyId, limit: 200, again }));
+  }
   expect(done).toBe(before);
-  expect(await database.transaction((tx) => countWrapped(tx, ring.keyId))).toBe(0);
-  expect(await database.transaction((tx) => countWrapped(tx, next.keyId))).toBe(before);
+  expect(await countWrapped(ring.keyId)).toBe(0);
+  expect(await countWrapped(next.keyId)).toBe(before);
   await database.query("DELETE FROM vault.data_key WHERE name = 'foreign'");
   const later = new DataKeys({ database, keyRing: next });
   const opened = new FieldCipher({ obtain: async () => new Map(), find: async () => new Map() }, later);
   expect(await opened.open([{ place: place(null), envelope }])).toEqual(['of nobody']);
   await expect(new DataKeys({ database, keyRing: ring }).one('dataset/d')).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
+
+test('who somebody is referred to as stays the same under another master key', async () => {
+  const [old, added] = [Buffer.alloc(32, 21), Buffer.alloc(32, 22)];
+  await database.query('DELETE FROM headgate.pinned_key');
+  const before = new KeyRing(old);
+  const reference = subjectReference(before, 'ada');
+  await pinKeys(database, before);
+  expect(subjectReference(before, 'ada')).toBe(reference);
+  const both = new KeyRing([old, added]);
+  await both.settle({ active: new KeyRing(added).keyId, retired: new Set() });
+  expect(subjectReference(both, 'ada')).not.toBe(reference);
+  await pinKeys(database, both);
+  expect(subjectReference(both, 'ada')).toBe(reference);
+  await expect(pinKeys(database, new KeyRing(added))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });

@@ -52,6 +52,7 @@ export async function watches(args: Readonly<Record<string, unknown>>, context: 
   return refuse(context, 'subscribe', refusedTo(context.principal, `datasetChanged of ${name}`, `${OVERSEERS.join(', ')}, and those with a grant on it`), name);
 }
 
+const administrator = roles('admin');
 const overseer = roles(...OVERSEERS);
 const engineer = roles('admin', 'engineer');
 const steward = roles('admin', 'steward');
@@ -88,6 +89,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       processingActivities: overseesAccess,
       changeRequests: overseesAccess,
       tagProposals: steward,
+      masterKeys: administrator,
     },
     Mutation: {
       applyManifest: keeper,
@@ -102,12 +104,14 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       revokeToken: steward,
       // Grants say who may: the service asks for their decision, and puts a refusal on the record.
       detokenize: allow,
+      rotateKeys: administrator,
+      retireMasterKey: administrator,
       deleteDataset: engineer,
       deletePipeline: engineer,
       deleteSource: engineer,
       deleteGrant: steward,
       deletePurpose: steward,
-      deleteChangePolicy: roles('admin'),
+      deleteChangePolicy: administrator,
       approveChange: steward,
       refuseChange: steward,
       deleteClassification: steward,

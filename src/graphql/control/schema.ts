@@ -9,6 +9,7 @@ import { ChangeRequestResolver } from './resolvers/change-request.resolver.js';
 import { DatasetChangeResolver } from './resolvers/dataset-change.resolver.js';
 import { DatasetRelationResolver, DatasetResolver } from './resolvers/dataset.resolver.js';
 import { DetokenizeResolver } from './resolvers/detokenize.resolver.js';
+import { KeyResolver } from './resolvers/key.resolver.js';
 import { ManifestResolver } from './resolvers/manifest.resolver.js';
 import { MeResolver } from './resolvers/me.resolver.js';
 import { PipelineResolver } from './resolvers/pipeline.resolver.js';
@@ -46,6 +47,7 @@ export function bareControlSchema(): GraphQLSchema {
       DatasetChangeResolver,
       DatasetRelationResolver,
       DetokenizeResolver,
+      KeyResolver,
       ManifestResolver,
       MeResolver,
       PipelineResolver,

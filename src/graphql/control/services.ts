@@ -9,6 +9,7 @@ import type { RunEntity, Runs } from '../../lifecycle/index.js';
 import type { QualityReports } from '../../quality/index.js';
 import type { Sources } from '../../sources/index.js';
 import type { Database } from '../../store/index.js';
+import type { KeyKeeper } from '../../vault/index.js';
 import type { IngestInput } from './types/ingest.type.js';
 import type { Pipeline } from './types/pipeline.type.js';
 
@@ -24,6 +25,7 @@ export interface ControlServices {
   readonly kinds: readonly ManifestKind[];
   readonly sources: Pick<Sources, 'states' | 'import'>;
   readonly detokenizer: Pick<Detokenizer, 'detokenize'>;
+  readonly keys: Pick<KeyKeeper, 'list' | 'rotate' | 'retire'>;
   verifyAudit(): Promise<AuditVerification>;
   readonly manifests: Pick<ManifestChanges, 'accessDiff' | 'approve' | 'requests'>;
   /** Applies, and resolves when this process sees the change; or keeps it for a second person to look at. */

@@ -1,7 +1,7 @@
 import { boundValues, compile, govern, refusalMessage, type ReadAnswer, type Reader } from '../../access/index.js';
 import type { AuditFact } from '../../audit/index.js';
 import type { Limits } from '../../config/index.js';
-import type { DatasetDecision, MaskKeys } from '../../governance/index.js';
+import type { DatasetDecision } from '../../governance/index.js';
 import { clientKey, type Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import type { World } from '../context.js';
@@ -17,7 +17,6 @@ const LONGEST_KEPT = 16_384;
 
 export interface ChangeReadsOptions {
   readonly reader: Reader;
-  readonly maskKeys: MaskKeys;
   readonly audit: { record(fact: AuditFact): Promise<void> };
   readonly limits: Limits;
 }
@@ -57,8 +56,7 @@ export class ChangeReads {
   async prepare(asked: RowsAsked): Promise<PreparedRead> {
     const { principal, world, view, operation } = asked;
     try {
-      const { maskKeys, limits } = this.#options;
-      const { maxCost, maxResponseBytes } = limits;
+      const { maxCost, maxResponseBytes } = this.#options.limits;
       if (operation.price > maxCost) throw tooComplex(operation.price, maxCost);
       const { key, selection, shape, dataset } = operation;
       const decisions = [...shape.datasets].map((touched) => world.authorizer.decide(principal, touched, 'subscribe'));
@@ -70,7 +68,7 @@ export class ChangeReads {
       const own = decide(dataset);
       if (own.rows === 'none') throw notGranted(own);
       const plan = govern(selection, key, decide);
-      const read = preparedRead(plan, compile(plan, maskKeys, maxResponseBytes), dataset.name, view.schemas.plane);
+      const read = preparedRead(plan, compile(plan, world.authorizer.maskKeys, maxResponseBytes), dataset.name, view.schemas.plane);
       if (id.length <= LONGEST_KEPT) view.plans.set(id, read);
       return read;
     } catch (error) {

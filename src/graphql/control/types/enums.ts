@@ -18,6 +18,7 @@ export const QualityDimensionEnum = enumOf(['accuracy', 'completeness', 'consist
 export const SeverityEnum = enumOf(['warn', 'error']);
 export const CheckStatusEnum = enumOf(['PASSED', 'WARNED', 'FAILED']);
 export const FieldAccessEnum = enumOf(['PLAIN', 'MASKED', 'FORBIDDEN']);
+export const MasterKeyStateEnum = enumOf(['PENDING', 'ACTIVE', 'REPLACED', 'RETIRED']);
 export const ChangeEnum = enumOf(['create', 'update', 'remove', 'unchanged']);
 export const AccessMovementEnum = enumOf(['GAINED', 'LOST', 'OPENED', 'CLOSED', 'CHANGED']);
 export const ChangeStatusEnum = enumOf(['PENDING', 'APPROVED', 'REFUSED', 'WITHDRAWN']);
@@ -41,6 +42,11 @@ registerEnumType(CheckStatusEnum, { name: 'CheckStatus' });
 registerEnumType(FieldAccessEnum, {
   name: 'FieldAccess',
   description: 'PLAIN: every visible row as stored. MASKED: some cell is masked or null. FORBIDDEN: no cell can be seen.',
+});
+registerEnumType(MasterKeyStateEnum, {
+  name: 'MasterKeyState',
+  description:
+    'PENDING: held, and never active yet. ACTIVE: what is made now is made with it. REPLACED: good for what was made with it. RETIRED: good for nothing any more.',
 });
 registerEnumType(ChangeEnum, { name: 'ManifestChangeKind' });
 registerEnumType(AccessMovementEnum, {

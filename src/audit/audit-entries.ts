@@ -14,6 +14,8 @@ export interface AuditFilter {
   readonly to?: Date;
   /** Read plain or through a mask. */
   readonly field?: string;
+  /** Whom it was about, by `subjectReference`: the record holds no name of a person whose data it is. */
+  readonly subject?: string;
 }
 
 export interface AuditPage {
@@ -71,5 +73,7 @@ function applyFilter(query: SelectQueryBuilder<AuditEntryEntity>, where: AuditFi
   }
   if (where.from) query.andWhere('entry.at >= :from', { from: where.from });
   if (where.to) query.andWhere('entry.at < :to', { to: where.to });
-  if (where.field !== undefined) query.andWhere('(:field = ANY (entry.fields) OR :field = ANY (entry.masked))', { field: where.field });
+  // As the indexes have them.
+  if (where.field !== undefined) query.andWhere('(entry.fields || entry.masked) @> ARRAY[:field]::text[]', { field: where.field });
+  if (where.subject !== undefined) query.andWhere("entry.details ->> 'subject' = :subject", { subject: where.subject });
 }

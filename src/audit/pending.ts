@@ -4,6 +4,7 @@ import { from } from 'pg-copy-streams';
 import { messageOf, type Log } from '../kernel/index.js';
 import { AS_TEXT, canonicalEntry, chainHash, type EntryText } from './chain.js';
 import type { EntryRow } from './entry-row.js';
+import { AuditMonths } from './months.js';
 import type { Head } from './sealed-head.js';
 
 type PendingRow = readonly [id: string, entries: string];
@@ -12,6 +13,9 @@ type PendingRow = readonly [id: string, entries: string];
 const LOOK = 1_000;
 /** Rows that were taken away and are swept up at once: scans would pass them again and again. */
 const SWEEP = 5_000;
+
+/** Heard when entries were sealed. */
+export const SEALED_CHANNEL = 'headgate_audit';
 
 const COLUMNS =
   'id, at, principal, roles, purpose, action, dataset, fields, masked, decision, row_count, operation_hash, duration_ms, details, seq, prev_hash, hash';
@@ -24,6 +28,7 @@ const COPY = `COPY headgate.audit_entry (${COLUMNS}) FROM STDIN`;
 export class PendingEntries {
   readonly #client: pg.PoolClient;
   readonly #log: Log;
+  readonly #months: AuditMonths;
   /** Rows that can't be sealed: somebody wrote them by hand. They must not keep the others from their place. */
   readonly #damaged: string[] = [];
   #swept = 0;
@@ -31,6 +36,12 @@ export class PendingEntries {
   constructor(client: pg.PoolClient, log: Log) {
     this.#client = client;
     this.#log = log;
+    this.#months = new AuditMonths(client);
+  }
+
+  /** Makes room for this month and the next one, so that no entry waits for it at the turn of a month. */
+  async prepare(now: Date): Promise<void> {
+    await this.#months.ahead(now);
   }
 
   /** Seals about `batch` entries after `head`; nothing when none wait. Whether more may wait is told too. */
@@ -96,10 +107,15 @@ export class PendingEntries {
         hash = chainHash(prevHash, canonicalEntry(written, String(seq)));
         lines += copyLine(written, prevHash, hash);
       }
-      if (lines !== '') await pipeline([lines], client.query(from(COPY)));
-      await client.query('COMMIT');
+      if (lines !== '') {
+        await this.#months.ensure(entries.map(({ at }) => at));
+        await pipeline([lines], client.query(from(COPY)));
+      }
+      // Who follows the record looks when they hear it.
+      await client.query(`NOTIFY ${SEALED_CHANNEL}; COMMIT`);
       return { seq, hash };
     } catch (error) {
+      this.#months.forget();
       await client.query('ROLLBACK');
       throw error;
     }

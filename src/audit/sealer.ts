@@ -128,6 +128,7 @@ export class Sealer {
     const lead = await this.#takeLead();
     if (!lead) return false;
     try {
+      await lead.pending.prepare(new Date());
       await this.#sealAll(lead);
       if (Date.now() - lead.checkedAt >= this.#options.checkpointEveryMs) await this.#checkpoint(lead);
     } catch (error) {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, Sealer, type AuditFact, type SealerOptions } from '../../src/audit/index.js';
+import { AuditMonths } from '../../src/audit/months.js';
 import { silentLog } from '../../src/kernel/index.js';
 import { Database, KeyRing } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
@@ -39,6 +40,12 @@ export class AuditWorld {
     const sealer = new Sealer({ database, key, log: silentLog, checkpointsFile: this.newFile(), intervalMs: 20, lockRetryMs: 20, ...options });
     this.#sealers.push(sealer);
     return sealer;
+  }
+
+  /** Makes the parts of these months (`2026-09`). */
+  async months(...months: readonly string[]): Promise<void> {
+    const client = await this.database.pool.connect();
+    await new AuditMonths(client).ensure(months).finally(() => client.release());
   }
 
   async stopSealers(): Promise<void> {

@@ -14,7 +14,8 @@ const COLUMNS =
 
 /**
  * A chain of many entries as the sealer would have made it, written at once: mostly reads, and among them what is rare. One in
- * a thousand is about a subject, one in two hundred is a refusal, one in five hundred another act than a read.
+ * a thousand is about a subject, one in two hundred is a refusal, one in five hundred another act than a read. Some fields are
+ * read often and most of them rarely.
  */
 export async function writeMany(client: pg.ClientBase, { count, start, everyMs }: Many): Promise<void> {
   let prevHash = GENESIS;
@@ -39,7 +40,7 @@ function anEntry(i: number, time: Date): EntryText {
   const action = i % 500 === 0 ? 'grant' : 'read';
   const details = i % 1000 === 0 ? `{"subject":"subject-${i % 7000}"}` : '{}';
   const id = `01900000-0000-7000-8000-${String(i).padStart(12, '0')}`;
-  const fields = i % 20_000 === 0 ? '["id","iban"]' : '["id","country"]';
+  const fields = i % 20_000 === 0 ? '["id","iban"]' : `["id","country","column_${Math.floor(1000 / (1 + (i % 997)))}"]`;
   return [
     id,
     at,

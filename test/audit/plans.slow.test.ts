@@ -29,18 +29,22 @@ function* nodes(plan: Plan): Generator<Plan> {
   for (const child of plan.Plans ?? []) yield* nodes(child);
 }
 
-/** The plan of the statement that a search sends. */
-async function planOf(where: AuditFilter): Promise<Plan[]> {
+/** The plan of the last statement that a search sends, and those of the ones before it. */
+async function planOf(where: AuditFilter): Promise<{ plan: Plan[]; before: Plan[] }> {
   const { logger } = world.database.dataSource;
-  const sent: { text: string; values: unknown[] }[] = [];
+  const sent: { text: string; values: readonly unknown[] }[] = [];
   const silent = logger.logQuery.bind(logger);
-  logger.logQuery = (text, values) => void sent.push({ text, values: values ?? [] });
+  logger.logQuery = (text, values) => void sent.push({ text, values: Array.isArray(values) ? values : [] });
   await listAuditEntries(world.database.dataSource, { first: 50, where }).finally(() => (logger.logQuery = silent));
-  expect(sent).toHaveLength(1);
-  const [row] = await world.database.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`EXPLAIN (FORMAT JSON) ${sent[0]?.text}`, sent[0]?.values);
-  const plan = row?.['QUERY PLAN'][0]?.Plan;
-  if (!plan) throw new Error('no plan');
-  return [...nodes(plan)];
+  const plans = await Promise.all(
+    sent.map(async ({ text, values }) => {
+      const [row] = await world.database.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`EXPLAIN (FORMAT JSON) ${text}`, values);
+      const plan = row?.['QUERY PLAN'][0]?.Plan;
+      if (!plan) throw new Error('no plan');
+      return [...nodes(plan)];
+    }),
+  );
+  return { plan: plans.pop() ?? [], before: plans.flat() };
 }
 
 /** The column that leads the index, in the month that holds most of what is asked for. */
@@ -59,8 +63,11 @@ test.each<[AuditFilter, string]>([
   [{ decision: 'ALLOWED' }, 'at'],
   [{ field: 'email' }, 'at'],
 ])('the search %o reads an index that begins with %s, and no month as a whole', async (where, column) => {
-  const plan = await planOf(where);
-  expect(plan.filter((node) => node['Node Type'] === 'Seq Scan').map((node) => node['Relation Name'])).toEqual(['audit_pending']);
+  const { plan, before } = await planOf(where);
+  const isWhole = (node: Plan) => node['Node Type'] === 'Seq Scan' && node['Relation Name']?.includes('2091');
+  expect(plan.filter(isWhole)).toEqual([]);
+  // How rare a field is takes its index too; of one that nearly every entry has, the first few thousand are counted.
+  if (where.field !== 'email') expect(before.filter(isWhole)).toEqual([]);
   const used = plan.map((node) => node['Index Name'] ?? '').filter((name) => name.includes('2091_02'));
   expect(used).toHaveLength(1);
   const [index] = await world.database.query<{ definition: string }>("SELECT pg_get_indexdef(('headgate.' || $1)::regclass) AS definition", used);
@@ -68,7 +75,7 @@ test.each<[AuditFilter, string]>([
 });
 
 test('a condition on the time leaves the other months alone', async () => {
-  const plan = await planOf({ from: new Date('2091-02-02'), to: new Date('2091-02-03'), principal: 'reader-7' });
+  const { plan } = await planOf({ from: new Date('2091-02-02'), to: new Date('2091-02-03'), principal: 'reader-7' });
   const parts = new Set(plan.map((node) => node['Relation Name']).filter((name) => name?.startsWith('audit_entry')));
   expect([...parts]).toEqual(['audit_entry_2091_02']);
 });

@@ -1,6 +1,9 @@
 import { signatureProblem, type Checkpoint, type VerifyingKeys } from './checkpoint.js';
 import type { AuditProblem } from './diagnose.js';
 
+/** Checkpoints that are remembered: about the last hour. */
+const LATELY = 100;
+
 /**
  * One list of checkpoints, read beside the chain: as the walk passes an entry that was signed, its hash must be the
  * signed one; and when the walk has ended, no checkpoint may speak of an entry beyond.
@@ -16,6 +19,8 @@ export class CheckpointWitness {
   #seq = 0;
   #started = false;
   #good = 0;
+  /** Whoever keeps what was posted may have one twice, and then behind later ones. */
+  readonly #lately = new Set<string>();
 
   constructor(name: string, checkpoints: AsyncIterable<Checkpoint>, keys: VerifyingKeys, { linked }: { readonly linked: boolean }) {
     this.#name = name;
@@ -54,6 +59,11 @@ export class CheckpointWitness {
     }
     while (this.#next && this.#seq <= seq) {
       const checkpoint = this.#next;
+      if (this.#lately.has(checkpoint.signature)) {
+        const problem = await this.#advance();
+        if (problem) return problem;
+        continue;
+      }
       if (this.#seq < seq) {
         return this.#problem(checkpoint, `comes after one of a later entry: the chain was cut off there once, and grew again`);
       }
@@ -61,6 +71,7 @@ export class CheckpointWitness {
         const text = `The entry ${entryId} (number ${seq}) is not the one that was signed at ${checkpoint.at}: it, or entries before it, were rewritten.`;
         return { kind: 'checkpoint', seq: String(seq), entryId, message: text };
       }
+      this.#remember(checkpoint.signature);
       this.#good += 1;
       const problem = await this.#advance();
       if (problem) return problem;
@@ -87,6 +98,12 @@ export class CheckpointWitness {
   #orderProblem({ keyId }: Checkpoint, before: Checkpoint | undefined): string | undefined {
     const rank = (id: string | undefined): number => this.#keys.findIndex((key) => key.keyId === id);
     return rank(keyId) < rank(before?.keyId) ? `was signed with the key ${keyId}, which had been replaced by ${before?.keyId} before` : undefined;
+  }
+
+  #remember(signature: string): void {
+    this.#lately.add(signature);
+    const [oldest] = this.#lately;
+    if (oldest !== undefined && this.#lately.size > LATELY) this.#lately.delete(oldest);
   }
 
   #problem({ seq, at }: Checkpoint, what: string): AuditProblem {

@@ -3,10 +3,14 @@ export { auditCursor, countAuditEntries, listAuditEntries, type AuditFilter, typ
 export { AuditEntryEntity } from './audit-entry.entity.js';
 export { AuditLog, type AuditLogOptions } from './audit-log.js';
 export type { AuditKeys, Checkpoint, VerifyingKey, VerifyingKeys } from './checkpoint.js';
+export { CheckpointPoster, type CheckpointPosterOptions } from './checkpoint-poster.js';
 export type { AuditProblem } from './diagnose.js';
-export { exportAudit, type ExportOptions } from './export.js';
+export { auditRange, exportAudit, parseBound, type AuditRange, type RangeAsked } from './export.js';
 export type { Actor, AuditFact, Decision } from './fact.js';
+export { auditParquet } from './parquet.js';
+export { auditProof, parseProof, verifyingKey, type AuditProof } from './proof.js';
 export { Sealer, type SealerOptions } from './sealer.js';
 export { sightsSince, usesSince, type Sight, type Use } from './use.js';
 export { Tally, type TallyOptions } from './tally.js';
 export { verifyAudit, type AuditVerification, type VerifyOptions } from './verify.js';
+export { verifyExport, type ExportVerification, type VerifyExportOptions } from './verify-export.js';

@@ -15,6 +15,8 @@ export interface SealerOptions {
   readonly key: SigningKey | AuditKeys;
   /** `<home>/audit-checkpoints.ndjson`: the copy of the checkpoints that an owner of the database can't rewrite. */
   readonly checkpointsFile: string;
+  /** Called when a checkpoint is in the database. */
+  readonly onCheckpoint?: () => void;
   readonly intervalMs?: number;
   readonly lockRetryMs?: number;
   readonly checkpointEveryMs?: number;
@@ -51,7 +53,8 @@ export class Sealer {
   readonly #stopping = new AbortController();
 
   constructor(options: SealerOptions) {
-    this.#options = { intervalMs: 500, lockRetryMs: 1000, checkpointEveryMs: 60_000, checkpointEveryEntries: 10_000, batch: 1000, ...options };
+    const defaults = { intervalMs: 500, lockRetryMs: 1000, checkpointEveryMs: 60_000, checkpointEveryEntries: 10_000, batch: 1000 };
+    this.#options = { onCheckpoint: () => undefined, ...defaults, ...options };
     this.#keys = 'keyId' in options.key ? fixedKey(options.key) : options.key;
   }
 
@@ -82,6 +85,14 @@ export class Sealer {
       throw new HeadgateError('UNAVAILABLE', 'The audit entries could not be sealed: the database could not be reached. Try again.', {}, { cause });
     }
     throw new HeadgateError('UNAVAILABLE', 'Another process holds the lock of the audit sealer and does not seal. Look at its log.');
+  }
+
+  /** As `sealNow`, and where this process is the one that seals, what is sealed is signed. */
+  async signNow(): Promise<void> {
+    await this.sealNow();
+    await this.#exclusive(async () => {
+      if (this.#lead && !this.#lead.lock.lost) await this.#checkpoint(this.#lead);
+    });
   }
 
   /** Seals and signs what is there, and gives the lock to the next process. */
@@ -196,5 +207,6 @@ export class Sealer {
       checkpoint.keyId,
     ]);
     lead.last = checkpoint;
+    this.#options.onCheckpoint();
   }
 }

@@ -19,6 +19,8 @@ export interface Config {
   /** Of 32 bytes each, in the order in which they were made; when absent a key file in `home` is used. */
   readonly masterKeys?: readonly Buffer[];
   readonly auditMode: 'strict' | 'async';
+  /** Where each checkpoint of the audit is posted to. */
+  readonly auditCheckpoints?: { readonly url: string; readonly token?: string };
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly corsOrigins: readonly string[];
   readonly host: string;
@@ -45,6 +47,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
   const provider = identityProvider(e);
   const masterKeys = e.HEADGATE_MASTER_KEY === undefined ? undefined : decodeMasterKeys(e.HEADGATE_MASTER_KEY);
   const tls = tlsFiles(e);
+  const auditCheckpoints = checkpointReceiver(e);
   return Object.freeze({
     home: resolve(e.HEADGATE_HOME),
     ...(e.DATABASE_URL && { databaseUrl: e.DATABASE_URL }),
@@ -54,6 +57,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     ...(tls && { tls }),
     rolesClaim: e.HEADGATE_ROLES_CLAIM,
     auditMode: e.HEADGATE_AUDIT,
+    ...(auditCheckpoints && { auditCheckpoints }),
     corsOrigins: list(e.HEADGATE_CORS_ORIGINS ?? ''),
     host: e.HOST,
     port: e.PORT,
@@ -94,6 +98,14 @@ function identityProvider(e: Environment): Config['identityProvider'] {
     );
   }
   return { jwksUrl, issuer, audience };
+}
+
+function checkpointReceiver({ HEADGATE_AUDIT_CHECKPOINT_URL: url, HEADGATE_AUDIT_CHECKPOINT_TOKEN: token }: Environment): Config['auditCheckpoints'] {
+  if (url !== undefined) return { url, ...(token !== undefined && { token }) };
+  if (token !== undefined) {
+    throw new HeadgateError('BAD_USER_INPUT', 'HEADGATE_AUDIT_CHECKPOINT_TOKEN is for HEADGATE_AUDIT_CHECKPOINT_URL, which is not set.');
+  }
+  return undefined;
 }
 
 function tlsFiles(e: Environment): Config['tls'] {

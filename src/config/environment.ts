@@ -25,6 +25,11 @@ const httpUrl = z.string().refine((input) => URL.canParse(input) && /^https?:$/.
   error: ({ input }) => `expected an http:// or https:// URL, got ${quoted(input)}`,
 });
 
+/** Without a name and a password in it: they would be told where the URL is told. */
+const postUrl = httpUrl.refine((input) => !URL.canParse(input) || new URL(input).username + new URL(input).password === '', {
+  error: 'expected a URL without a user and a password in it',
+});
+
 const MIB = 1024 ** 2;
 
 const Variables = z.object({
@@ -36,6 +41,8 @@ const Variables = z.object({
   HEADGATE_JWT_AUDIENCE: anyText.optional(),
   HEADGATE_MASTER_KEY: anyText.optional(),
   HEADGATE_AUDIT: choice('strict', 'async').default('strict'),
+  HEADGATE_AUDIT_CHECKPOINT_URL: postUrl.optional(),
+  HEADGATE_AUDIT_CHECKPOINT_TOKEN: secretText(/^[\x21-\x7e]+$/, 'printable ASCII without blanks').optional(),
   HEADGATE_ROLES_CLAIM: anyText.default('roles'),
   HEADGATE_TLS_CERT: anyText.optional(),
   HEADGATE_TLS_KEY: anyText.optional(),

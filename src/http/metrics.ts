@@ -21,6 +21,7 @@ export class Metrics {
   readonly #requests: Histogram;
   readonly #acts: Counter;
   readonly #refused: Counter;
+  readonly #posted: Counter;
 
   constructor(database: Database) {
     const registers = [this.#registry];
@@ -44,6 +45,12 @@ export class Metrics {
       labelNames: ['reason'],
       registers,
     });
+    this.#posted = new Counter({
+      name: 'headgate_audit_checkpoint_posts_total',
+      help: 'Attempts to post a checkpoint of the audit, by result: taken, failed.',
+      labelNames: ['result'],
+      registers,
+    });
     registers.forEach((register) => registerGauges(register, database));
   }
 
@@ -60,6 +67,11 @@ export class Metrics {
   /** Counts what was refused for a limit. */
   refused(reason: string): void {
     this.#refused.inc({ reason });
+  }
+
+  /** Counts an attempt to post a checkpoint of the audit. */
+  checkpointPosted(isTaken: boolean): void {
+    this.#posted.inc({ result: isTaken ? 'taken' : 'failed' });
   }
 
   /** Says at each look how many connections and subscriptions are open. */

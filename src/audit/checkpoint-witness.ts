@@ -59,11 +59,6 @@ export class CheckpointWitness {
     }
     while (this.#next && this.#seq <= seq) {
       const checkpoint = this.#next;
-      if (this.#lately.has(checkpoint.signature)) {
-        const problem = await this.#advance();
-        if (problem) return problem;
-        continue;
-      }
       if (this.#seq < seq) {
         return this.#problem(checkpoint, `comes after one of a later entry: the chain was cut off there once, and grew again`);
       }
@@ -71,7 +66,7 @@ export class CheckpointWitness {
         const text = `The entry ${entryId} (number ${seq}) is not the one that was signed at ${checkpoint.at}: it, or entries before it, were rewritten.`;
         return { kind: 'checkpoint', seq: String(seq), entryId, message: text };
       }
-      this.#remember(checkpoint.signature);
+      this.#remember(checkpoint);
       this.#good += 1;
       const problem = await this.#advance();
       if (problem) return problem;
@@ -81,8 +76,10 @@ export class CheckpointWitness {
 
   async #advance(): Promise<AuditProblem | undefined> {
     this.#started = true;
-    const { done, value } = await this.#checkpoints.next();
-    this.#next = done ? undefined : (value as Checkpoint);
+    do {
+      const { done, value } = await this.#checkpoints.next();
+      this.#next = done ? undefined : (value as Checkpoint);
+    } while (this.#next && this.#lately.has(JSON.stringify(this.#next)));
     if (!this.#next) return undefined;
     this.#seq = Number(this.#next.seq);
     const bad = signatureProblem(this.#keys, this.#next) ?? this.#orderProblem(this.#next, this.#before);
@@ -100,8 +97,8 @@ export class CheckpointWitness {
     return rank(keyId) < rank(before?.keyId) ? `was signed with the key ${keyId}, which had been replaced by ${before?.keyId} before` : undefined;
   }
 
-  #remember(signature: string): void {
-    this.#lately.add(signature);
+  #remember(checkpoint: Checkpoint): void {
+    this.#lately.add(JSON.stringify(checkpoint));
     const [oldest] = this.#lately;
     if (oldest !== undefined && this.#lately.size > LATELY) this.#lately.delete(oldest);
   }

@@ -2,7 +2,18 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Admission, AnswerCache, Reader } from './access/index.js';
-import { AuditCheckpointEntity, AuditEntryEntity, AuditLog, exportAudit, Sealer, Tally, verifyAudit, type AuditVerification } from './audit/index.js';
+import {
+  AuditCheckpointEntity,
+  AuditEntryEntity,
+  AuditFeed,
+  AuditFiles,
+  AuditLog,
+  CheckpointPoster,
+  Sealer,
+  Tally,
+  verifyAudit,
+  type AuditVerification,
+} from './audit/index.js';
 import {
   catalogEntities,
   classificationKind,
@@ -52,7 +63,7 @@ import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
-import { KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, TokenVault, type FieldCipher } from './vault/index.js';
+import { KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, subjectReference, TokenVault, type FieldCipher } from './vault/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -134,7 +145,17 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const { cipher } = await openFieldKeys({ database, keyRing, notifications, closing });
   const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
-  const services = controlServices({ database, audit: record.audit, manifests, sources, keys, verify: () => record.verify(), cipher, ...work });
+  const services = controlServices({
+    database,
+    audit: record.audit,
+    manifests,
+    sources,
+    keys,
+    cipher,
+    verify: () => record.verify(),
+    referenceOf: (subject) => subjectReference(keyRing, subject),
+    ...work,
+  });
 
   const app = { keyRing, close: () => closing.close() };
   if (!config.roles.includes('gateway')) return { ...app, url: undefined };
@@ -153,8 +174,11 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const timeoutMs = config.limits.exportTimeoutMs;
   const exporter = new Exporter({ sessionsOf: () => database.exports, cipher, audit: record.audit, admission: exportAdmission, timeoutMs });
   const contextOf = (facts: RequestFacts) => createContext(setting, facts);
+  const feed = await AuditFeed.start({ database, notifications, log });
+  closing.add('feed of the audit', () => feed.close());
   const subscriptions = new Subscriptions({
     ...setting,
+    feed,
     log,
     world: () => live.current,
     onWorld: (listener) => live.subscribe(listener),
@@ -307,20 +331,11 @@ interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly keys: KeyKeeper;
   readonly verify: () => Promise<AuditVerification>;
   readonly cipher: FieldCipher;
+  readonly referenceOf: (subject: string) => string;
 }
 
-function controlServices({
-  database,
-  audit,
-  manifests,
-  sources,
-  keys,
-  verify,
-  cipher,
-  runs,
-  ingestion,
-  pipelines,
-}: Services): Omit<ControlServices, 'detokenizer'> {
+function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
+  const { database, audit, manifests, sources, keys, verify, cipher, referenceOf, runs, ingestion, pipelines } = services;
   return {
     database,
     audit,
@@ -332,6 +347,7 @@ function controlServices({
     tagProposals: new TagProposals({ database, audit, changes: manifests }),
     quarantine: new Quarantine(database, cipher),
     verifyAudit: verify,
+    subjectReference: referenceOf,
     manifests,
     applyManifests: (documents, principal, options) => manifests.apply(documents, principal, options),
     submitIngest: (input, principal) => ingestion.submit(input, principal),
@@ -357,7 +373,12 @@ function controlServices({
 /** The audit: what writes entries, what seals them, and their proof. */
 function openRecord({ config, log, database, masterKeys, metrics, closing }: Room & { readonly masterKeys: MasterKeys; readonly metrics: Metrics }) {
   const checkpointsFile = join(config.home, 'audit-checkpoints.ndjson');
-  const sealer = new Sealer({ database, log, key: masterKeys, checkpointsFile });
+  const { auditCheckpoints } = config;
+  const poster = auditCheckpoints && new CheckpointPoster({ database, log, ...auditCheckpoints, onAttempt: (isTaken) => metrics.checkpointPosted(isTaken) });
+  poster?.start();
+  // After the sealer has made its last one.
+  closing.add('checkpoints', () => poster?.close());
+  const sealer = new Sealer({ database, log, key: masterKeys, checkpointsFile, onCheckpoint: () => poster?.wake() });
   sealer.start();
   closing.add('sealer', () => sealer.stop());
   const entries = new AuditLog({ database, log, mode: config.auditMode });
@@ -376,11 +397,11 @@ function openRecord({ config, log, database, masterKeys, metrics, closing }: Roo
   return {
     audit,
     /** @param file a checkpoints file that was kept elsewhere; ours when absent. */
-    verify: async (file = checkpointsFile): Promise<AuditVerification> => {
+    verify: async (file = checkpointsFile, onProgress?: (entries: number) => void): Promise<AuditVerification> => {
       // So that it speaks of the last second too.
       await sealer.sealNow();
-      return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file });
+      return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file, ...(onProgress && { onProgress }) });
     },
-    export: () => exportAudit(database),
+    files: new AuditFiles({ database, audit, sign: () => sealer.signNow(), keys: () => masterKeys.verifying() }),
   };
 }

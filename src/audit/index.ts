@@ -9,6 +9,8 @@ export { auditRange, exportAudit, parseBound, type AuditRange, type RangeAsked }
 export type { Actor, AuditFact, Decision } from './fact.js';
 export { auditParquet } from './parquet.js';
 export { auditProof, parseProof, verifyingKey, type AuditProof } from './proof.js';
+export { AUDIT_FORMATS, AuditFiles, parseAuditFormat, type AuditFilesOptions, type AuditFormat } from './files.js';
+export { AuditFeed } from './feed.js';
 export { Sealer, type SealerOptions } from './sealer.js';
 export { sightsSince, usesSince, type Sight, type Use } from './use.js';
 export { Tally, type TallyOptions } from './tally.js';

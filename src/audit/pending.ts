@@ -14,7 +14,7 @@ const LOOK = 1_000;
 /** Rows that were taken away and are swept up at once: scans would pass them again and again. */
 const SWEEP = 5_000;
 
-/** Heard when entries were sealed. */
+/** Told with the number of the last one when entries were sealed. */
 export const SEALED_CHANNEL = 'headgate_audit';
 
 const COLUMNS =
@@ -112,7 +112,7 @@ export class PendingEntries {
         await pipeline([lines], client.query(from(COPY)));
       }
       // Who follows the record looks when they hear it.
-      await client.query(`NOTIFY ${SEALED_CHANNEL}; COMMIT`);
+      await client.query(`NOTIFY ${SEALED_CHANNEL}, '${seq}'; COMMIT`);
       return { seq, hash };
     } catch (error) {
       this.#months.forget();

@@ -47,8 +47,8 @@ export class Client {
   }
 
   /** The body as it comes. */
-  async stream(path: string): Promise<Readable> {
-    const response = await this.#send(path, {});
+  async stream(path: string, send: Send = {}): Promise<Readable> {
+    const response = await this.#send(path, send);
     await refuse(response, this.url);
     return response;
   }
@@ -82,6 +82,12 @@ async function refuse(response: IncomingMessage, url: string): Promise<void> {
   const body = (await readJson(response, url)) as Record<string, unknown>;
   const { code, detail, type: _type, title: _title, status: _status, ...details } = body;
   throw asError({ code, message: typeof detail === 'string' ? detail : `The server answered ${response.statusCode}.`, details });
+}
+
+/** A refusal that came where an answer was due, as the error that it is there. */
+export function problemError(body: Readonly<Record<string, unknown>>): HeadgateError {
+  const { code, detail, type: _type, title: _title, status: _status, ...details } = body;
+  return asError({ code, message: typeof detail === 'string' ? detail : 'The server gave no reason.', details });
 }
 
 function asError({ code, message, details }: Refusal): HeadgateError {

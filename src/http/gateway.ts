@@ -35,7 +35,7 @@ export interface GatewayOptions
   readonly database: Database;
   readonly metrics: Metrics;
   readonly manifests: ManifestRoutesOptions['manifests'];
-  readonly record: Pick<AuditRoutesOptions, 'export' | 'verify'>;
+  readonly record: Pick<AuditRoutesOptions, 'files' | 'verify'>;
 }
 
 /** A socket on which nothing moves for so long is closed; loads and verifications may be silent longer. */

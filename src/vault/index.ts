@@ -6,7 +6,9 @@ export { FieldCipher } from './field-cipher.js';
 export { pinKeys } from './pinned-keys.js';
 export { REWRAPPERS } from './rewrap.js';
 export { SubjectKeys, type SubjectKeysOptions } from './subject-keys.js';
-export { subjectReference } from './subject-reference.js';
+
 export { KeyKeeper, type KeyKeeperOptions, type KeyRotation, type KeyState, type KeyStatus } from './key-keeper.js';
 export { MasterKeys, type MasterKeysOptions } from './master-keys.js';
 export { Rewraps, type Dependents, type RewrapBatch, type Rewrapper, type RewrapsOptions } from './rewraps.js';
+
+export { subjectReference } from './subject-reference.js';

@@ -52,6 +52,12 @@ export async function watches(args: Readonly<Record<string, unknown>>, context: 
   return refuse(context, 'subscribe', refusedTo(context.principal, `datasetChanged of ${name}`, `${OVERSEERS.join(', ')}, and those with a grant on it`), name);
 }
 
+/** As `watches`, for the record. */
+export async function follows(context: RequestContext): Promise<true | HeadgateError> {
+  if (hasRole(context.principal, 'admin', 'auditor')) return true;
+  return refuse(context, 'subscribe', refusedTo(context.principal, 'auditAppended', 'admin, auditor'));
+}
+
 const administrator = roles('admin');
 const overseer = roles(...OVERSEERS);
 const engineer = roles('admin', 'engineer');
@@ -120,6 +126,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
     },
     Subscription: {
       datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),
+      auditAppended: rule<RequestContext>('may follow the record', async (_parent, _args, context) => follows(context)),
     },
     ...Object.fromEntries(openTypes.map((name) => [name, allow])),
   };

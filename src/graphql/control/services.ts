@@ -27,6 +27,8 @@ export interface ControlServices {
   readonly detokenizer: Pick<Detokenizer, 'detokenize'>;
   readonly keys: Pick<KeyKeeper, 'list' | 'rotate' | 'retire'>;
   verifyAudit(): Promise<AuditVerification>;
+  /** What stands for a person in the record. */
+  readonly subjectReference: (subject: string) => string;
   readonly manifests: Pick<ManifestChanges, 'accessDiff' | 'approve' | 'requests'>;
   /** Applies, and resolves when this process sees the change; or keeps it for a second person to look at. */
   applyManifests(documents: readonly ManifestDocument[], principal: Principal, options: ChangeOptions): Promise<ChangeResult>;

@@ -1,9 +1,10 @@
+import type { AuditFeed } from '../../audit/index.js';
 import type { DataChanges, Dataset } from '../../catalog/index.js';
 import type { Principal } from '../../identity/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext, World } from '../context.js';
 import { visibleDataset } from '../control/rights.js';
-import { watches } from '../control/rules.js';
+import { follows, watches } from '../control/rules.js';
 import type { DatasetEvent } from '../control/types/dataset-change.type.js';
 import { executeEvent } from '../dataplane/executor.js';
 import type { ControlSubscription, DatasetSubscription, LiveOperation, LiveRequest } from '../dataplane/live-operations.js';
@@ -20,6 +21,7 @@ export interface EventsOptions {
   readonly contextOf: (facts: RequestFacts) => RequestContext;
   readonly changes: Pick<DataChanges, 'versionOf'>;
   readonly reads: ChangeReads;
+  readonly feed: Pick<AuditFeed, 'head' | 'after' | 'subscribe'>;
 }
 
 /** The catalog, the grants and the schema of a principal at one moment. */
@@ -32,8 +34,16 @@ export interface Moment {
 export interface Event {
   readonly datasetId: string;
   readonly upTo: number;
-  readonly payload?: Buffer;
+  readonly payloads: readonly Buffer[];
+  /** There is more than fits into one. */
+  readonly more?: boolean;
 }
+
+/** What the record is called among the datasets whose changes wake subscriptions; no dataset has such a name. */
+export const RECORD = { id: '(the record)', name: '(the record)' } as const;
+
+/** Entries that are told in one go, behind one look at who listens. */
+const ENTRIES = 100;
 
 /** What may be told to a subscription, decided on anew each time it is asked for. */
 export class Events {
@@ -48,8 +58,9 @@ export class Events {
   }
 
   /** The dataset that a subscription is about, and the version that its rows have now. @throws HeadgateError NOT_FOUND */
-  subject(live: LiveOperation, { view }: Moment): { readonly dataset: Dataset; readonly version: number } {
-    const dataset = live.kind === 'dataset' ? live.dataset : visibleDataset({ visible: view.schemas.catalog }, String(live.args['dataset']));
+  subject(live: LiveOperation, { view }: Moment): { readonly dataset: Pick<Dataset, 'id' | 'name'>; readonly version: number } {
+    if (isOfRecord(live)) return { dataset: RECORD, version: this.#options.feed.head };
+    const dataset = datasetOf(live, view);
     return { dataset, version: this.#options.changes.versionOf(dataset.id) };
   }
 
@@ -76,26 +87,50 @@ export class Events {
     const context = this.#context(subscription, moment);
     await this.#guard(live, context);
     if (upTo <= seen) return undefined;
-    const event: DatasetEvent = { dataset, dataVersion: upTo };
-    const { operationName = null, variables } = subscription.request;
-    const result = await executeEvent(moment.view.schemas, { document: live.document, operationName, variables, context }, event);
-    return { datasetId: dataset.id, upTo, payload: Buffer.from(moment.view.written(result)) };
+    const payloadOf = async (root: object): Promise<Buffer> => {
+      const { operationName = null, variables } = subscription.request;
+      return Buffer.from(moment.view.written(await executeEvent(moment.view.schemas, { document: live.document, operationName, variables, context }, root)));
+    };
+    if (isOfRecord(live)) return this.#entries(seen, payloadOf);
+    const event: DatasetEvent = { dataset: datasetOf(live, moment.view), dataVersion: upTo };
+    return { datasetId: dataset.id, upTo, payloads: [await payloadOf(event)] };
+  }
+
+  /** Each entry is an event of its own, in the order of the chain. */
+  async #entries(seen: number, payloadOf: (root: object) => Promise<Buffer>): Promise<Event | undefined> {
+    const entries = await this.#options.feed.after(seen, ENTRIES);
+    const last = entries.at(-1);
+    if (!last) return undefined;
+    const payloads: Buffer[] = [];
+    for (const entry of entries) payloads.push(await payloadOf(entry));
+    return { datasetId: RECORD.id, upTo: Number(last.seq), payloads, more: entries.length === ENTRIES };
   }
 
   async #rows(asked: RowsAsked, read: PreparedRead, seen: number, upTo: number): Promise<Event> {
     const payload = await this.#options.reads.read(asked, read, seen, upTo);
-    return { datasetId: asked.operation.dataset.id, upTo, ...(payload && { payload }) };
+    return { datasetId: asked.operation.dataset.id, upTo, payloads: payload ? [payload] : [] };
   }
 
   async #guard({ field, args }: ControlSubscription, context: RequestContext): Promise<void> {
-    if (field !== 'datasetChanged') throw new HeadgateError('FORBIDDEN', 'This field is open to nobody.');
-    const passed = await watches(args, context);
+    if (field !== 'datasetChanged' && field !== RECORD_FIELD) throw new HeadgateError('FORBIDDEN', 'This field is open to nobody.');
+    const passed = field === RECORD_FIELD ? await follows(context) : await watches(args, context);
     if (passed !== true) throw passed;
   }
 
   #context(subscription: Subscription, { world, view }: Moment): RequestContext {
     return this.#options.contextOf({ principal: subscription.line.transport.principal, world, view, operationHash: subscription.hash });
   }
+}
+
+const RECORD_FIELD = 'auditAppended';
+
+function isOfRecord(live: LiveOperation): boolean {
+  return live.kind === 'control' && live.field === RECORD_FIELD;
+}
+
+/** @throws HeadgateError NOT_FOUND */
+function datasetOf(live: LiveOperation, view: View): Dataset {
+  return live.kind === 'dataset' ? live.dataset : visibleDataset({ visible: view.schemas.catalog }, String(live.args['dataset']));
 }
 
 function rowsAsked({ id, hash, line }: Subscription, operation: DatasetSubscription, { world, view }: Moment): RowsAsked {

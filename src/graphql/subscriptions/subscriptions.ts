@@ -5,7 +5,7 @@ import type { Limits } from '../../config/index.js';
 import { HeadgateError, isHeadgateError, messageOf, type Log } from '../../kernel/index.js';
 import type { LiveRequest } from '../dataplane/live-operations.js';
 import { errorsFormatter } from '../errors.js';
-import { Events, type EventsOptions } from './events.js';
+import { Events, RECORD, type EventsOptions } from './events.js';
 import { Holders } from './holders.js';
 import { Line, type Transport } from './line.js';
 import { Subscription, type SubscriptionLine } from './subscription.js';
@@ -45,6 +45,7 @@ export class Subscriptions {
     this.#holders = new Holders(options.limits.maxSubscriptions);
     this.#stopListening = [
       options.changes.subscribe(({ dataset }) => this.#byDataset.get(dataset)?.forEach((subscription) => this.#wake(subscription))),
+      options.feed.subscribe(() => this.#byDataset.get(RECORD.name)?.forEach((subscription) => this.#wake(subscription))),
       // What they may see, or whether they still fit the schema, may be other than before.
       options.onWorld(() => this.#all().forEach((subscription) => this.#wake(subscription))),
     ];
@@ -147,12 +148,15 @@ export class Subscriptions {
     try {
       if (subscription.isOver || !transport.holds()) return;
       const event = await this.#events.next(subscription);
-      if (!event || subscription.isOver || !transport.holds()) return;
-      if (event.payload) {
+      if (!event) return;
+      for (const payload of event.payloads) {
+        if (subscription.isOver || !transport.holds()) return;
         subscription.events += 1;
-        await transport.send(subscription.operation, event.payload);
+        await transport.send(subscription.operation, payload);
       }
+      if (subscription.isOver || !transport.holds()) return;
       subscription.note(event.datasetId, event.upTo);
+      if (event.more) this.#wake(subscription);
     } catch (error) {
       if (mayPass(error, subscription)) this.#late.add(subscription);
       else subscription.fail(error);
@@ -165,9 +169,9 @@ export class Subscriptions {
     await this.#options.audit.record({
       ...fact,
       actor: line.transport.principal,
-      dataset,
+      ...(dataset !== RECORD.name && { dataset }),
       operationHash: hash,
-      details: { subscription: id, ...counted, ...details },
+      details: { subscription: id, ...(dataset === RECORD.name && { of: 'audit' }), ...counted, ...details },
     });
   }
 }

@@ -1,7 +1,8 @@
-import { Arg, Ctx, Int, Query, Resolver } from 'type-graphql';
-import { auditCursor, countAuditEntries, listAuditEntries, type AuditFilter } from '../../../audit/index.js';
+import { Arg, Ctx, Int, Query, Resolver, Root, Subscription } from 'type-graphql';
+import { auditCursor, countAuditEntries, listAuditEntries, type AuditEntryEntity, type AuditFilter } from '../../../audit/index.js';
+import { HeadgateError } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
-import { AuditEntryConnection, AuditVerification, AuditWhere, toAuditEntry, toAuditVerification, type AuditEntry } from '../types/audit.type.js';
+import { AuditEntryConnection, AuditVerification, AuditWhere, toAuditEntry, toAuditVerification, AuditEntry } from '../types/audit.type.js';
 import { pageOf, type Page } from '../types/page.js';
 import { pageSize } from './dataset.resolver.js';
 
@@ -14,7 +15,7 @@ export class AuditResolver {
     @Arg('after', () => String, { nullable: true }) after?: string,
     @Arg('where', () => AuditWhere, { nullable: true }) where?: AuditWhere,
   ): Promise<Page<AuditEntry>> {
-    const filter = toFilter(where ?? {});
+    const filter = toFilter(where ?? {}, services.subjectReference);
     const { dataSource } = services.database;
     const { entries, hasNextPage } = await listAuditEntries(dataSource, { first: pageSize(first), ...(after !== undefined && { after }), where: filter });
     return pageOf(entries, { hasNextPage, after, cursor: auditCursor, node: toAuditEntry, totalCount: () => countAuditEntries(dataSource, filter) });
@@ -31,9 +32,20 @@ export class AuditResolver {
     });
     return toAuditVerification(verification);
   }
+
+  @Subscription(() => AuditEntry, {
+    description: 'Each entry as it gets its place in the chain, in that order.',
+    subscribe: () => {
+      throw new HeadgateError('BAD_USER_INPUT', 'Subscriptions come over a WebSocket at this path, with the protocol graphql-transport-ws.');
+    },
+  })
+  auditAppended(@Root() entry: AuditEntryEntity): AuditEntry {
+    return toAuditEntry(entry);
+  }
 }
 
-function toFilter({ from, to, ...where }: AuditWhere): AuditFilter {
+function toFilter({ from, to, subject, ...where }: AuditWhere, referenceOf: (subject: string) => string): AuditFilter {
   const given = Object.fromEntries(Object.entries(where).filter(([, value]) => value !== undefined && value !== null));
-  return { ...given, ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
+  const about = typeof subject === 'string' && { subject: referenceOf(subject) };
+  return { ...given, ...about, ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
 }

@@ -38,6 +38,11 @@ export class AuditWhere {
   @Field(() => String, { nullable: true }) dataset?: string;
   @Field(() => String, { nullable: true, description: 'Read plain or through a mask.' }) field?: string;
   @Field(() => String, { nullable: true }) purpose?: string;
+  @Field(() => String, {
+    nullable: true,
+    description: 'Whose data it was about, as the datasets name them: entries of consents, subject exports and erasures. The record itself holds a keyed hash.',
+  })
+  subject?: string;
   @Field(() => DecisionEnum, { nullable: true }) decision?: Decision;
   @Field(() => DateTimeScalar, { nullable: true, description: 'At this moment or later.' }) from?: string;
   @Field(() => DateTimeScalar, { nullable: true, description: 'Before this moment.' }) to?: string;

@@ -1,0 +1,96 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { parseProof, verifyExport, verifyingKey, type AuditVerification, type ExportVerification } from '../audit/index.js';
+import { HeadgateError, messageOf } from '../kernel/index.js';
+import { problemError } from './client.js';
+import { withServer, type ServerOptions } from './connect.js';
+import { print } from './output.js';
+
+export interface VerifyCommandOptions extends ServerOptions {
+  readonly checkpoints?: string;
+  readonly file?: string;
+  readonly proof?: string;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+const NDJSON = 'application/x-ndjson';
+const LINE_EVERY_MS = 2_000;
+
+/** The record of a running installation. @throws HeadgateError DATA_REJECTED with what does not fit. */
+export async function verifyOfServer(options: VerifyCommandOptions): Promise<void> {
+  const body = options.checkpoints === undefined ? undefined : await readText(options.checkpoints, 'checkpoints file');
+  const result = await withServer(options, async (client) => {
+    const headers = { accept: NDJSON, ...(body !== undefined && { 'content-type': NDJSON }) };
+    const told = createInterface({ input: await client.stream('/audit/verify', { method: 'POST', headers, ...(body !== undefined && { body }) }) });
+    const progress = startCount();
+    let last: Record<string, unknown> = {};
+    for await (const line of told) {
+      last = JSON.parse(line) as Record<string, unknown>;
+      if (typeof last['progress'] === 'number') progress(last['progress']);
+    }
+    if (typeof last['valid'] !== 'boolean') throw problemError((last['problem'] ?? {}) as Record<string, unknown>);
+    return last as unknown as AuditVerification;
+  });
+  const { entries, head, checkpoints, problem } = result;
+  print(result, options.json, () => [`${entries} entries and ${checkpoints} checkpoints are good.${head ? ` Head: ${head.seq} ${head.hash}` : ''}`]);
+  if (problem) throw new HeadgateError('DATA_REJECTED', problem.message, { ...problem });
+}
+
+/** An export, without any server. @throws HeadgateError DATA_REJECTED with what does not fit. */
+export async function verifyFile(file: string, options: VerifyCommandOptions): Promise<void> {
+  const { proof, key, checkpoints } = options;
+  const input = createReadStream(file);
+  const unreadable = new Promise<never>((_, reject) => input.once('error', (cause) => reject(cantRead(file, 'export', cause))));
+  const verification = verifyExport({
+    lines: createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }),
+    ...(proof !== undefined && { proof: parseProof(await readText(proof, 'proof')) }),
+    ...(key !== undefined && { key: verifyingKey(await readText(key, 'key')) }),
+    ...(checkpoints !== undefined && { checkpointsFile: checkpoints }),
+    onProgress: startCount(),
+  });
+  const result = await Promise.race([verification, unreadable]);
+  print(result, options.json, () => saidOf(result));
+  const { problem } = result;
+  if (problem) throw new HeadgateError('DATA_REJECTED', problem.message, { ...problem });
+}
+
+/** What was found, and what it proves. */
+function saidOf({ entries, from, to, hash, checkpoints, signedTo, signedAt, keyIds, trustedKey, valid }: ExportVerification): string[] {
+  const lines = [
+    `${entries} entries${from === null ? '' : ` (${from} to ${to})`} and ${checkpoints} checkpoints are good.${hash === null ? '' : ` Last hash: ${hash}`}`,
+  ];
+  if (!valid) return lines;
+  if (signedTo === null) {
+    return [
+      ...lines,
+      'Proven: no line was changed, removed or moved after the hashes were computed. Not proven: who computed them. Give --proof, or --checkpoints with a --key.',
+    ];
+  }
+  const whose = trustedKey ? 'which you gave' : 'which came with the proof: compare it with one that you got otherwise, or give --key';
+  lines.push(`Proven: the entries up to ${signedTo} are those that were sealed when key ${keyIds.join(', ')} signed them at ${signedAt}, ${whose}.`);
+  if (to !== null && BigInt(signedTo) < BigInt(to))
+    lines.push(`Not signed: the entries ${BigInt(signedTo) + 1n} to ${to}. Only the chain holds them together.`);
+  return lines;
+}
+
+/** A line on standard error now and then, for work that takes its time. */
+function startCount(): (entries: number) => void {
+  let last = Date.now();
+  return (entries) => {
+    if (Date.now() - last < LINE_EVERY_MS) return;
+    last = Date.now();
+    console.error(`verify: ${entries} entries`);
+  };
+}
+
+async function readText(file: string, what: string): Promise<string> {
+  return readFile(file, 'utf8').catch((cause: unknown) => {
+    throw cantRead(file, what, cause);
+  });
+}
+
+function cantRead(file: string, what: string, cause: unknown): HeadgateError {
+  return new HeadgateError('BAD_USER_INPUT', `The ${what} ${file} can't be read: ${messageOf(cause)}.`, { file }, { cause });
+}

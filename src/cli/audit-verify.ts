@@ -1,5 +1,4 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { parseProof, verifyExport, verifyingKey, type AuditVerification, type ExportVerification } from '../audit/index.js';
 import { HeadgateError, messageOf } from '../kernel/index.js';
@@ -41,19 +40,24 @@ export async function verifyOfServer(options: VerifyCommandOptions): Promise<voi
 /** An export, without any server. @throws HeadgateError DATA_REJECTED with what does not fit. */
 export async function verifyFile(file: string, options: VerifyCommandOptions): Promise<void> {
   const { proof, key, checkpoints } = options;
-  const input = createReadStream(file);
-  const unreadable = new Promise<never>((_, reject) => input.once('error', (cause) => reject(cantRead(file, 'export', cause))));
-  const verification = verifyExport({
-    lines: createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }),
+  const result = await verifyExport({
+    lines: linesOf(file),
     ...(proof !== undefined && { proof: parseProof(await readText(proof, 'proof')) }),
     ...(key !== undefined && { key: verifyingKey(await readText(key, 'key')) }),
     ...(checkpoints !== undefined && { checkpointsFile: checkpoints }),
     onProgress: startCount(),
   });
-  const result = await Promise.race([verification, unreadable]);
   print(result, options.json, () => saidOf(result));
   const { problem } = result;
   if (problem) throw new HeadgateError('DATA_REJECTED', problem.message, { ...problem });
+}
+
+/** Opened when the first is asked for: lines that come before anybody listens would be lost. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  const handle = await open(file).catch((cause: unknown) => {
+    throw cantRead(file, 'export', cause);
+  });
+  yield* handle.readLines({ encoding: 'utf8' });
 }
 
 /** What was found, and what it proves. */

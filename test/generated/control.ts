@@ -171,6 +171,8 @@ export type AuditWhere = {
   readonly from?: InputMaybe<Scalars['DateTime']['input']>;
   readonly principal?: InputMaybe<Scalars['String']['input']>;
   readonly purpose?: InputMaybe<Scalars['String']['input']>;
+  /** Whose data it was about, as the datasets name them: entries of consents, subject exports and erasures. The record itself holds a keyed hash. */
+  readonly subject?: InputMaybe<Scalars['String']['input']>;
   /** Before this moment. */
   readonly to?: InputMaybe<Scalars['DateTime']['input']>;
 };
@@ -1099,6 +1101,8 @@ export type SourceType =
   | 'postgres';
 
 export type Subscription = {
+  /** Each entry as it gets its place in the chain, in that order. */
+  readonly auditAppended: AuditEntry;
   /** Tells that a load or a pipeline changed the rows of a dataset; several changes can come as one. */
   readonly datasetChanged: DatasetChange;
 };

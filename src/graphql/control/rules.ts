@@ -22,17 +22,36 @@ function roles(...allowed: readonly ControlRole[]): ShieldRule {
   );
 }
 
+/**
+ * As `roles`, for what tells of persons and their rights: who looked is on the record before they see it, with the names of the
+ * conditions that they set, and not what they looked for.
+ */
+function looks(...allowed: readonly ControlRole[]): ShieldRule {
+  return rule<RequestContext>(`looks as ${allowed.join(' or ')}`, async (_parent, args, context, info) => {
+    const { fieldName: action } = info;
+    const { principal, services } = context;
+    if (!hasRole(principal, ...allowed)) return refuse(context, action, refusedTo(principal, action, allowed.join(', ')));
+    const { where, ...others } = args as { readonly where?: object };
+    const by = [...Object.keys(where ?? {}), ...Object.keys(others).filter((name) => name !== 'first' && name !== 'after')];
+    await services.audit.record({ actor: principal, action, decision: 'ALLOWED', details: { by } });
+    return true;
+  });
+}
+
 /** Somebody with a credential; what of the answer they see is the resolver's to find. */
 const known = rule<RequestContext>('has a credential', async (_parent, _args, context, info) =>
   context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, info.fieldName, 'requests with a credential')) : true,
 );
 
 /** `as` asks about somebody else, which is a steward's business. */
-const explains = rule<RequestContext>('may explain', async (_parent, args, context, info) =>
-  args['as'] === undefined || args['as'] === null || hasRole(context.principal, 'admin', 'steward')
-    ? true
-    : refuse(context, info.fieldName, refusedTo(context.principal, 'access(as:)', 'admin, steward')),
-);
+const explains = rule<RequestContext>('may explain', async (_parent, args, context, info) => {
+  if (args['as'] === undefined || args['as'] === null) return true;
+  const { principal, services } = context;
+  if (!hasRole(principal, 'admin', 'steward')) return refuse(context, info.fieldName, refusedTo(principal, 'access(as:)', 'admin, steward'));
+  const dataset = context.visible.datasets.get(String(args['dataset']))?.name;
+  await services.audit.record({ actor: principal, action: 'access', decision: 'ALLOWED', ...(dataset !== undefined && { dataset }), details: { by: ['as'] } });
+  return true;
+});
 
 const ingests = rule<RequestContext>('may ingest', async (_parent, args, context, info) => {
   const { dataset: name } = args['input'] as { dataset: string };
@@ -64,6 +83,7 @@ const engineer = roles('admin', 'engineer');
 const steward = roles('admin', 'steward');
 const auditor = roles('admin', 'auditor');
 const overseesAccess = roles('admin', 'steward', 'auditor');
+const looksAtAccess = looks('admin', 'steward', 'auditor');
 const keeper = roles('admin', 'steward', 'engineer');
 
 /**
@@ -82,18 +102,18 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       runs: overseer,
       run: known,
       qualityReports: known,
-      auditEntries: auditor,
+      auditEntries: looks('admin', 'auditor'),
       auditVerification: auditor,
-      grants: overseesAccess,
+      grants: looksAtAccess,
       access: explains,
       quarantine: known,
-      apiKeys: steward,
+      apiKeys: looks('admin', 'steward'),
       accessDiff: keeper,
-      whoCanSee: overseesAccess,
-      whoSaw: overseesAccess,
-      grantUses: overseesAccess,
+      whoCanSee: looksAtAccess,
+      whoSaw: looksAtAccess,
+      grantUses: looksAtAccess,
       processingActivities: overseesAccess,
-      changeRequests: overseesAccess,
+      changeRequests: looksAtAccess,
       tagProposals: steward,
       masterKeys: administrator,
     },

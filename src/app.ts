@@ -19,6 +19,7 @@ import {
   classificationKind,
   DataChanges,
   datasetKind,
+  legalHoldKind,
   Live,
   loadCatalog,
   purposeKind,
@@ -28,7 +29,7 @@ import {
 } from './catalog/index.js';
 import { TagDetection, TagProposalEntity, TagProposals } from './classification/index.js';
 import type { Config } from './config/index.js';
-import { Detokenizer, Exporter } from './delivery/index.js';
+import { Detokenizer, Exporter, openSubjects, type Subjects } from './delivery/index.js';
 import {
   AccessGrantEntity,
   Authorizer,
@@ -63,7 +64,7 @@ import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
-import { KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, subjectReference, TokenVault, type FieldCipher } from './vault/index.js';
+import { forgetAllTokens, KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, subjectReference, TokenVault, type FieldCipher } from './vault/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -96,7 +97,16 @@ const ENTITIES = [
 const EXPORTS_OF_ONE = EXPORT_SESSIONS - 1;
 
 /** In the order in which they depend on each other. */
-const KINDS = [purposeKind, sourceKind, classificationKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
+const KINDS = [
+  purposeKind,
+  sourceKind,
+  classificationKind,
+  datasetKind,
+  pipelineKind,
+  grantKind,
+  legalHoldKind,
+  changePolicyKind,
+] as unknown as readonly ManifestKind[];
 
 /**
  * Opens the store and puts the rooms together, for the roles of the configuration. When it rejects, nothing stays open.
@@ -142,8 +152,23 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
   const sources = openSources(config, log, live, closing);
-  const { cipher } = await openFieldKeys({ database, keyRing, notifications, closing });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher });
+  const { cipher, subjectKeys } = await openFieldKeys({ database, keyRing, notifications, closing });
+  const subjects = await openSubjects({
+    home: config.home,
+    database,
+    keyRing,
+    cipher,
+    audit: record.audit,
+    log,
+    closing,
+    exportTimeoutMs: config.limits.exportTimeoutMs,
+    hooks: [
+      { name: 'keys', erase: (tx, subject) => subjectKeys.destroy(tx, subject) },
+      { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
+    ],
+    onErased: () => dataChanges.refresh(),
+  });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,
@@ -152,6 +177,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     sources,
     keys,
     cipher,
+    subjects,
     verify: () => record.verify(),
     referenceOf: (subject) => subjectReference(keyRing, subject),
     ...work,
@@ -208,6 +234,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       return run;
     },
     startExport: (request) => exporter.start(request),
+    openSubjectExport: (download) => subjects.exports.open(download, exportAdmission),
     manifests,
     record,
   });
@@ -262,15 +289,14 @@ interface Room {
 }
 
 /** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
-async function openWork({
-  config,
-  log,
-  database,
-  audit,
-  closing,
-  dataChanges,
-  cipher,
-}: Room & { readonly audit: Audit; readonly dataChanges: DataChanges; readonly cipher: FieldCipher }) {
+interface WorkRoom extends Room {
+  readonly audit: Audit;
+  readonly dataChanges: DataChanges;
+  readonly subjects: Subjects;
+  readonly cipher: FieldCipher;
+}
+
+async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom) {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -288,13 +314,14 @@ async function openWork({
     loader: new Loader({ database, config, log, cipher }),
     // The report belongs to the version that it speaks of, so it is committed with it.
     afterLoad: async (tx, dataset, run, outcome, actor) => {
+      await subjects.afterLoad(tx, dataset, run);
       if (outcome.repeated) return;
       await checkQuality(tx, dataset, { runId: run.id });
       await detection.afterLoad(tx, dataset, { runId: run.id, outcome, actor });
     },
   });
   await ingestion.start();
-  const pipelines = new Pipelines({ database, runs, keeper, audit, log });
+  const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
     await pipelines.sweep();
     jobs.work(RUN_QUEUES.INGESTION, (job, context) => ingestion.handler(job, context).finally(() => dataChanges.refresh()), { concurrency: 2 });
@@ -331,11 +358,12 @@ interface Services extends Awaited<ReturnType<typeof openWork>> {
   readonly keys: KeyKeeper;
   readonly verify: () => Promise<AuditVerification>;
   readonly cipher: FieldCipher;
+  readonly subjects: Subjects;
   readonly referenceOf: (subject: string) => string;
 }
 
 function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
-  const { database, audit, manifests, sources, keys, verify, cipher, referenceOf, runs, ingestion, pipelines } = services;
+  const { database, audit, manifests, sources, keys, verify, cipher, subjects, referenceOf, runs, ingestion, pipelines } = services;
   return {
     database,
     audit,
@@ -366,6 +394,7 @@ function controlServices(services: Services): Omit<ControlServices, 'detokenizer
       }
       return ingestion.submit({ dataset: run.dataset, source, mode, format, force }, principal);
     },
+    subjects: { export: (...asked) => subjects.exports.request(...asked), erase: subjects.erase, holds: subjects.holds },
     pipelines: async () => (await pipelines.list()).map(({ inputs, output, ...pipeline }) => ({ ...pipeline, inputNames: inputs, outputName: output })),
   };
 }

@@ -6,6 +6,7 @@ export type { CompiledRead } from './compiled-read.js';
 export { compileExport, type CompiledExport, type RowShape } from './export-compile.js';
 export { asPage, governExport, type ExportSelection, type GovernedExport } from './export-plan.js';
 export { bindExport, type BoundExport } from './export-statement.js';
+export { countExport, type BoundCount } from './export-count.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';
 export type { Cipher } from './opening.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';

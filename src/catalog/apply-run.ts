@@ -88,7 +88,7 @@ export class ApplyRun {
     const named = new Set(documents.map(({ name }) => name));
     for (const name of inForce.keys()) {
       if (named.has(name)) continue;
-      if (this.#options.prune) this.#removals.push({ kind, name, document: undefined });
+      if (this.#options.prune && !kind.staysUnlessNamed) this.#removals.push({ kind, name, document: undefined });
       else this.#stillInForce.push({ kind: kind.kind, name });
     }
     await this.#agree(kind, 'settle');

@@ -3,6 +3,7 @@ import type { DatasetShape, RelationShape } from './dataset-shape.js';
 import { formatProblem } from './date-format.js';
 import type { FieldRuleShape, FieldShape } from './field-spec.js';
 import { checkEncrypted } from './encrypted-field.js';
+import { checkErasure } from './erasure-rules.js';
 import { checkLive } from './live-dataset.js';
 import type { ScalarType } from './model.js';
 import { RESERVED_ROOTS, RESERVED_TYPES } from './reserved.js';
@@ -20,6 +21,7 @@ export function checkMeaning(dataset: DatasetShape, complain: Complain): void {
   checkUses(dataset, complain);
   dataset.relations?.forEach((relation, i) => checkRelation(dataset, relation, ['relations', i], complain));
   checkRules(dataset, complain);
+  checkErasure(dataset, complain);
   checkLive(dataset, complain);
   checkEncrypted(dataset, complain);
 }

@@ -54,6 +54,7 @@ export const DatasetShape = z.strictObject({
   fields: z.array(FieldShape).min(1).max(1_000),
   key: Names.optional(),
   subject: Name.optional(),
+  onErase: z.enum(['delete', 'nullify']).optional(),
   relations: z.array(RelationShape).max(200).optional(),
   indexes: z.array(Names).max(50).optional(),
   rules: z.array(DatasetRuleShape).max(200).optional(),

@@ -30,6 +30,7 @@ function normalise(shape: DatasetShape): DatasetSpec {
     fields: shape.fields.map((field) => normaliseField(field, shape.key ?? [])),
     key: shape.key,
     subject: shape.subject,
+    onErase: shape.onErase === 'nullify' ? ('nullify' as const) : undefined,
     relations: some(shape.relations?.map((relation) => compact({ ...relation, on: sortKeys(relation.on), many: relation.many === true ? true : undefined }))),
     indexes: some(distinct(shape.indexes ?? [])),
     rules: some(shape.rules?.map((rule) => compact({ ...rule, rowCount: rule.rowCount && compact(rule.rowCount), severity: warning(rule.severity) }))),
@@ -70,6 +71,7 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
     fields: spec.fields.map(toField),
     key: spec.key ?? [],
     subject: spec.subject,
+    onErase: spec.onErase === 'nullify' ? ('nullify' as const) : undefined,
     relations: (spec.relations ?? []).map((relation): Relation =>
       compact({
         name: relation.name,

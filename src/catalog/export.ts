@@ -17,6 +17,7 @@ export async function exportManifests(database: Database, kinds: readonly Manife
 async function exportIn(tx: Transaction, kinds: readonly ManifestKind[]): Promise<ExportedManifest[]> {
   const exported: ExportedManifest[] = [];
   for (const kind of kinds) {
+    if (kind.confidential) continue;
     for (const [name, spec] of await kind.load(tx)) exported.push({ kind: kind.kind, name, text: documentText(kind, spec) });
   }
   return exported;

@@ -11,6 +11,8 @@ export { UNCLASSIFIED, unclassifiedField, type ClassificationSpec } from './clas
 export { classificationKind } from './classification-kind.js';
 export { ClassificationEntity } from './classification.entity.js';
 export { purposeKind } from './purpose-kind.js';
+export { erasedFields } from './erasure-rules.js';
+export { holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld, type LegalHold } from './legal-hold.js';
 export { sourceKind } from './source-kind.js';
 export { isRemoteName } from './field-spec.js';
 export { refuseLive } from './live-dataset.js';
@@ -28,7 +30,7 @@ export { catalogOf } from './catalog-of.js';
 export { contractOf, loadCatalog } from './load-catalog.js';
 export { Live, type LiveOptions } from './live.js';
 export { DataChanges, type DataChange } from './data-changes.js';
-export { CATALOG_CHANNEL, raiseCatalogVersion } from './version.js';
+export { CATALOG_CHANNEL, lockCatalog, raiseCatalogVersion } from './version.js';
 export { reservedText } from './reserved.js';
 export { rootNamesOf, typeNamesOf } from './type-names.js';
 export { catalogEntities } from './entities.js';

@@ -9,6 +9,7 @@ const OF_LOADS = {
   drift: 'it is about the columns of loaded files',
   maxQuarantine: 'it is about loads',
   freshness: 'it is about loads',
+  onErase: 'nobody is erased there from here',
   cache: 'nobody tells of it when they change there, so answers are not kept',
 } as const;
 

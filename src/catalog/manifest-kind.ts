@@ -57,6 +57,10 @@ export interface ManifestKind<Spec extends object = object> {
   conclude?(inForce: ReadonlyMap<string, Spec>, context: ApplyContext, failOf: (name: string) => Fail, saved: ReadonlySet<string>): Promise<void>;
   /** Names in use that no document made, each with who made it: a document can neither change nor remove them. */
   madeElsewhere?(tx: Transaction): Promise<ReadonlyMap<string, string>>;
+  /** What is in force stays so when its file is gone, `prune` or not: it is removed by its name only. */
+  readonly staysUnlessNamed?: true;
+  /** Its documents are not given to everybody who may have the catalog: an export leaves them out. */
+  readonly confidential?: true;
   /** The document, where the normalised form is not one itself. */
   toDocument?(spec: Spec): object;
   /** What of a saved document is in the audit besides its name: declarations that somebody must answer for. */

@@ -99,6 +99,8 @@ export interface Dataset {
   readonly key: readonly string[];
   /** The field that says which person a row is about. */
   readonly subject?: string;
+  /** An erasure keeps the rows, without what tells of the person; absent: it deletes them. */
+  readonly onErase?: 'nullify';
   readonly relations: readonly Relation[];
   readonly indexes: readonly (readonly string[])[];
   readonly rules: readonly DatasetRule[];

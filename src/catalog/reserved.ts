@@ -11,7 +11,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   maintenanceReviews storageReport node nodes
   applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent withdrawConsent exportSubject eraseSubject
   restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
-  deleteSource importSource detokenize deleteChangePolicy
+  deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold
   accessDiff whoCanSee whoSaw grantUses processingActivities changeRequests approveChange refuseChange
   tagProposals tagProposal acceptTagProposal refuseTagProposal classifications classification deleteClassification
   runProgress datasetChanged auditAppended
@@ -32,11 +32,14 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput ChangeRequest ChangeStatus CreatedApiKey Dataset DatasetChange DatasetConnection
   DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule DetokenizedValue DetokenizeInput ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
   FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
+  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasedDataset ErasedOther ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
+  FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput LegalHold LifecycleStage LineageDirection LineageEdge LineageGraph
   LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
   ManifestProblem ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
   QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
   SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility
+  SubjectExport SubjectExportDataset Visibility
   `),
 );
 

@@ -4,6 +4,7 @@ import { changeTable, dropTable, emptyTable, makeTable } from './change-table.js
 import { checkInDatabase } from './database-checks.js';
 import { DatasetEntity } from './dataset.entity.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
+import { refuseHeld } from './legal-hold.js';
 import { loadDatasets } from './load-catalog.js';
 import type { Fail } from './manifest-kind.js';
 import type { Dataset } from './model.js';
@@ -38,6 +39,7 @@ export async function storeDataset(
     const emptied = await settleTable(tx, before.spec, spec, dataset, fail, rebuild);
     await forgetPlain(tx, id, before.spec, spec);
     if (empty && !emptied) await emptyTable(tx, dataset);
+    if (emptied || empty) await refuseHeld(tx, spec.name, 'emptied');
     if (emptied || empty) await tx.manager.update(DatasetEntity, { id }, { rowCount: '0', dataVersion: () => 'data_version + 1' });
   } else {
     await tx.manager.insert(DatasetEntity, { id, name: spec.name, typeName: dataset.typeName, contractVersion, producedBy: producedBy ?? null });
@@ -74,6 +76,7 @@ async function forgetPlain(tx: Transaction, id: string, before: DatasetSpec, aft
 /** Drops the table with its rows, its contracts, its quarantine and its ledger. Runs, reports and audit entries stay. */
 export async function dropDataset(tx: Transaction, name: string): Promise<void> {
   const [before] = await loadDatasets(tx, name);
+  await refuseHeld(tx, name, 'deleted', { subjects: true });
   const result = await tx.manager.delete(DatasetEntity, { name });
   if (result.affected && before?.spec.source === undefined) await dropTable(tx, name);
 }

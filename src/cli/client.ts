@@ -27,9 +27,13 @@ export class Client {
   }
 
   /** The data of one operation. @throws HeadgateError the first of its errors. */
-  async graphql<Data>(query: string, variables: Readonly<Record<string, unknown>> = {}): Promise<Data> {
+  async graphql<Data>(query: string, variables: Readonly<Record<string, unknown>> = {}, more: OutgoingHttpHeaders = {}): Promise<Data> {
     const body = JSON.stringify({ query, variables });
-    const response = await this.#send('/graphql', { method: 'POST', headers: { 'content-type': 'application/json', accept: 'application/json' }, body });
+    const response = await this.#send('/graphql', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...more },
+      body,
+    });
     const { data, errors } = (await readJson(response, this.url)) as { data?: Data; errors?: { message: string; extensions?: Record<string, unknown> }[] };
     const [error] = errors ?? [];
     if (error) {

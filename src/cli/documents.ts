@@ -33,4 +33,8 @@ export const DOCUMENTS = {
   changeRequests: `query ($status: ChangeStatus) { found: changeRequests(status: $status) { ${CHANGE_FIELDS} } }`,
   approveChange: `mutation ($id: ID!, $reason: String) { found: approveChange(id: $id, reason: $reason) { ${CHANGE_FIELDS} } }`,
   refuseChange: `mutation ($id: ID!, $reason: String) { found: refuseChange(id: $id, reason: $reason) { ${CHANGE_FIELDS} } }`,
+  exportSubject: `mutation ($subject: String!) { exportSubject(subject: $subject) {
+  url datasets { dataset rows quarantined } withheld masked elsewhere complete } }`,
+  eraseSubject: `mutation ($subject: String!, $reason: String!) { eraseSubject(subject: $subject, reason: $reason) {
+  id subjectReference datasets { dataset rows nullified } quarantined staged keysDestroyed others { name count } elsewhere recompute openRuns } }`,
 } as const;

@@ -17,6 +17,7 @@ import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
 import { sourceCommand } from './source.js';
 import { tagsCommand } from './tags.js';
+import { subjectCommand } from './subject.js';
 import { tokenCommand } from './token.js';
 
 function build(json: boolean): Command {
@@ -48,6 +49,7 @@ function build(json: boolean): Command {
     tagsCommand,
     schemaCommand,
     auditCommand,
+    subjectCommand,
     tokenCommand,
     keysCommand,
     doctorCommand,

@@ -43,6 +43,11 @@ export class ExportRun {
     return this.#over !== undefined;
   }
 
+  /** Rows that were given so far as PostgreSQL counts them: all of them at the end. */
+  get rowCount(): number {
+    return this.#copy?.rowCount ?? 0;
+  }
+
   /** Resolves when the first bytes are there, and waits for the client from then on. @throws what PostgreSQL says */
   async start(): Promise<AsyncIterable<Buffer>> {
     const { session, record, plan, bound } = this.#options;

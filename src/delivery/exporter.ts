@@ -52,6 +52,8 @@ export interface ExportFile {
   readonly fileName: string;
   /** `dataset.field` of what the file shows masked, by names of the GraphQL API, sorted. */
   readonly masked: readonly string[];
+  /** How many rows it holds; known once the body has ended. */
+  readonly rowCount: () => number;
 }
 
 const STALL_MS = 120_000;
@@ -92,8 +94,9 @@ export class Exporter {
     const session = await this.#open(principal, plan, bound);
     const run = new ExportRun({ session, plan, bound, record, timeoutMs, stallMs, signal });
     try {
-      const body = Readable.from(bodyOf(run, await run.start(), plan, format), { objectMode: false, highWaterMark: AHEAD });
-      return { body, contentType, fileName: `${plan.dataset.name}.${format}`, masked: maskedIn(plan) };
+      const rows = await run.start();
+      const body = Readable.from(bodyOf(run, rows, plan, format), { objectMode: false, highWaterMark: AHEAD });
+      return { body, contentType, fileName: `${plan.dataset.name}.${format}`, masked: maskedIn(plan), rowCount: () => run.rowCount };
     } catch (error) {
       throw await run.fail(error);
     }

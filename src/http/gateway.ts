@@ -20,6 +20,7 @@ import { shedding } from './shedding.js';
 import { isWebSocketUpgrade } from './socket-upgrade.js';
 import { Sockets, type SocketsOptions } from './sockets.js';
 import { startPage } from './start-page.js';
+import { subjectRoute, type SubjectRouteOptions } from './subject-route.js';
 import { UNROUTED } from './unrouted.js';
 
 export interface GatewayOptions
@@ -28,6 +29,7 @@ export interface GatewayOptions
     Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>,
     Pick<IngestRouteOptions, 'load'>,
     Pick<ExportRouteOptions, 'startExport'>,
+    Pick<SubjectRouteOptions, 'openSubjectExport'>,
     Pick<SocketsOptions, 'subscriptions'> {
   readonly authenticator: Door['authenticator'] & SocketsOptions['authenticator'] & { check(): void };
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
@@ -131,6 +133,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   graphqlRoute(app, { ...options, maxRequestBytes: config.limits.maxRequestBytes });
   ingestRoute(app, options);
   exportRoute(app, options);
+  subjectRoute(app, options);
   manifestRoutes(app, options);
   auditRoutes(app, { ...options, ...options.record });
   return app;

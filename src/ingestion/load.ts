@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Dataset } from '../catalog/index.js';
+import { refuseHeld, type Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
 import { ContractRules } from './contract-rules.js';
@@ -33,6 +33,7 @@ export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes:
   const first = idempotencyKey === undefined ? undefined : await ledger.byKey(idempotencyKey);
   if (first) return finish(tx, request, repeated(first, dataset, spooled.hash));
 
+  if (mode === 'replace') await refuseHeld(tx, dataset.name, 'replaced');
   const before = force ? undefined : await ledger.alreadyLoaded(spooled.hash, mode, dataset.contractVersion);
   const done = before
     ? { read: before.read, loaded: 0, quarantined: 0, deduplicated: before.read, rowCount: head.rowCount, changed: false }

@@ -12,11 +12,18 @@ import { PipelineEntity } from './pipeline.entity.js';
 import { declarationsOf, publishOf, type PipelineSpec } from './pipeline-spec.js';
 import { publishRows, type Published } from './publish.js';
 
+/**
+ * What follows when the rows are in the dataset, in the transaction that puts them there.
+ * @param snapshot of PostgreSQL, from before the rows were computed; undefined when an attempt before this one computed them
+ */
+export type AfterPublish = (tx: Transaction, dataset: Dataset, run: RunEntity, snapshot: string | undefined) => Promise<void>;
+
 export interface PipelineRunOptions {
   readonly database: Database;
   readonly runs: Runs;
   readonly audit: Pick<AuditLog, 'recordIn'>;
   readonly timeoutMs: number;
+  readonly afterPublish?: AfterPublish;
 }
 
 interface Prepared {
@@ -31,6 +38,7 @@ export class PipelineRun {
   readonly #run: RunEntity;
   readonly #context: RunContext;
   readonly #started = performance.now();
+  #snapshot: string | undefined;
 
   constructor(options: PipelineRunOptions, run: RunEntity, context: RunContext) {
     this.#options = options;
@@ -83,6 +91,8 @@ export class PipelineRun {
     const { database, runs, timeoutMs } = this.#options;
     const { steps } = compiled;
     const read = await this.#rowsOf(catalog);
+    const [state] = await database.query<{ snapshot: string }>('SELECT pg_current_snapshot()::text AS snapshot');
+    this.#snapshot = state?.snapshot;
     for (const [position, step] of steps.entries()) {
       await runs.stepStarted(database, this.#run, { position, name: step.name, kind: step.kind, statement: render(step.sql).text });
     }
@@ -112,6 +122,7 @@ export class PipelineRun {
     try {
       await database.transaction(async (tx) => {
         const published = await publishRows(tx, workTable(this.#run.id), output, publish.mode ?? 'replace', catalog);
+        await this.#options.afterPublish?.(tx, output, this.#run, this.#snapshot);
         await advanceStage(tx, output.name, WHOLE_LOAD);
         await checkQuality(tx, output, { runId: this.#run.id });
         await this.#record(tx, compiled, output, published);

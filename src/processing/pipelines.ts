@@ -4,7 +4,7 @@ import type { RunActor, RunEntity, RunKeeper, Runs } from '../lifecycle/index.js
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import { workTable } from './compute.js';
-import { actorOf, PipelineRun, workTableSql } from './pipeline-run.js';
+import { actorOf, PipelineRun, workTableSql, type AfterPublish } from './pipeline-run.js';
 import { PipelineEntity } from './pipeline.entity.js';
 import type { AnonymisesSpec, StepSpec } from './pipeline-spec.js';
 
@@ -16,6 +16,7 @@ export interface PipelinesOptions {
   readonly log: Log;
   /** How long the statement of one run may take, in milliseconds; an hour when it is not said. */
   readonly timeoutMs?: number;
+  readonly afterPublish?: AfterPublish;
 }
 
 /** A pipeline as it is shown. */
@@ -75,9 +76,11 @@ export class Pipelines {
 
   /** For a worker: does a queued run. What goes wrong is kept with the run; it rejects only when that can't be written. */
   async perform(runId: string, signal: AbortSignal): Promise<void> {
-    const { database, runs, keeper, audit, timeoutMs = HOUR_MS } = this.#options;
+    const { database, runs, keeper, audit, timeoutMs = HOUR_MS, afterPublish } = this.#options;
     await prepareParser();
-    const taken = await keeper.perform(runId, signal, (run, context) => new PipelineRun({ database, runs, audit, timeoutMs }, run, context).perform());
+    const taken = await keeper.perform(runId, signal, (run, context) =>
+      new PipelineRun({ database, runs, audit, timeoutMs, ...(afterPublish && { afterPublish }) }, run, context).perform(),
+    );
     if (taken) await this.#settle(runId);
   }
 

@@ -1,4 +1,4 @@
-import { completeTable, createTable, indexesOf, keyName, LOAD_ID, type Catalog, type Dataset } from '../catalog/index.js';
+import { completeTable, createTable, indexesOf, keyName, LOAD_ID, refuseHeld, type Catalog, type Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { identifier, join, param, raw, render, sql, type Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
@@ -26,6 +26,7 @@ const LOCK_TRIES = 50;
  */
 export async function publishRows(tx: Transaction, from: string, dataset: Dataset, mode: PublishMode, catalog: Catalog): Promise<Published> {
   const head = await hold(tx, dataset);
+  if (mode === 'replace') await refuseHeld(tx, dataset.name, 'replaced');
   const source = identifier('work', from);
   const load = param(head.dataVersion + 1, 'bigint');
   const rows = await count(tx, source);

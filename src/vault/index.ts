@@ -1,4 +1,4 @@
-export { forgetTokens, TokenVault, type ForgetOptions, type TokenEntry, type TokenPlace } from './token-vault.js';
+export { forgetAllTokens, forgetTokens, TokenVault, type ForgetOptions, type TokenEntry, type TokenPlace } from './token-vault.js';
 export { DataKeys } from './data-keys.js';
 export { ENVELOPE_PATTERN, ENVELOPE_START, INDEX_PART, MOST_VALUE_BYTES, type Place, type SealedField } from './envelope.js';
 export { openFieldKeys, type FieldKeysRoom } from './field-keys.js';
@@ -11,4 +11,5 @@ export { KeyKeeper, type KeyKeeperOptions, type KeyRotation, type KeyState, type
 export { MasterKeys, type MasterKeysOptions } from './master-keys.js';
 export { Rewraps, type Dependents, type RewrapBatch, type Rewrapper, type RewrapsOptions } from './rewraps.js';
 
-export { subjectReference } from './subject-reference.js';
+export { subjectReferenceSql } from './subject-reference-sql.js';
+export { referenceKeyId, subjectReference } from './subject-reference.js';

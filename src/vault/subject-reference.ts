@@ -11,3 +11,8 @@ export const REFERENCE_LABEL = 'audit/subject';
 export function subjectReference(keyRing: KeyRing, subject: string): string {
   return createHmac('sha256', keyRing.derive(REFERENCE_LABEL)).update(subject).digest('hex');
 }
+
+/** Names the key of references and tells nothing of it: references that were made with another one mean nobody. */
+export function referenceKeyId(keyRing: KeyRing): string {
+  return createHmac('sha256', keyRing.derive(REFERENCE_LABEL)).update('\0key-id').digest('hex').slice(0, 16);
+}

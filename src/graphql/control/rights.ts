@@ -21,6 +21,7 @@ const KEEPERS: Readonly<Record<string, readonly ControlRole[]>> = {
   Source: ['engineer'],
   Pipeline: ['engineer'],
   ChangePolicy: [],
+  LegalHold: ['steward'],
 };
 
 export function keepersOf(kind: string): string {

@@ -116,6 +116,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       changeRequests: looksAtAccess,
       tagProposals: steward,
       masterKeys: administrator,
+      legalHolds: steward,
     },
     Mutation: {
       applyManifest: keeper,
@@ -143,6 +144,9 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       deleteClassification: steward,
       acceptTagProposal: steward,
       refuseTagProposal: steward,
+      exportSubject: steward,
+      eraseSubject: steward,
+      deleteLegalHold: steward,
     },
     Subscription: {
       datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),

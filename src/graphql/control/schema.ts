@@ -19,6 +19,7 @@ import { ReviewResolver } from './resolvers/review.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
 import { SourceResolver } from './resolvers/source.resolver.js';
 import { TagProposalResolver } from './resolvers/tag-proposal.resolver.js';
+import { SubjectResolver } from './resolvers/subject.resolver.js';
 import { controlRules } from './rules.js';
 
 /** The builder asks for one. Our events come by notifications, and are executed one by one. */
@@ -57,6 +58,7 @@ export function bareControlSchema(): GraphQLSchema {
       RunResolver,
       SourceResolver,
       TagProposalResolver,
+      SubjectResolver,
     ],
     pubSub: NOBODY_PUBLISHES,
     globalMiddlewares: [withoutNulls],

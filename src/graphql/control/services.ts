@@ -1,8 +1,8 @@
 import type { AuditLog, AuditVerification } from '../../audit/index.js';
-import type { ManifestDocument, ManifestKind } from '../../catalog/index.js';
-import type { Detokenizer } from '../../delivery/index.js';
-import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
 import type { TagProposals } from '../../classification/index.js';
+import type { LegalHold, ManifestDocument, ManifestKind } from '../../catalog/index.js';
+import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
+import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index.js';
 import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
@@ -38,4 +38,6 @@ export interface ControlServices {
   /** The queued run that does again what a finished one did. */
   retryRun(run: RunEntity, principal: Principal): Promise<RunEntity>;
   pipelines(): Promise<readonly Pipeline[]>;
+  /** Persons: what is known of one, and forgetting one. */
+  readonly subjects: { readonly export: SubjectExports['request']; readonly erase: Erasures['erase']; holds(): Promise<readonly LegalHold[]> };
 }

@@ -82,6 +82,15 @@ export class ManifestResolver {
   ): Promise<boolean> {
     return remove(context, 'Classification', name, reason);
   }
+
+  @Mutation(() => Boolean, { description: 'Lifts a legal hold: what it kept may be erased again.' })
+  async deleteLegalHold(
+    @Ctx() context: RequestContext,
+    @Arg('name', () => String) name: string,
+    @Arg('reason', () => String, { nullable: true }) reason?: string,
+  ): Promise<boolean> {
+    return remove(context, 'LegalHold', name, reason);
+  }
 }
 
 async function apply(context: RequestContext, documents: readonly ManifestDocument[], options: ChangeOptions): Promise<ManifestResult> {

@@ -1,0 +1,14 @@
+import type { Transaction } from '../../store/index.js';
+
+/** Something else that is kept of a person: consents, tokens, keys. Whoever keeps it forgets it in the erasure's transaction. */
+export interface EraseHook {
+  /** Under which the receipt counts it, such as `consents`; `keys` for the keys of encrypted fields. */
+  readonly name: string;
+  /** How many things were forgotten. */
+  erase(tx: Transaction, subject: string): Promise<number>;
+  /**
+   * Columns of tables that hold subjects as text. When a restored database is brought up to date with the ledger, which
+   * names nobody, persons are looked for there too.
+   */
+  readonly keeps?: readonly { readonly schema: string; readonly table: string; readonly column: string }[];
+}

@@ -1,0 +1,23 @@
+import { isHeld, loadHolds } from '../../catalog/index.js';
+import { HeadgateError } from '../../kernel/index.js';
+import type { Transaction } from '../../store/index.js';
+import { hasRows } from './erase-rows.js';
+import type { SubjectDataset } from './subject.js';
+
+/**
+ * All or nothing: what is held anywhere is erased nowhere.
+ * @throws HeadgateError CONFLICT that names the hold, and not what it holds
+ */
+export async function refuseHeldSubject(tx: Transaction, targets: readonly SubjectDataset[], subject: string): Promise<void> {
+  for (const hold of await loadHolds(tx)) {
+    if (!isHeld(hold)) continue;
+    if (hold.subjects?.includes(subject)) throw held(hold.name);
+    for (const target of targets) {
+      if (hold.datasets?.includes(target.dataset.name) && (await hasRows(tx, target, subject))) throw held(hold.name);
+    }
+  }
+}
+
+function held(name: string): HeadgateError {
+  return new HeadgateError('CONFLICT', `Nothing was erased: the legal hold "${name}" keeps what there is. Erase again when it is lifted.`, { hold: name });
+}

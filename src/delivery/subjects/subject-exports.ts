@@ -1,0 +1,228 @@
+import type { Readable } from 'node:stream';
+import { countExport, type Admission } from '../../access/index.js';
+import type { AuditFact } from '../../audit/index.js';
+import type { Authorizer } from '../../governance/index.js';
+import { isSameOne, type Principal } from '../../identity/index.js';
+import { HeadgateError, isHeadgateError, isUuid, newId, sha256 } from '../../kernel/index.js';
+import type { Database, KeyRing } from '../../store/index.js';
+import { subjectReference } from '../../vault/index.js';
+import { Left } from '../export-run.js';
+import type { Exporter } from '../exporter.js';
+import { exportScope, type ExportedDataset, type ExportScope } from './export-scope.js';
+import { countQuarantine, quarantinePart } from './quarantine-part.js';
+import { checkSubject } from './subject.js';
+import { subjectZip, type ZipEntry, type ZipPart } from './subject-zip.js';
+
+export interface SubjectExportsOptions {
+  readonly database: Pick<Database, 'query' | 'reader'>;
+  readonly keyRing: KeyRing;
+  readonly audit: { record(fact: AuditFact): Promise<void> };
+  /** Without an admission of its own: an archive is one export, of many files. */
+  readonly exporter: Pick<Exporter, 'start'>;
+}
+
+/** An export that was asked for and can be fetched. Nothing of the person is kept for it: the archive is made while it is fetched. */
+export interface SubjectExport extends Omit<ExportScope, 'datasets'> {
+  readonly id: string;
+  readonly url: string;
+  readonly expiresAt: Date;
+  /** Rows as they were when it was asked for. */
+  readonly datasets: readonly { readonly dataset: string; readonly rows: number; readonly quarantined: number | null }[];
+  /** Nothing was withheld, masked or elsewhere, of what the principal may know of. */
+  readonly complete: boolean;
+}
+
+export interface SubjectExportRequest {
+  readonly principal: Principal;
+  readonly authorizer: Authorizer;
+}
+
+export interface SubjectDownload extends SubjectExportRequest {
+  readonly id: string;
+  readonly address?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+const HOURS = 24;
+/** What the sealing of subjects is for. */
+const LABEL = 'subject-export';
+
+/** All that is known of a person, as an archive: governed by the grants of whoever asks, when it is asked for and again when it is fetched. */
+export class SubjectExports {
+  readonly #options: SubjectExportsOptions;
+
+  constructor(options: SubjectExportsOptions) {
+    this.#options = options;
+  }
+
+  /** Looks how much there is, and keeps the request. @throws HeadgateError BAD_USER_INPUT, TIMEOUT, UNAVAILABLE */
+  async request(subjectText: string, { principal, authorizer }: SubjectExportRequest): Promise<SubjectExport> {
+    const { database, keyRing, audit } = this.#options;
+    const subject = checkSubject(subjectText);
+    const scope = exportScope(authorizer, principal, subject);
+    const id = newId();
+    const reference = subjectReference(keyRing, subject);
+    // Before anything is told: also how many rows there are is told.
+    await audit.record({
+      actor: principal,
+      action: 'subject.export',
+      decision: 'ALLOWED',
+      details: {
+        export: id,
+        subject: reference,
+        state: 'requested',
+        datasets: scope.datasets.map(({ target }) => target.dataset.name),
+        withheld: scope.withheld.length,
+        complete: isComplete(scope),
+      },
+    });
+    const datasets = [];
+    for (const exported of scope.datasets) datasets.push(await this.#count(exported, subject, { principal, authorizer, id }));
+    const [row] = await database.query<{ expiresAt: Date }>(
+      `WITH gone AS (DELETE FROM headgate.subject_export WHERE expires_at <= now())
+       INSERT INTO headgate.subject_export (id, subject, requested_by, requested_with, expires_at)
+       VALUES ($1, $2, $3, $4, now() + make_interval(hours => $5)) RETURNING expires_at AS "expiresAt"`,
+      [id, keyRing.wrap(LABEL, id, Buffer.from(subject)), principal.subject, principal.credential ?? null, HOURS],
+    );
+    const { withheld, masked, elsewhere } = scope;
+    return { id, url: `/subjects/exports/${id}`, expiresAt: row?.expiresAt ?? new Date(), datasets, withheld, masked, elsewhere, complete: isComplete(scope) };
+  }
+
+  /**
+   * The archive of an export that was asked for: by the same principal, until it expires.
+   * @param admission how many a principal may have under way; any number when absent
+   * @throws HeadgateError NOT_FOUND for any other; RATE_LIMITED; as Exporter.start
+   */
+  async open(download: SubjectDownload, admission?: Pick<Admission, 'enter'>): Promise<Readable> {
+    const { principal, address, id } = download;
+    const subject = await this.#subjectOf(id, principal);
+    if (subject === undefined) {
+      await this.#record(principal, 'DENIED', { code: 'NOT_FOUND' });
+      throw new HeadgateError(
+        'NOT_FOUND',
+        `There is no export of a subject "${id.slice(0, 64)}" for you. One is for who asked for it, for ${HOURS} hours: ask again with exportSubject.`,
+      );
+    }
+    const leave = admission?.enter(principal, address) ?? (() => undefined);
+    try {
+      const body = await this.#archive(download, subject);
+      return body.once('close', leave);
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #count(
+    { target, plan, selection, withQuarantine }: ExportedDataset,
+    subject: string,
+    { principal, authorizer, id }: { readonly principal: Principal; readonly authorizer: Authorizer; readonly id: string },
+  ) {
+    const { database, audit } = this.#options;
+    const { query, errorOf } = countExport(plan, authorizer.maskKeys, [subject], principal);
+    const counted = selection && (await database.reader.query(query).catch((error: unknown) => Promise.reject(errorOf(error) as Error)));
+    const rows = Number(counted?.[0]?.[0] ?? 0);
+    const quarantined = withQuarantine ? await countQuarantine(database, target, subject) : null;
+    const dataset = target.dataset.name;
+    await audit.record({
+      actor: principal,
+      action: 'subject.export',
+      dataset,
+      fields: [target.field.name],
+      decision: 'ALLOWED',
+      rowCount: rows,
+      details: { export: id, state: 'counted' },
+    });
+    return { dataset, rows, quarantined };
+  }
+
+  async #subjectOf(id: string, principal: Principal): Promise<string | undefined> {
+    const { database, keyRing } = this.#options;
+    if (!isUuid(id)) return undefined;
+    const [row] = await database.query<{ subject: Buffer; by: string; with: string | null }>(
+      'SELECT subject, requested_by AS by, requested_with AS "with" FROM headgate.subject_export WHERE id = $1 AND expires_at > now()',
+      [id],
+    );
+    if (!row || !isSameOne(principal, { subject: row.by, credential: row.with })) return undefined;
+    return keyRing.unwrap(LABEL, id.toLowerCase(), row.subject)?.toString();
+  }
+
+  async #archive({ id, principal, authorizer, signal }: SubjectDownload, subject: string): Promise<Readable> {
+    const { keyRing } = this.#options;
+    const scope = exportScope(authorizer, principal, subject);
+    const reference = subjectReference(keyRing, subject);
+    const began = performance.now();
+    await this.#record(principal, 'ALLOWED', {
+      export: id,
+      subject: reference,
+      state: 'started',
+      datasets: scope.datasets.map(({ target }) => target.dataset.name),
+      complete: isComplete(scope),
+    });
+    return subjectZip({
+      parts: scope.datasets.flatMap((exported) => this.#partsOf(exported, subject, { id, principal, authorizer, signal })),
+      manifest: (entries) => ({
+        export: id,
+        subject: reference,
+        at: new Date().toISOString(),
+        by: principal.subject,
+        ...(principal.purpose !== undefined && { purpose: principal.purpose }),
+        datasets: scope.datasets.map(({ target }) => target.dataset.name),
+        files: entries,
+        withheld: scope.withheld,
+        masked: scope.masked,
+        elsewhere: scope.elsewhere,
+        complete: isComplete(scope),
+      }),
+      onDone: (entries) => {
+        const files = entries.map(({ file, rows }) => ({ file, rows }));
+        return this.#record(
+          principal,
+          'ALLOWED',
+          { export: id, reference, state: 'finished', files, bytes: bytesOf(entries) },
+          { rowCount: rowsOf(entries), durationMs: performance.now() - began },
+        );
+      },
+      onFailed: (error) => {
+        const state = error instanceof Left || signal.aborted ? 'aborted' : 'failed';
+        const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
+        return this.#record(principal, 'FAILED', { export: id, reference, state, code }, { durationMs: performance.now() - began });
+      },
+    });
+  }
+
+  #partsOf(
+    { target, selection, withQuarantine }: ExportedDataset,
+    subject: string,
+    { id, principal, authorizer, signal }: Omit<SubjectDownload, 'address'>,
+  ): ZipPart[] {
+    const { database, exporter } = this.#options;
+    const { dataset } = target;
+    const operationHash = sha256(`subject-export/${id}`);
+    const files = selection
+      ? (['json', 'csv'] as const).map((format): ZipPart => ({
+          name: `${dataset.name}.${format}`,
+          open: () => exporter.start({ principal, authorizer, selection, values: [subject], patterns: [], format, operationHash, signal }),
+        }))
+      : [];
+    const quarantine: ZipPart = { name: `quarantine/${dataset.name}.json`, open: async () => quarantinePart(database, target, subject) };
+    return withQuarantine ? [...files, quarantine] : files;
+  }
+
+  async #record(actor: Principal, decision: AuditFact['decision'], details: Readonly<Record<string, unknown>>, more: Partial<AuditFact> = {}): Promise<void> {
+    await this.#options.audit.record({ actor, action: 'subject.export', decision, details, ...more });
+  }
+}
+
+function isComplete({ withheld, masked, elsewhere }: Omit<ExportScope, 'datasets'>): boolean {
+  return withheld.length + masked.length + elsewhere.length === 0;
+}
+
+/** Of the lists of rows; the same rows are in the tables too. */
+function rowsOf(entries: readonly ZipEntry[]): number {
+  return entries.reduce((sum, { file, rows }) => (file.endsWith('.json') ? sum + rows : sum), 0);
+}
+
+function bytesOf(entries: readonly ZipEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
+}

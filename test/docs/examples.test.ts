@@ -6,6 +6,7 @@ import {
   catalogEntities,
   classificationKind,
   datasetKind,
+  legalHoldKind,
   loadCatalog,
   parseManifests,
   purposeKind,
@@ -21,7 +22,16 @@ import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { fenced, manual } from './manual.js';
 
-const kinds = [purposeKind, sourceKind, classificationKind, datasetKind, pipelineKind, grantKind, changePolicyKind] as unknown as readonly ManifestKind[];
+const kinds = [
+  purposeKind,
+  sourceKind,
+  classificationKind,
+  datasetKind,
+  pipelineKind,
+  grantKind,
+  legalHoldKind,
+  changePolicyKind,
+] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 
 const pages = await Promise.all(

@@ -90,7 +90,7 @@ describe('a person is erased', () => {
     const { id, subjectReference } = data.eraseSubject;
     const written = (await entries()).slice(before);
     expect(written).toMatchObject([
-      { dataset: null, decision: 'ALLOWED', rows: 1, details: { erasure: id, reference: subjectReference, reason: 'request of 3 March' } },
+      { dataset: null, decision: 'ALLOWED', rows: 1, details: { erasure: id, subject: subjectReference, reason: 'request of 3 March' } },
       { dataset: 'visits', decision: 'ALLOWED', rows: 1, details: { erasure: id, deleted: 1, nullified: 0 } },
     ]);
     const file = join(it.served.home, 'erasures.ndjson');

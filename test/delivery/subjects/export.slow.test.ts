@@ -81,7 +81,7 @@ describe('whoever may export all', () => {
       ['started', null],
       ['finished', null],
     ]);
-    expect(entries.at(-1)).toMatchObject({ decision: 'ALLOWED', rows: 5, details: { reference: manifest['subject'] } });
+    expect(entries.at(-1)).toMatchObject({ decision: 'ALLOWED', rows: 5, details: { subject: manifest['subject'] } });
     const reads = await it.served.sql("SELECT DISTINCT dataset FROM headgate.audit_record WHERE action = 'export' AND principal = 'olga' ORDER BY 1");
     expect(reads).toEqual(['customers', 'orders', 'spending', 'visits'].map((dataset) => ({ dataset })));
   });

@@ -6,10 +6,11 @@ import { AuditMonths1700000000005 } from './0005-audit-months.js';
 import { MasterKeys1700000000006 } from './0006-master-keys.js';
 import { TokenVault1700000000007 } from './0007-token-vault.js';
 import { Classification1700000000008 } from './0008-classification.js';
+import { Consents1700000000009 } from './0009-consents.js';
 import { Subjects1700000000010 } from './0010-subjects.js';
 import { VaultKeys1700000000011 } from './0011-vault-keys.js';
 import { Review1700000000012 } from './0012-review.js';
 import { PinnedKeys1700000000013 } from './0013-pinned-keys.js';
 
 /** In order; append only: a migration that was released is never changed. */
-export const migrations = [ControlSchema1700000000001, DataChanges1700000000002, Sources1700000000003, DataMarks1700000000004, AuditMonths1700000000005, MasterKeys1700000000006, TokenVault1700000000007, Classification1700000000008, Subjects1700000000010, VaultKeys1700000000011, Review1700000000012, PinnedKeys1700000000013] as const;
+export const migrations = [ControlSchema1700000000001, DataChanges1700000000002, Sources1700000000003, DataMarks1700000000004, AuditMonths1700000000005, MasterKeys1700000000006, TokenVault1700000000007, Classification1700000000008, Consents1700000000009, Subjects1700000000010, VaultKeys1700000000011, Review1700000000012, PinnedKeys1700000000013] as const;

@@ -9,8 +9,8 @@ export interface Keepable {
 }
 
 /**
- * Undefined when an answer under these decisions must not be kept: a dataset in it did not opt in, or a condition of a grant
- * depends on the moment. A filter on consent belongs here too, once there is one.
+ * Undefined when an answer under these decisions must not be kept: a dataset in it did not opt in, a condition of a grant
+ * depends on the moment, or rows are shown by consent, which can be withdrawn at any time.
  */
 export function keepable(decisions: ReadonlyMap<string, DatasetDecision>): Keepable | undefined {
   const all = [...decisions.values()];

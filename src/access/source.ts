@@ -13,6 +13,7 @@ import { identifier, join, literal, param, raw, sql, type Expression, type Sql }
 import { ENVELOPE_PATTERN, INDEX_PART, type SealedField } from '../vault/index.js';
 import { Blinded, Claimed, Marked, REDACTED_INDEX } from './binding.js';
 import type { Slot } from './condition.js';
+import { consented } from './consented.js';
 import type { Dialect } from './dialect.js';
 import type { Encryption } from './opening.js';
 import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
@@ -147,7 +148,7 @@ export class Source {
    */
   #conditions(table: Table): { conditions: readonly Sql[]; barrier: Sql } {
     const { dataset, rows, fields } = this.#decision;
-    const conditions = rows === 'all' ? [] : [this.#rowFilter(table)];
+    const conditions = [...(rows === 'all' ? [] : [this.#grantedRows(table)]), ...consented(this.#decision, table, this.#compilation)];
     const masked = this.#maskedFields();
     const expressions = masked.flatMap(({ field, seen }) =>
       this.#expressionsOf(seen).map((mask) => ({ field, mask, ...sqlMaskExpression(mask, columnsOf(dataset)) })),
@@ -183,6 +184,10 @@ export class Source {
   }
 
   #rowFilter(table: Table): Sql {
+    return join([this.#grantedRows(table), ...consented(this.#decision, table, this.#compilation)], ' AND ');
+  }
+
+  #grantedRows(table: Table): Sql {
     const { rows } = this.#decision;
     return rows === 'all' ? raw('TRUE') : rows === 'none' ? raw('FALSE') : this.#anyOf(rows, table);
   }
@@ -315,7 +320,7 @@ export class SourceContext {
   readonly #blinded: SealedField[] = [];
   #mark: Sql | undefined;
   #aliases = 0;
-  readonly #claims = new Map<string, Sql>();
+  readonly #parameters = new Map<string, Sql>();
   readonly #decisions: ReadonlyMap<string, DatasetDecision>;
   readonly #place: Place | undefined;
 
@@ -366,9 +371,7 @@ export class SourceContext {
   }
 
   source(dataset: Dataset): Source {
-    const decision = this.#decisions.get(dataset.name);
-    if (decision === undefined) throw new Error(`${dataset.name} was not decided on`);
-    return new Source(decision, this);
+    return new Source(this.decisionOn(dataset), this);
   }
 
   decisionOn(dataset: Dataset): DatasetDecision {
@@ -377,12 +380,18 @@ export class SourceContext {
     return decision;
   }
 
-  /** One parameter a claim, however often it is named. */
+  purpose(name: string): Sql {
+    return this.#once(`purpose ${name}`, name);
+  }
+
   claim(name: string): Sql {
-    const found = this.#claims.get(name);
-    if (found) return found;
-    const made = param(new Claimed(name), 'text');
-    this.#claims.set(name, made);
+    return this.#once(`claim ${name}`, new Claimed(name));
+  }
+
+  /** One parameter for what is named in many places. */
+  #once(key: string, value: unknown): Sql {
+    const made = this.#parameters.get(key) ?? param(value, 'text');
+    this.#parameters.set(key, made);
     return made;
   }
 }

@@ -18,6 +18,7 @@ export function checkOne(catalog: Catalog, name: string, failOf: (name: string) 
 
 /** Relations and references of a dataset; with `to`, only those that lead there. */
 function checkLinks(catalog: Catalog, dataset: Dataset, fail: Fail, to?: string): void {
+  if (to === undefined) checkConsent(catalog, dataset, fail);
   dataset.relations.forEach((relation, i) => {
     if (to === undefined || relation.to === to) checkRelation(catalog, dataset, relation, i, fail);
   });
@@ -27,6 +28,16 @@ function checkLinks(catalog: Catalog, dataset: Dataset, fail: Fail, to?: string)
       checkReference(catalog, field, rule, ['fields', i, 'rules', j, 'references'], fail);
     }),
   );
+}
+
+function checkConsent({ purposes }: Catalog, { consent }: Dataset, fail: Fail): void {
+  consent?.purposes.forEach((purpose, i) => {
+    if (!purposes.has(purpose))
+      fail(
+        ['consent', 'purposes', i],
+        `there is no purpose "${purpose}".${didYouMean(purpose, purposes.keys())} Declare it with a document of kind Purpose. Known: ${listOf(purposes.keys())}.`,
+      );
+  });
 }
 
 function checkClashes(catalog: Catalog, failOf: (name: string) => Fail, saved: ReadonlySet<string>): void {

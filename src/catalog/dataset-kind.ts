@@ -43,11 +43,12 @@ function conflicting(fail: Fail): Fail {
   return (path, message, code = 'CONFLICT') => fail(path, message, code);
 }
 
-/** Its source, and the other datasets that its relations and references name. */
+/** Its source, the purposes that need consent, and the other datasets that its relations and references name. */
 function needsOf(spec: DatasetSpec): Need[] {
   const referenced = spec.fields.flatMap(({ rules = [] }) => rules.flatMap(({ references }) => references?.split('.')[0] ?? []));
   const names = new Set([...(spec.relations ?? []).map(({ to }) => to), ...referenced]);
   names.delete(spec.name);
   const source = spec.source === undefined ? [] : [{ kind: 'Source', name: spec.source }];
-  return [...source, ...[...names].map((name) => ({ kind: 'Dataset', name }))];
+  const purposes = (spec.consent?.purposes ?? []).map((name) => ({ kind: 'Purpose', name }));
+  return [...source, ...purposes, ...[...names].map((name) => ({ kind: 'Dataset', name }))];
 }

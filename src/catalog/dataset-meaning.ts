@@ -105,6 +105,8 @@ function checkUses(dataset: DatasetShape, complain: Complain): void {
   const subject = dataset.subject === undefined ? undefined : findField(dataset, dataset.subject, ['subject'], complain);
   if (subject && !['text', 'integer', 'bigint', 'uuid'].includes(subject.type))
     complain(['subject'], `${subject.name} is ${subject.type}; a person is named by text, integer, bigint or uuid`);
+  if (dataset.consent && dataset.subject === undefined)
+    complain(['consent'], 'consent is of the person that a row is about: say which field tells, as in subject: customer_id');
   const fresh = dataset.freshness && findField(dataset, dataset.freshness.field, ['freshness', 'field'], complain);
   if (fresh && fresh.type !== 'timestamp' && fresh.type !== 'date')
     complain(['freshness', 'field'], `${fresh.name} is ${fresh.type}; freshness reads a timestamp or a date`);

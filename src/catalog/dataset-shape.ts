@@ -66,7 +66,7 @@ export const DatasetShape = z.strictObject({
       within: z.string().refine((text) => parseDuration(text) !== undefined, { error: 'expected a duration such as 30m, 24h or 7d' }),
     })
     .optional(),
-  consent: notYet('consent'),
+  consent: z.strictObject({ purposes: z.array(z.string().min(1)).min(1).max(100) }).optional(),
   cache: z
     .strictObject({
       ttl: z

@@ -14,7 +14,7 @@ export const DatasetSpec = DatasetShape.superRefine((dataset, issues) =>
   checkMeaning(dataset, (path, message) => issues.addIssue({ code: 'custom', path: [...path], message })),
 ).transform(normalise);
 
-export interface DatasetSpec extends Omit<DatasetShape, 'consent' | 'retention'> {}
+export interface DatasetSpec extends Omit<DatasetShape, 'retention'> {}
 
 function normalise(shape: DatasetShape): DatasetSpec {
   const { maxQuarantine, freshness, cache } = shape;
@@ -31,6 +31,7 @@ function normalise(shape: DatasetShape): DatasetSpec {
     key: shape.key,
     subject: shape.subject,
     onErase: shape.onErase === 'nullify' ? ('nullify' as const) : undefined,
+    consent: shape.consent && { purposes: [...new Set(shape.consent.purposes)].toSorted() },
     relations: some(shape.relations?.map((relation) => compact({ ...relation, on: sortKeys(relation.on), many: relation.many === true ? true : undefined }))),
     indexes: some(distinct(shape.indexes ?? [])),
     rules: some(shape.rules?.map((rule) => compact({ ...rule, rowCount: rule.rowCount && compact(rule.rowCount), severity: warning(rule.severity) }))),
@@ -72,6 +73,7 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
     key: spec.key ?? [],
     subject: spec.subject,
     onErase: spec.onErase === 'nullify' ? ('nullify' as const) : undefined,
+    consent: spec.consent,
     relations: (spec.relations ?? []).map((relation): Relation =>
       compact({
         name: relation.name,

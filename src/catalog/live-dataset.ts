@@ -10,6 +10,7 @@ const OF_LOADS = {
   maxQuarantine: 'it is about loads',
   freshness: 'it is about loads',
   onErase: 'nobody is erased there from here',
+  consent: 'consents are kept here, where a read there can not look them up; load the rows into a dataset of its own',
   cache: 'nobody tells of it when they change there, so answers are not kept',
 } as const;
 

@@ -101,6 +101,8 @@ export interface Dataset {
   readonly subject?: string;
   /** An erasure keeps the rows, without what tells of the person; absent: it deletes them. */
   readonly onErase?: 'nullify';
+  /** Purposes for which a row is shown only while its subject's consent is in force. Absent: none, and none must be declared. */
+  readonly consent?: { readonly purposes: readonly string[] };
   readonly relations: readonly Relation[];
   readonly indexes: readonly (readonly string[])[];
   readonly rules: readonly DatasetRule[];

@@ -9,7 +9,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   me datasets dataset sources source pipelines pipeline runs run qualityReports qualityReport auditEntries auditEntry auditVerification
   grants grant access consents consent quarantine lineage purposes purpose apiKeys apiKey archives archive backups backup manifests manifest
   maintenanceReviews storageReport node nodes
-  applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent withdrawConsent exportSubject eraseSubject
+  applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent recordConsents withdrawConsent exportSubject eraseSubject
   restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
   deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold
   accessDiff whoCanSee whoSaw grantUses processingActivities changeRequests approveChange refuseChange

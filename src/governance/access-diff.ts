@@ -58,7 +58,9 @@ export function mayOpen({ movement }: Pick<AccessChange, 'movement'>): boolean {
 /** All of a dataset that decisions depend on. */
 function stateOf({ catalog, grantsOn }: Policy, name: string): string {
   const dataset = catalog.datasets.get(name);
-  return JSON.stringify([dataset, (grantsOn.get(name) ?? []).map(({ fingerprint }) => fingerprint)]);
+  // Where consent is needed for some purpose, each read needs one that is there.
+  const purposes = dataset?.consent ? [...catalog.purposes.keys()] : [];
+  return JSON.stringify([dataset, purposes, (grantsOn.get(name) ?? []).map(({ fingerprint }) => fingerprint)]);
 }
 
 function diffOn(name: string, before: Policy, after: Policy, texts: ReturnType<typeof filterTexts>): readonly Found[] {

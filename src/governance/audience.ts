@@ -40,9 +40,13 @@ export function memberOf(audience: Audience, purpose: string | undefined): Princ
   };
 }
 
-/** The purposes that make a difference on a dataset, for those who can declare one: those that its grants name, and none. */
+/**
+ * The purposes that make a difference on a dataset, for those who can declare one: those that its grants name, and none; where
+ * some need consent, and none opens nothing, all that there are.
+ */
 export function purposesOn(dataset: string, { kind }: Audience, ...policies: readonly Policy[]): readonly (string | undefined)[] {
   if (kind === 'anonymous') return [undefined];
   const named = policies.flatMap(({ grantsOn }) => (grantsOn.get(dataset) ?? []).flatMap(({ spec }) => spec.purposes ?? []));
-  return [undefined, ...[...new Set(named)].toSorted()];
+  const needed = policies.flatMap(({ catalog }) => (catalog.datasets.get(dataset)?.consent ? [...catalog.purposes.keys()] : []));
+  return [undefined, ...[...new Set([...named, ...needed])].toSorted()];
 }

@@ -1,4 +1,5 @@
 import type { CellCase, DatasetDecision } from './decision.js';
+import { EVERY_ROW } from './decide.js';
 import { closedness } from './effects.js';
 import { effectText } from './explain.js';
 import type { Expression } from '../sql/index.js';
@@ -52,7 +53,8 @@ export function cellView(decision: DatasetDecision, field: string, texts: Readon
   if (decision.rows === 'none' || seen === undefined || seen.access === 'forbidden') return NOTHING;
   const cases: readonly CellCase[] = seen.access === 'plain' ? [{ when: 'always', effect: { kind: 'allow' } }] : seen.cases;
   const either = (filters: readonly Expression[]) => filters.map((filter) => texts.get(filter) ?? 'a condition').join(' or ');
-  const rows = decision.rows === 'all' ? '' : either(decision.rows);
+  const granted = decision.rows === 'all' || decision.rows.includes(EVERY_ROW) ? [] : [either(decision.rows)];
+  const rows = [...granted, ...(decision.consent ? [`the subject has consented to ${decision.consent.purpose}`] : [])].join(', and ');
   const cells = cases.map(({ when, effect }, i) => {
     if (when !== 'always') return `${effectText(effect)} where ${either(when)}`;
     return i === 0 ? effectText(effect) : `else ${effectText(effect)}`;

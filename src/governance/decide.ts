@@ -1,8 +1,8 @@
 import type { Dataset, Field } from '../catalog/index.js';
 import type { Principal } from '../identity/index.js';
 import { fingerprint } from '../kernel/index.js';
-import type { Expression } from '../sql/index.js';
-import type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+import { raw, type Expression } from '../sql/index.js';
+import type { CellCase, ConsentCondition, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
 import { asDetokenizing } from './detokenizing.js';
 import { closedness } from './effects.js';
 import type { Effect, Right } from './grant.js';
@@ -13,7 +13,8 @@ import type { DatasetGrant, Policy } from './policy.js';
  * What no grant mentions is not granted.
  */
 export function decide(policy: Policy, principal: Principal, dataset: Dataset, right: Right = 'read'): DatasetDecision {
-  const grants = grantsFor(policy, principal, dataset, right).filter((grant) => isForPurpose(grant, principal.purpose));
+  const grants = grantsInForce(policy, principal, dataset, right);
+  const consent = right === 'ingest' ? undefined : consentFor(dataset, principal.purpose);
   const showing = grants.filter((grant) => grant.shows);
   const other = lazy(() => openedByOtherPurposes(policy, principal, dataset, right));
   const fields = new Map(
@@ -26,12 +27,15 @@ export function decide(policy: Policy, principal: Principal, dataset: Dataset, r
   const codes = [refusal, ...[...fields.values()].map((field) => (field.access === 'forbidden' ? field.code : ''))];
   return {
     dataset,
-    rows: showing.length === 0 ? 'none' : hasAllRows(showing) ? 'all' : filtersOf(showing),
+    rows: showing.length === 0 ? 'none' : !hasAllRows(showing) ? filtersOf(showing) : consent ? [EVERY_ROW] : 'all',
+    ...(consent && { consent }),
     fields,
     refusal,
     claims: [...new Set(grants.flatMap((grant) => grant.rows?.claims ?? []))],
-    usesTime: grants.some((grant) => grant.rows?.usesTime),
-    fingerprint: fingerprint(JSON.stringify([dataset.name, dataset.contractVersion, grants.map((grant) => grant.fingerprint), codes])),
+    usesTime: consent !== undefined || grants.some((grant) => grant.rows?.usesTime),
+    fingerprint: fingerprint(
+      JSON.stringify([dataset.name, dataset.contractVersion, grants.map((grant) => grant.fingerprint), codes, ...(consent ? [consent] : [])]),
+    ),
   };
 }
 
@@ -45,6 +49,28 @@ export function grantsFor(policy: Policy, principal: Principal, dataset: Dataset
 function names({ spec: { to } }: DatasetGrant, principal: Principal): boolean {
   if (principal.anonymous) return to.anonymous === true;
   return (to.roles ?? []).some((role) => role === '*' || principal.roles.includes(role)) || (to.subjects ?? []).includes(principal.subject);
+}
+
+/** Those of them that open something now, for the declared purpose or another one. */
+export function grantsInForce(
+  policy: Policy,
+  principal: Principal,
+  dataset: Dataset,
+  right: Right,
+  purpose: string | undefined = principal.purpose,
+): readonly DatasetGrant[] {
+  // Where some purposes need consent, each read has one, and one that stands in the catalog: else to say none, or to make one
+  // up, would be the way round. To load rows is to read none.
+  const isOpen = dataset.consent === undefined || right === 'ingest' || (purpose !== undefined && policy.catalog.purposes.has(purpose));
+  return isOpen ? grantsFor(policy, principal, dataset, right).filter((grant) => isForPurpose(grant, purpose)) : [];
+}
+
+/** All rows that grants show, where consents say which of them: for whoever asks whether a decision shows 'all', it does not. */
+export const EVERY_ROW: Expression = { columns: [], claims: [], usesTime: false, isTotal: true, toSql: () => raw('TRUE') };
+
+function consentFor({ consent, subject }: Dataset, purpose: string | undefined): ConsentCondition | undefined {
+  if (consent === undefined || purpose === undefined || !consent.purposes.includes(purpose)) return undefined;
+  return { purpose, subject };
 }
 
 export function isForPurpose({ spec }: DatasetGrant, purpose: string | undefined): boolean {
@@ -101,10 +127,9 @@ function refusalCode(principal: Principal, otherPurposeOpens: boolean): RefusalC
 /** Fields of which some cell could be seen if the principal declared another of the purposes that its token holds. */
 function openedByOtherPurposes(policy: Policy, principal: Principal, dataset: Dataset, right: Right): ReadonlySet<string> {
   const opened = new Set<string>();
-  const all = grantsFor(policy, principal, dataset, right);
   for (const purpose of principal.purposes) {
     if (purpose === principal.purpose) continue;
-    const grants = all.filter((grant) => isForPurpose(grant, purpose));
+    const grants = grantsInForce(policy, principal, dataset, right, purpose);
     const showing = grants.filter((grant) => grant.shows);
     for (const field of dataset.fields) {
       if (decideField(field, grants, showing, () => 'FORBIDDEN').access !== 'forbidden') opened.add(field.name);

@@ -20,17 +20,26 @@ export type FieldDecision =
   /** No cell can be seen. */
   | { readonly access: 'forbidden'; readonly code: RefusalCode; readonly grants: readonly string[] };
 
+/** Only rows whose subject has consented to the purpose at the moment of reading. */
+export interface ConsentCondition {
+  readonly purpose: string;
+  /** The name of the field that says which person a row is about; undefined where only a part of the contract was decided on, of which nothing can be read. */
+  readonly subject: string | undefined;
+}
+
 /** What a principal sees of one dataset. Made by `decide` only, and the only thing reads are governed by. */
 export interface DatasetDecision {
   readonly dataset: Dataset;
   /** Rows in which any of the expressions holds; 'none' when no grant shows anything. */
   readonly rows: 'all' | 'none' | readonly Expression[];
+  /** Holds beside `rows`, which is never 'all' with it. */
+  readonly consent?: ConsentCondition;
   readonly fields: ReadonlyMap<string, FieldDecision>;
   /** The code with which the dataset as a whole is refused when `rows` is 'none'. */
   readonly refusal: RefusalCode;
   /** Claims that the row filters read. */
   readonly claims: readonly string[];
-  /** A filter depends on the moment of asking. */
+  /** What is seen depends on the moment of asking: by a filter, or by consents. */
   readonly usesTime: boolean;
   /** Equal for equal decisions; the values of the claims are not part of it. */
   readonly fingerprint: string;

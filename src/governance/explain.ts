@@ -2,7 +2,7 @@ import type { Dataset } from '../catalog/index.js';
 import type { Principal } from '../identity/index.js';
 import { fingerprint } from '../kernel/index.js';
 import { columnsOf } from './columns.js';
-import { decide, grantsFor, isForPurpose } from './decide.js';
+import { decide, grantsInForce } from './decide.js';
 import type { FieldDecision, RefusalCode } from './decision.js';
 import { closedness } from './effects.js';
 import type { Effect } from './grant.js';
@@ -24,6 +24,8 @@ export interface Explanation {
   readonly dataset: string;
   readonly rows: 'all' | 'none' | 'some';
   readonly rowFilters: readonly string[];
+  /** The purpose to which a row's subject must have consented, now; absent where none is needed. */
+  readonly consent?: string;
   /** The grants in force for this principal and purpose. */
   readonly grants: readonly string[];
   readonly fields: readonly FieldExplanation[];
@@ -35,12 +37,16 @@ export interface Explanation {
  */
 export function explain(policy: Policy, principal: Principal, dataset: Dataset, knows: (field: string) => boolean = () => true): Explanation {
   const decision = decide(policy, principal, dataset);
-  const grants = grantsFor(policy, principal, dataset, 'read').filter((grant) => isForPurpose(grant, principal.purpose));
+  const grants = grantsInForce(policy, principal, dataset, 'read');
   const showing = grants.filter((grant) => grant.shows);
   return {
     dataset: dataset.name,
     rows: typeof decision.rows === 'string' ? decision.rows : 'some',
-    rowFilters: typeof decision.rows === 'string' ? [] : [...new Set(showing.flatMap((grant) => rowsText(grant, knows) ?? []))],
+    rowFilters:
+      typeof decision.rows === 'string' || showing.some((grant) => grant.rows === undefined)
+        ? []
+        : [...new Set(showing.flatMap((grant) => rowsText(grant, knows) ?? []))],
+    ...(decision.consent && { consent: decision.consent.purpose }),
     grants: grants.map((grant) => grant.name),
     fields: dataset.fields.map((field) => {
       const seen = decision.fields.get(field.name);

@@ -1,7 +1,11 @@
 export { Authorizer } from './authorizer.js';
 export { columnsOf } from './columns.js';
+export type { Consent } from './consent.js';
+export type { ConsentRequest } from './consent-request.js';
+export { consentSql } from './consent-sql.js';
+export { Consents, forgetConsents } from './consents.js';
 export { decide, grantsFor } from './decide.js';
-export type { CellCase, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+export type { CellCase, ConsentCondition, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
 export { tokenScopes } from './detokenizing.js';
 export { explain, type Explanation, type FieldExplanation } from './explain.js';
 export { AccessGrantEntity } from './grant.entity.js';

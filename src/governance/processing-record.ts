@@ -91,7 +91,9 @@ function readsFor(policy: Policy, purpose: string | undefined): Reads {
   const tags = new Set<string>();
   const datasets = [...policy.catalog.datasets.values()].flatMap((dataset): ActivityDataset[] => {
     const grants = (policy.grantsOn.get(dataset.name) ?? []).filter(
-      ({ shows, spec }) => shows && (purpose === undefined ? spec.purposes === undefined : spec.purposes?.includes(purpose)),
+      // Where some purposes need consent, nothing is open without one, and a grant for any purpose is for each.
+      ({ shows, spec }) =>
+        shows && (purpose === undefined ? !dataset.consent && !spec.purposes : (spec.purposes?.includes(purpose) ?? dataset.consent !== undefined)),
     );
     if (grants.length === 0) return [];
     const narrowed: Policy = { ...policy, grantsOn: new Map([[dataset.name, grants]]) };

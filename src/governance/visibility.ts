@@ -45,7 +45,7 @@ export function visibleCatalog(catalog: Catalog, known: readonly string[]): Cata
     });
     const isShown = (field: string) => shown(dataset, field);
     const fields = dataset.fields.filter((field) => isShown(field.name)).map((field) => ({ ...field, rules: field.rules.filter(isRuleShown) }));
-    const { subject, freshness, ...rest } = dataset;
+    const { subject, consent, freshness, ...rest } = dataset;
     const visible: Dataset = {
       ...rest,
       fields,
@@ -53,7 +53,8 @@ export function visibleCatalog(catalog: Catalog, known: readonly string[]): Cata
       key: dataset.key.every(isShown) ? dataset.key : [],
       indexes: dataset.indexes.filter((index) => index.every(isShown)),
       rules: fields.length === dataset.fields.length ? dataset.rules : dataset.rules.filter((rule) => fieldsOfRule(rule, dataset).every(isShown)),
-      ...(subject !== undefined && isShown(subject) && { subject }),
+      // Who may not know of the subject's field reads under consent all the same: what is decided is decided on the whole dataset.
+      ...(subject !== undefined && isShown(subject) && { subject, ...(consent && { consent }) }),
       ...(freshness && isShown(freshness.field) && { freshness }),
     };
     return [dataset.name, visible];

@@ -5,6 +5,7 @@ import type { Transaction } from '../store/index.js';
 import { columnTypes } from './column-types.js';
 import { distinctSources, inheritedFrom, withoutTags, type FieldSource } from './field-source.js';
 import type { PipelineSpec, StepSpec } from './pipeline-spec.js';
+import { OF_NOBODY, personalOf, type Personal } from './personal.js';
 import { aggregateNames, aggregateText, transformText, type Columns } from './step-text.js';
 
 export interface CompiledStep {
@@ -17,6 +18,8 @@ export interface CompiledStep {
   readonly lineage: ReadonlyMap<string, readonly FieldSource[]>;
   /** The fields that say which rows there are, how many, and in which order, through all steps before. */
   readonly steering: readonly FieldSource[];
+  /** Whose consent its rows need. */
+  readonly personal: Personal;
   /** The datasets that it reads itself. */
   readonly reads: readonly string[];
 }
@@ -114,6 +117,7 @@ async function compileStep(
     columns: new Map(names.map((name) => [name, 'unknown'])),
     lineage: new Map(),
     steering: [],
+    personal: OF_NOBODY,
     reads: [],
   };
   const columns = await columnTypes(tx, statementOf([...before, draft], draft)).catch((error: unknown) => {
@@ -121,10 +125,15 @@ async function compileStep(
     return fail([kind], `PostgreSQL refuses it: ${(error as Error).message}.`);
   });
   const steps = new Map(before.map((compiled) => [compiled.name, compiled]));
-  const carried = (sources: readonly FieldSource[]): FieldSource[] => distinctSources(step.anonymises ? withoutTags(sources, step.anonymises.tags) : sources);
+  const carried = (sources: readonly FieldSource[]): FieldSource[] =>
+    distinctSources(step.anonymises?.tags ? withoutTags(sources, step.anonymises.tags) : sources);
   const lineage = new Map(select.outputs.map(({ name, sources }) => [name, carried(sourcesOf(sources, select, steps, datasets))] as const));
   const steering = carried([...sourcesOf(select.steering, select, steps, datasets), ...rowsOf(select, steps, datasets)]);
-  return { select, step: { ...draft, columns, lineage, steering, reads: [...select.reads.keys()].filter((relation) => datasets.has(relation)).toSorted() } };
+  const personal = step.anonymises?.subject ? OF_NOBODY : personalOf(select, steps, datasets);
+  return {
+    select,
+    step: { ...draft, columns, lineage, steering, personal, reads: [...select.reads.keys()].filter((relation) => datasets.has(relation)).toSorted() },
+  };
 }
 
 function textOf(

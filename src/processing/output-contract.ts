@@ -20,7 +20,8 @@ export function outputContract(compiled: CompiledPipeline, datasets: ReadonlyMap
   }
   const sourceDatasets = [...compiled.reads.keys()].flatMap((name) => datasets.get(name) ?? []);
   const secret = publish.visibility === 'secret' || sourceDatasets.some(({ visibility }) => visibility === 'secret');
-  const subject = publish.subject ?? subjectOf(compiled, datasets);
+  const purposes = [...result.personal.purposes].toSorted();
+  const subject = purposes.length > 0 ? consentingSubject(compiled, failHere) : (publish.subject ?? subjectOf(compiled, datasets));
   const { to, key, typeName, description, owner } = publish;
   return {
     name: to,
@@ -30,6 +31,7 @@ export function outputContract(compiled: CompiledPipeline, datasets: ReadonlyMap
     ...(secret && { visibility: 'secret' as const }),
     ...(key !== undefined && { key: [...key] }),
     ...(subject !== undefined && { subject }),
+    ...(purposes.length > 0 && { consent: { purposes } }),
     fields: names.map((name) => {
       const type = fieldType(result.columns.get(name) ?? 'unknown');
       if (!type)
@@ -58,6 +60,29 @@ function namedFields(publish: ReturnType<typeof publishOf>): (readonly [readonly
     ...Object.keys(publish.fields ?? {}).map((name) => [['fields', name], name] as const),
     ...(publish.subject === undefined ? [] : [[['subject'], publish.subject] as const]),
   ];
+}
+
+/**
+ * The column by which consent is asked for, of rows that are made of what is shown by consent. Where none can be trusted the
+ * pipeline is refused: without one, whoever may read the result would see those who never consented.
+ */
+function consentingSubject({ spec, result }: CompiledPipeline, fail: PipelineFail): string {
+  const { purposes, subjects, isMixed } = result.personal;
+  const { subject: declared } = publishOf(spec);
+  const needs = `what the pipeline reads needs consent for ${[...purposes].toSorted().join(', ')}`;
+  const otherwise =
+    "If its rows tell of no person any more, declare it on the step that makes them so: anonymises: { subject: true, reason: '...' }, which is in the audit.";
+  const [subject] = subjects;
+  if (subject === undefined)
+    return fail([], `${needs}, and no column of the step ${result.name} is a person's subject as it was read. Select it unchanged. ${otherwise}`);
+  if (declared !== undefined && !subjects.has(declared))
+    return fail(['subject'], `${needs}, and ${declared} is not the subject of a person as it was read; ${[...subjects].join(', ')} is. ${otherwise}`);
+  if (declared === undefined && isMixed)
+    return fail(
+      [],
+      `${needs}, and a row of the step ${result.name} may hold values of several persons, since it is made of more than one reading of such rows, or by a window over them. If each row is about one person alone, say which column names them, such as subject: ${subject}, which is in the audit. ${otherwise}`,
+    );
+  return declared ?? subject;
 }
 
 /**

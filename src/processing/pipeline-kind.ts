@@ -21,8 +21,9 @@ export const pipelineKind: ManifestKind<PipelineSpec> = {
       fail(['steps', spec.steps.length - 1, 'publish', 'to'], `the dataset ${output} is made by the pipeline ${other.name}; choose another name`, 'CONFLICT');
     }
     await tx.manager.upsert(PipelineEntity, { name, spec, inputs: [], output, updatedBy: appliedBy, updatedAt: new Date() }, ['name']);
-    for (const { step, tags, reason } of declarationsOf(spec).anonymises ?? []) {
-      context.warn(`Pipeline ${name}: the step ${step} hands the tags ${tags.join(', ')} on to nothing, on its own word: ${reason}`);
+    for (const { step, tags, subject, reason } of declarationsOf(spec).anonymises ?? []) {
+      if (tags) context.warn(`Pipeline ${name}: the step ${step} hands the tags ${tags.join(', ')} on to nothing, on its own word: ${reason}`);
+      if (subject) context.warn(`Pipeline ${name}: the rows of the step ${step} are about no person and need no consent, on its own word: ${reason}`);
     }
   },
   record: declarationsOf,

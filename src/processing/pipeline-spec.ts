@@ -60,10 +60,14 @@ const Publish = z.strictObject({
 });
 
 /** What a step declares to have made harmless, and why: nobody checks that it is true, and the audit has it. */
-const Anonymises = z.strictObject({
-  tags: z.array(Tag).min(1).max(50),
-  reason: z.string({ error: 'expected a text that says why nothing is told any more of what the tags stand for' }).trim().min(1).max(1_000),
-});
+const Anonymises = z
+  .strictObject({
+    tags: z.array(Tag).min(1).max(50).optional(),
+    /** Its rows are about no person any more: none must have consented. */
+    subject: z.literal(true, { error: 'expected true, or nothing: whether its rows are about no person any more' }).optional(),
+    reason: z.string({ error: 'expected a text that says why nothing is told any more of what the tags or the subject stand for' }).trim().min(1).max(1_000),
+  })
+  .refine(({ tags, subject }) => tags ?? subject, { error: 'expected tags, subject: true, or both: what is made harmless' });
 
 const KINDS = ['transform', 'aggregate', 'sql', 'publish'] as const;
 
@@ -134,10 +138,11 @@ export function publishOf(spec: PipelineSpec): PublishSpec {
   return publish;
 }
 
-/** What of the pipeline the audit has: the steps that declare to anonymise. */
-export function declarationsOf({ steps }: PipelineSpec): { readonly anonymises?: readonly AnonymisingStep[] } {
+/** What of the pipeline the audit has: the steps that declare to anonymise, and the column that is declared to say whose a row is. */
+export function declarationsOf({ steps }: PipelineSpec): { readonly anonymises?: readonly AnonymisingStep[]; readonly subject?: string } {
   const anonymises = steps.flatMap(({ name = 'publish', anonymises: declared }) => (declared ? [{ step: name, ...declared }] : []));
-  return anonymises.length > 0 ? { anonymises } : {};
+  const subject = steps.at(-1)?.publish?.subject;
+  return { ...(anonymises.length > 0 && { anonymises }), ...(subject !== undefined && { subject }) };
 }
 
 /** Every word that could be the name of a relation in what the pipeline reads: more than it reads, never less. */

@@ -6,7 +6,7 @@ import type { Database } from '../store/index.js';
 import { workTable } from './compute.js';
 import { actorOf, PipelineRun, workTableSql, type AfterPublish } from './pipeline-run.js';
 import { PipelineEntity } from './pipeline.entity.js';
-import type { AnonymisesSpec, StepSpec } from './pipeline-spec.js';
+import type { StepSpec } from './pipeline-spec.js';
 
 export interface PipelinesOptions {
   readonly database: Database;
@@ -19,11 +19,19 @@ export interface PipelinesOptions {
   readonly afterPublish?: AfterPublish;
 }
 
+/** What a step declares to have made harmless. */
+export interface Anonymisation {
+  readonly tags: readonly string[];
+  /** Its rows are about no person any more. */
+  readonly subject: boolean;
+  readonly reason: string;
+}
+
 /** A pipeline as it is shown. */
 export interface Pipeline {
   readonly name: string;
   readonly description?: string;
-  readonly steps: readonly { readonly name: string; readonly kind: string; readonly definition: unknown; readonly anonymises?: AnonymisesSpec }[];
+  readonly steps: readonly { readonly name: string; readonly kind: string; readonly definition: unknown; readonly anonymises?: Anonymisation }[];
   /** The datasets that it reads. */
   readonly inputs: readonly string[];
   /** The dataset that it makes. */
@@ -117,12 +125,18 @@ function toPipeline({ name, spec, inputs, output, updatedBy, updatedAt }: Pipeli
   return {
     name,
     ...(spec.description !== undefined && { description: spec.description }),
-    steps: spec.steps.map((step) => ({ name: step.name ?? 'publish', ...kindOf(step), ...(step.anonymises && { anonymises: step.anonymises }) })),
+    steps: spec.steps.map((step) => ({ name: step.name ?? 'publish', ...kindOf(step), ...anonymisationOf(step) })),
     inputs,
     output,
     updatedBy,
     updatedAt,
   };
+}
+
+function anonymisationOf({ anonymises }: StepSpec): { readonly anonymises?: Anonymisation } {
+  if (!anonymises) return {};
+  const { tags = [], subject = false, reason } = anonymises;
+  return { anonymises: { tags, subject, reason } };
 }
 
 function kindOf(step: StepSpec): { readonly kind: string; readonly definition: unknown } {

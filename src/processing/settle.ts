@@ -100,9 +100,9 @@ async function save(context: ApplyContext, compiled: CompiledPipeline, datasets:
   const at = spec.steps.length - 1;
   const document = outputContract(compiled, datasets, fail);
   const canRebuild = (publish.mode ?? 'replace') === 'replace';
-  const opened = isRemade ? await openedField(context, document) : undefined;
+  const opened = isRemade ? await whatOpens(context, document) : undefined;
   if (opened !== undefined) {
-    const why = `${opened} is no longer tagged or secret as it was, and rows that the pipeline made as it was before are there`;
+    const why = `${opened}, and rows that the pipeline made as it was before are there`;
     if (!canRebuild)
       fail(['steps', at, 'publish', 'to'], `${why}: choose another name for what it makes, or remove the pipeline with its rows first`, 'CONFLICT');
     context.warn(`Pipeline ${spec.name}: ${why}, so ${publish.to} is empty until its next run.`);
@@ -118,10 +118,11 @@ async function save(context: ApplyContext, compiled: CompiledPipeline, datasets:
 }
 
 /**
- * A field of a dataset with rows that loses a tag, or is secret no more. The rows were made of other fields perhaps: under
- * the new contract, masks that are granted on the tag would not hold for them.
+ * What opens of a dataset with rows: a field that loses a tag, or is secret no more, or rows that need less consent than before,
+ * or another person's. The rows were made of other fields perhaps: under the new contract, masks that are granted on the tag
+ * would not hold for them, nor would the consent asked for be that of whom they are about.
  */
-async function openedField(context: ApplyContext, { name, fields }: DatasetDocument): Promise<string | undefined> {
+async function whatOpens(context: ApplyContext, { name, fields, subject, consent }: DatasetDocument): Promise<string | undefined> {
   // Contracts are compared: what a steward says of the field is beside both of them, and stays.
   const before = await contractOf(context.tx, name);
   const opened = before?.fields.find((old) => {
@@ -129,10 +130,13 @@ async function openedField(context: ApplyContext, { name, fields }: DatasetDocum
     const isOpen = (old.tags ?? []).some((tag) => !field?.tags?.includes(tag)) || (old.visibility === 'secret' && field?.visibility !== 'secret');
     return field !== undefined && isOpen;
   });
-  if (!opened) return undefined;
+  const needed = before?.consent?.purposes ?? [];
+  const isConsentLess = needed.some((purpose) => !consent?.purposes.includes(purpose)) || (needed.length > 0 && before?.subject !== subject);
+  if (!opened && !isConsentLess) return undefined;
   const { text } = render(sql`SELECT EXISTS (SELECT FROM ${identifier('data', name)}) AS "isThere"`);
   const [rows] = await context.tx.query<{ isThere: boolean }>(text);
-  return rows?.isThere ? opened.name : undefined;
+  if (!rows?.isThere) return undefined;
+  return opened ? `${opened.name} is no longer tagged or secret as it was` : 'its rows no longer need the consent that they needed';
 }
 
 /** Datasets whose pipeline now makes another one. */

@@ -9,12 +9,14 @@ import { RESERVED } from './tree.js';
 export interface QueryOutput {
   readonly name: string | undefined;
   readonly lineage: Lineage;
+  /** Each value is as it stands in one of these columns; absent where it may be computed. */
+  readonly copies?: readonly ColumnSource[];
 }
 
 /** A common table (WITH): under a name of ours, so that it can't be taken for what fills a hole. */
 interface CommonTable {
   readonly name: string;
-  readonly columns: readonly { readonly name: string; readonly lineage: Lineage }[];
+  readonly columns: readonly { readonly name: string; readonly lineage: Lineage; readonly copies?: readonly ColumnSource[] }[];
   readonly steering: Lineage;
 }
 
@@ -41,6 +43,11 @@ export class QueryContext {
   readonly notes = new LineageNotes();
   readonly rewriter: Rewriter;
   readonly reads = new Map<string, Set<string>>();
+  /** How often each relation stands in a FROM. */
+  readonly readings = new Map<string, number>();
+  /** Of common tables, those that are read. */
+  readonly #commonRead = new Set<string>();
+  rereadsCommon = false;
   readonly #sources = new Map<string, ColumnSource>();
   readonly #atEnd: (() => void)[] = [];
   #names = 0;
@@ -65,6 +72,12 @@ export class QueryContext {
 
   readRelation(relation: string): void {
     if (!this.reads.has(relation)) this.reads.set(relation, new Set());
+    this.readings.set(relation, (this.readings.get(relation) ?? 0) + 1);
+  }
+
+  readCommon(name: string, isRecursive: boolean): void {
+    if (isRecursive || this.#commonRead.has(name)) this.rereadsCommon = true;
+    this.#commonRead.add(name);
   }
 
   readColumn({ relation, column }: ColumnSource): void {

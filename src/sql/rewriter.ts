@@ -60,6 +60,8 @@ const MOMENT_WORDS = /(?<![a-z])(now|today|tomorrow|yesterday)(?![a-z])/i;
 export class Rewriter {
   /** True once something was met whose value may depend on the moment. */
   usesTime = false;
+  /** True once there was a window: values of some rows come into others. */
+  usesWindows = false;
   readonly #source: Source;
   readonly #holes: Holes;
 
@@ -228,6 +230,7 @@ export class Rewriter {
   }
 
   window(window: NonNullable<FuncCall['over']>, around: Surroundings): NonNullable<FuncCall['over']> {
+    this.usesWindows = true;
     const again = (node: Node): Node => this.expression(node, around);
     if (window.name !== undefined || window.refname !== undefined) around.query?.namedWindow();
     return compact<NonNullable<FuncCall['over']>>({

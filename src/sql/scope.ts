@@ -1,4 +1,4 @@
-import type { Lineage } from './lineage.js';
+import type { ColumnSource, Lineage } from './lineage.js';
 
 /** A column as a part of a query can name it. */
 export interface ScopeColumn {
@@ -6,6 +6,8 @@ export interface ScopeColumn {
   /** How the rewritten query names it: always the same column, wherever PostgreSQL would look. */
   readonly ref: readonly string[];
   readonly lineage: Lineage;
+  /** As of `QueryOutput`. */
+  readonly copies?: readonly ColumnSource[];
   /** Told when it is named. */
   readonly use?: () => void;
 }

@@ -1,6 +1,6 @@
 import type { Alias, JoinExpr, Node, RangeFunction, RangeVar } from 'libpg-query';
 import { ROW_FUNCTIONS } from './allowed.js';
-import { unionOf, type Lineage } from './lineage.js';
+import { unionOf, type ColumnSource, type Lineage } from './lineage.js';
 import type { CommonTables, QueryContext, QueryWalk } from './query-context.js';
 import type { Source } from './source.js';
 import { Scope, beside, nothing, table, type ScopeColumn, type Visible } from './scope.js';
@@ -23,6 +23,9 @@ interface BaseColumn {
   readonly column: string;
   readonly name: string;
 }
+
+/** Of the sides of a join by USING, the one whose value its column has; of a full join it is either's. */
+const KEPT_SIDE: Readonly<Record<string, number>> = { JOIN_INNER: 0, JOIN_LEFT: 0, JOIN_RIGHT: 1 };
 
 /** The FROM of one query: relations become holes, and only the columns that are named are taken from them. */
 export class FromAnalysis {
@@ -66,7 +69,7 @@ export class FromAnalysis {
         outputs.map((output) => output.name ?? ''),
         subselect.alias,
       );
-      const columns = outputs.map((output, i) => derived(alias, names[i] ?? '', output.lineage));
+      const columns = outputs.map((output, i) => derived(alias, names[i] ?? '', output.lineage, output.copies));
       const node = make(
         'RangeSubselect',
         compact({
@@ -91,11 +94,12 @@ export class FromAnalysis {
     const common = this.#place.tables.get(name);
     if (common) {
       this.#steer(common.steering);
+      this.#context.readCommon(common.name, common.steering === 'all');
       const names = this.#renamed(
         common.columns.map((column) => column.name),
         variable.alias,
       );
-      const columns = common.columns.map((column, i) => derived(alias, names[i] ?? '', column.lineage));
+      const columns = common.columns.map((column, i) => derived(alias, names[i] ?? '', column.lineage, column.copies));
       const node = make('RangeVar', {
         relname: common.name,
         inh: true,
@@ -125,7 +129,7 @@ export class FromAnalysis {
     const visible = columns.map((column, i): ScopeColumn => {
       const name = names[i] ?? column;
       const source = context.columnSource(relation, column);
-      return { name, ref: [alias, name], lineage: new Set([source]), use: () => (context.readColumn(source), take({ column, name })) };
+      return { name, ref: [alias, name], lineage: new Set([source]), copies: [source], use: () => (context.readColumn(source), take({ column, name })) };
     });
     const hole = make('RangeVar', { relname: context.holes.relation(relation), inh: true, relpersistence: 'p' });
     const select = { targetList: targets, fromClause: [hole], limitOption: 'LIMIT_OPTION_DEFAULT' as const, op: 'SETOP_NONE' as const };
@@ -142,7 +146,8 @@ export class FromAnalysis {
     const second = this.#item(join.rarg, this.#beside(left, first.visible));
     const both = this.#beside(first.visible, second.visible);
     const using = nameParts(join.usingClause).filter((name) => name !== undefined);
-    const merged = using.map((name) => this.#merge(name, first.visible, second.visible));
+    const kept = KEPT_SIDE[join.jointype ?? ''];
+    const merged = using.map((name) => this.#merge(name, first.visible, second.visible, kept));
     const visible = { tables: both.tables, columns: [...merged, ...both.columns.filter((column) => !using.includes(column.name))] };
     const { result: quals, lineage } = this.#context.notes.during(
       () => join.quals && this.#walk.expression(join.quals, new Scope(both, this.#place.parent), this.#place.tables),
@@ -152,7 +157,8 @@ export class FromAnalysis {
     return { node, visible };
   }
 
-  #merge(name: string, left: Visible, right: Visible): ScopeColumn {
+  /** @param kept the side whose value it is, where it is that of one */
+  #merge(name: string, left: Visible, right: Visible, kept: number | undefined): ScopeColumn {
     const sides = [left, right].map((side) => {
       const matching = side.columns.filter((column) => column.name === name);
       if (matching.length !== 1) this.#context.source.refuse(`USING ("${name}") needs a column of this name, and only one, on each side of the join`);
@@ -162,7 +168,8 @@ export class FromAnalysis {
     for (const column of columns) column.use?.();
     const lineage = unionOf(columns.map((column) => column.lineage));
     this.#steer(lineage);
-    return { name, ref: [name], lineage };
+    const copies = kept === undefined ? undefined : columns[kept]?.copies;
+    return { name, ref: [name], lineage, ...(copies && { copies }) };
   }
 
   #function(called: RangeFunction, left: Visible): FromItem {
@@ -241,6 +248,6 @@ export class FromAnalysis {
   }
 }
 
-function derived(alias: string, name: string, lineage: Lineage): ScopeColumn {
-  return { name, ref: [alias, name], lineage };
+function derived(alias: string, name: string, lineage: Lineage, copies?: readonly ColumnSource[]): ScopeColumn {
+  return { name, ref: [alias, name], lineage, ...(copies && { copies }) };
 }

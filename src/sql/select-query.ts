@@ -81,7 +81,11 @@ export class QueryAnalysis implements QueryWalk {
       this.#source.refuse(
         `the two sides of ${select.op?.replace('SETOP_', '')} have ${left.outputs.length} and ${right.outputs.length} columns; they must have as many`,
       );
-    const outputs = left.outputs.map((output, i) => ({ name: output.name, lineage: unionOf([output.lineage, right.outputs[i]?.lineage ?? 'all']) }));
+    const outputs = left.outputs.map((output, i): QueryOutput => {
+      const other = right.outputs[i];
+      const copies = output.copies && other?.copies && [...new Set([...output.copies, ...other.copies])];
+      return { name: output.name, lineage: unionOf([output.lineage, other?.lineage ?? 'all']), ...(copies && { copies }) };
+    });
     const steering = [left.steering, right.steering];
     // All but UNION ALL compare rows, and leave some out.
     if (!select.all || select.op !== 'SETOP_UNION') steering.push(...outputs.map(({ lineage }) => lineage));
@@ -174,14 +178,19 @@ export class QueryAnalysis implements QueryWalk {
     if (fields.length > 0 && fields.at(-1) === undefined) {
       return this.#star(fields, scope, target.location).map((column) => {
         this.#use(column);
-        return { node: make('ResTarget', { name: column.name, val: reference(column) }), output: { name: column.name, lineage: column.lineage } };
+        return {
+          node: make('ResTarget', { name: column.name, val: reference(column) }),
+          output: { name: column.name, lineage: column.lineage, ...copiesOf(column) },
+        };
       });
     }
     const value = target.val;
     const { result, lineage } = this.#context.notes.during(() => change(value));
     const name = target.name ?? fields.at(-1);
     if (named && name === undefined) this.#source.refuse('this output column has no name; give it one with AS', target.location);
-    return [{ node: make('ResTarget', compact({ name, val: result })), output: { name, lineage } }];
+    const copied = fields.length > 0 ? scope.find(fields.filter((field) => field !== undefined)) : undefined;
+    const copies = copied && copied !== 'ambiguous' ? copiesOf(copied) : {};
+    return [{ node: make('ResTarget', compact({ name, val: result })), output: { name, lineage, ...copies } }];
   }
 
   #star(fields: readonly (string | undefined)[], scope: Scope, at: number | undefined): readonly ScopeColumn[] {
@@ -238,7 +247,7 @@ export class QueryAnalysis implements QueryWalk {
       const { select: ctequery, outputs, steering } = this.select(select, tables, parent, given.length === 0);
       if (given.length > 0 && given.length !== outputs.length)
         this.#source.refuse(`"${cte.ctename}" has ${outputs.length} columns, and ${given.length} names are given for them`, cte.location);
-      tables.set(cte.ctename, { name, columns: outputs.map((output, i) => ({ name: given[i] ?? output.name ?? '', lineage: output.lineage })), steering });
+      tables.set(cte.ctename, { name, columns: outputs.map((output, i) => ({ ...output, name: given[i] ?? output.name ?? '' })), steering });
       return make(
         'CommonTableExpr',
         compact({ ctename: name, aliascolnames: cte.aliascolnames, ctematerialized: cte.ctematerialized, ctequery: make('SelectStmt', ctequery) }),
@@ -246,6 +255,11 @@ export class QueryAnalysis implements QueryWalk {
     });
     return { tables, clause: compact<WithClause>({ ctes, recursive: clause.recursive }) };
   }
+}
+
+/** Of a column, what its copy is one of. */
+function copiesOf({ copies }: ScopeColumn): Pick<QueryOutput, 'copies'> {
+  return copies ? { copies } : {};
 }
 
 function reference(column: ScopeColumn): Node {

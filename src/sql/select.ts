@@ -12,12 +12,18 @@ export interface SelectOutput {
   readonly name: string;
   /** The columns that the value is made of: those that its expression names, through subqueries and common tables; 'all' when that can't be told. */
   readonly sources: readonly ColumnSource[] | 'all';
+  /** Each value is as it stands in one of these columns, unchanged; empty where it may be computed. */
+  readonly copies: readonly ColumnSource[];
 }
 
 /** A checked SELECT over named relations. */
 export interface Select {
   /** The relations that it reads, and the columns of each that it names anywhere. */
   readonly reads: ReadonlyMap<string, ReadonlySet<string>>;
+  /** How often each of them is read: twice where it is joined to itself. */
+  readonly readings: ReadonlyMap<string, number>;
+  /** Values of one row of a relation may stand in a row that is made of another, although the relation is read once. */
+  readonly mixesRows: boolean;
   /** In order; names are distinct. */
   readonly outputs: readonly SelectOutput[];
   /**
@@ -53,7 +59,9 @@ export function compileSelect(text: string, { relations }: SelectOptions): Selec
   const template = deparse(make('SelectStmt', select), context.holes, source);
   return {
     reads: context.reads,
-    outputs: outputs.map(({ name, lineage }) => ({ name: name ?? '', sources: lineage === 'all' ? 'all' : [...lineage] })),
+    readings: context.readings,
+    mixesRows: context.rewriter.usesWindows || context.rereadsCommon,
+    outputs: outputs.map(({ name, lineage, copies = [] }) => ({ name: name ?? '', sources: lineage === 'all' ? 'all' : [...lineage], copies })),
     steering: steering === 'all' ? 'all' : [...steering],
     usesTime: context.rewriter.usesTime,
     toSql: (table) => fillTemplate(template, (hole) => table(hole.name)),

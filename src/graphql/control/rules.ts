@@ -117,6 +117,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       tagProposals: steward,
       masterKeys: administrator,
       legalHolds: steward,
+      consents: steward,
     },
     Mutation: {
       applyManifest: keeper,
@@ -133,6 +134,9 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       detokenize: allow,
       rotateKeys: administrator,
       retireMasterKey: administrator,
+      recordConsent: steward,
+      recordConsents: steward,
+      withdrawConsent: steward,
       deleteDataset: engineer,
       deletePipeline: engineer,
       deleteSource: engineer,

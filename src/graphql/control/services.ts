@@ -3,6 +3,10 @@ import type { TagProposals } from '../../classification/index.js';
 import type { LegalHold, ManifestDocument, ManifestKind } from '../../catalog/index.js';
 import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
 import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index.js';
+import type { ManifestDocument, ManifestKind } from '../../catalog/index.js';
+import type { Detokenizer } from '../../delivery/index.js';
+import type { TagProposals } from '../../classification/index.js';
+import type { ChangeOptions, ChangeResult, Consents, ManifestChanges } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
@@ -21,6 +25,7 @@ export interface ControlServices {
   readonly reports: QualityReports;
   readonly tagProposals: TagProposals;
   readonly quarantine: Quarantine;
+  readonly consents: Consents;
   /** All kinds of manifests, in the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];
   readonly sources: Pick<Sources, 'states' | 'import'>;

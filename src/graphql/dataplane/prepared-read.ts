@@ -7,6 +7,8 @@ import type { DataPlane } from './types.js';
 export interface PreparedRead {
   readonly compiled: CompiledRead;
   readonly dataset: string;
+  /** Equal values give equal answers only at one moment: by a condition of a grant, or by consents. */
+  readonly usesTime: boolean;
   /** One a dataset that is read, and one for each code with which fields of it are refused; `rowCount` only is missing. */
   readonly acts: readonly ReadAct[];
   readonly refusals: readonly Refusal[];
@@ -46,7 +48,8 @@ export function preparedRead(plan: GovernedPlan, compiled: CompiledRead, dataset
     const fields = decisions.get(name)?.dataset.fields ?? [];
     return fields.filter((field) => maskedInAnswer.has(field.name)).map((field) => `${name}.${field.graphqlName}`);
   });
-  return { compiled, dataset, refusals, masked, acts: actsOf(plan, dataset, plane) };
+  const usesTime = [...decisions.values()].some((decision) => decision.usesTime);
+  return { compiled, dataset, usesTime, refusals, masked, acts: actsOf(plan, dataset, plane) };
 }
 
 function actsOf({ refusals, reads, decisions }: GovernedPlan, dataset: string, plane: DataPlane): ReadAct[] {

@@ -12,7 +12,8 @@ interface Waiting {
 
 /**
  * Reads for events, each once for all who wait for the same: many subscribers ask for the same of one change, under equal
- * decisions and with equal claims. Nothing is kept beyond the read.
+ * decisions and with equal claims. Nothing is kept beyond the read. One whose answer depends on the moment, as by consents, is
+ * shared until it begins and by nobody who asks later: what was withdrawn meanwhile would still be in it.
  */
 export class SharedReads<Answer> {
   readonly #underWay = new Map<PreparedRead, Map<string, Promise<Answer>>>();
@@ -26,15 +27,24 @@ export class SharedReads<Answer> {
    */
   get(read: PreparedRead, values: readonly unknown[], holder: string, run: () => Promise<Answer>): Promise<Answer> {
     const ofPlan = this.#underWay.get(read) ?? new Map<string, Promise<Answer>>();
-    this.#underWay.set(read, ofPlan);
     const key = JSON.stringify(values);
     const found = ofPlan.get(key);
     if (found) return found;
-    const made = this.#inTurn(holder, run).finally(() => {
+    let isShared = true;
+    const unshare = (): void => {
+      if (!isShared) return;
+      isShared = false;
       ofPlan.delete(key);
-      if (ofPlan.size === 0) this.#underWay.delete(read);
-    });
-    ofPlan.set(key, made);
+      if (ofPlan.size === 0 && this.#underWay.get(read) === ofPlan) this.#underWay.delete(read);
+    };
+    const made = this.#inTurn(holder, () => {
+      if (read.usesTime) unshare();
+      return run();
+    }).finally(unshare);
+    if (isShared) {
+      ofPlan.set(key, made);
+      this.#underWay.set(read, ofPlan);
+    }
     return made;
   }
 

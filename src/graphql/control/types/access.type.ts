@@ -33,6 +33,11 @@ export class AccessDecision {
   @Field(() => String) dataset!: string;
   @Field(() => String, { description: 'all, none, or some: rows in which one of rowFilters holds.' }) rows!: string;
   @Field(() => [String]) rowFilters!: readonly string[];
+  @Field(() => String, {
+    nullable: true,
+    description: 'Of these rows only those whose subject has consented to this purpose, now. Null: no consent is needed.',
+  })
+  consent?: string | undefined;
   @Field(() => [String], { description: 'The grants in force for this principal and purpose.' }) grants!: readonly string[];
   @Field(() => [FieldDecision]) fields!: readonly FieldDecision[];
 }

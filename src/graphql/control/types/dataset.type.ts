@@ -40,6 +40,11 @@ export class Dataset {
   @Field(() => VisibilityEnum) visibility!: 'listed' | 'secret';
   @Field(() => Int, { description: 'Of the contract.' }) version!: number;
   @Field(() => [String]) key!: readonly string[];
+  @Field(() => String, { nullable: true, description: 'The field that says which person a row is about.' }) subject?: string | undefined;
+  @Field(() => [String], {
+    description: 'Purposes for which a row is shown only while its subject has consented. With any of them, each read needs a purpose.',
+  })
+  consentPurposes!: readonly string[];
   @Field(() => [DatasetField]) fields!: readonly DatasetField[];
   @Field(() => [DatasetRelation]) relations!: readonly DatasetRelation[];
 }
@@ -65,6 +70,8 @@ export function toDataset(model: Model): Dataset {
     visibility: model.visibility,
     version: model.contractVersion,
     key: model.key,
+    subject: model.subject,
+    consentPurposes: model.consent?.purposes ?? [],
     fields: model.fields.map((field) => toField(field, model)),
     relations: model.relations.map((relation) =>
       Object.assign(new DatasetRelation(), {

@@ -4,6 +4,7 @@ import { JsonScalar } from '../../scalars.js';
 @ObjectType({ description: 'What a step declares to have made harmless. Nobody has checked that it is true.' })
 export class Anonymisation {
   @Field(() => [String], { description: 'Tags that the step hands on to nothing.' }) tags!: readonly string[];
+  @Field(() => Boolean, { description: 'Its rows are about no person any more, and need no consent.' }) subject!: boolean;
   @Field(() => String) reason!: string;
 }
 

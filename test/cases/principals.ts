@@ -23,6 +23,15 @@ export const PRINCIPALS = {
   'researcher-without-purpose': { ...someone, subject: 'researcher', roles: ['researcher'], purposes: ['research'] },
   /** Declares another one that they hold. */
   'researcher-billing': { ...someone, subject: 'researcher', roles: ['researcher'], purposes: ['billing'], purpose: 'billing' },
+  /** Declares a purpose that people must have agreed to. */
+  promoter: { ...someone, subject: 'promoter', roles: ['promoter'], purposes: ['marketing', 'billing', 'made-up'], purpose: 'marketing' },
+  /** Declares one that needs nobody's consent. */
+  'promoter-billing': { ...someone, subject: 'promoter', roles: ['promoter'], purposes: ['marketing', 'billing', 'made-up'], purpose: 'billing' },
+  'promoter-without-purpose': { ...someone, subject: 'promoter', roles: ['promoter'], purposes: ['marketing', 'billing', 'made-up'] },
+  /** Declares one that stands in no manifest. */
+  'promoter-made-up': { ...someone, subject: 'promoter', roles: ['promoter'], purposes: ['marketing', 'billing', 'made-up'], purpose: 'made-up' },
+  /** Holds no purpose at all. */
+  'promoter-of-none': { ...someone, subject: 'promoter', roles: ['promoter'] },
   /** Knows the secret names, and sees what is behind them. */
   investigator: { ...someone, subject: 'investigator', roles: ['investigator'] },
   /** Knows all names, sees no cell. */

@@ -89,3 +89,25 @@ test('one principal has two of the four at a time, and who comes later does not 
   }
   expect((await Promise.all(all)).length).toBe(8);
 });
+
+test('a read of the moment is shared until it begins, and by nobody who asks after that', async () => {
+  const reads = new SharedReads<string>();
+  const plan = { usesTime: true } as PreparedRead;
+  const running: { readonly name: string; readonly finish: (answer: string) => void }[] = [];
+  const ask = (name: string, holder = 'ada') => reads.get(plan, ['1', '2'], holder, () => new Promise<string>((finish) => running.push({ name, finish })));
+  const begun = [ask('first'), ask('second')];
+  await turn();
+  // Two of one principal are under way, so these wait: for one read, that has yet to begin.
+  const waiting = [ask('third'), ask('fourth'), ask('fifth')];
+  await turn();
+  expect(running.map(({ name }) => name)).toEqual(['first', 'second']);
+  running[0]?.finish('before');
+  await turn();
+  expect(running.map(({ name }) => name)).toEqual(['first', 'second', 'third']);
+  // It has begun: who asks now may not have what it saw.
+  const late = [ask('late', 'bob'), ask('later', 'cleo')];
+  await turn();
+  expect(running.map(({ name }) => name)).toEqual(['first', 'second', 'third', 'late', 'later']);
+  running.slice(1).forEach(({ name, finish }) => finish(name));
+  expect(await Promise.all([...begun, ...waiting, ...late])).toEqual(['before', 'second', 'third', 'third', 'third', 'late', 'later']);
+});

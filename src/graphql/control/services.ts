@@ -1,11 +1,7 @@
 import type { AuditLog, AuditVerification } from '../../audit/index.js';
-import type { TagProposals } from '../../classification/index.js';
 import type { LegalHold, ManifestDocument, ManifestKind } from '../../catalog/index.js';
-import type { ChangeOptions, ChangeResult, ManifestChanges } from '../../governance/index.js';
-import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index.js';
-import type { ManifestDocument, ManifestKind } from '../../catalog/index.js';
-import type { Detokenizer } from '../../delivery/index.js';
 import type { TagProposals } from '../../classification/index.js';
+import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index.js';
 import type { ChangeOptions, ChangeResult, Consents, ManifestChanges } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
 import type { Quarantine } from '../../ingestion/index.js';

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Consents, forgetConsents } from '../../src/governance/index.js';
 import type { Principal } from '../../src/identity/index.js';
+import { subjectReference } from '../../src/vault/index.js';
 import { exportOf } from '../support/exports.js';
 import { House, principal } from '../support/house.js';
 
@@ -98,7 +99,12 @@ const houses = (): House[] => [with_, without];
 const promoter = principal({ roles: ['promoter'], purposes: ['marketing', 'billing'], purpose: 'marketing' });
 const ofRole = (role: string): Principal => ({ ...promoter, roles: [role] });
 const actor = { subject: 'steward', roles: ['steward'] };
-const consents = (house: House) => new Consents({ ...house, audit: { record: async () => undefined, recordIn: async () => undefined } });
+const consents = (house: House) =>
+  new Consents({
+    ...house,
+    referenceOf: (one) => subjectReference(house.keyRing, one),
+    audit: { record: async () => undefined, recordIn: async () => undefined },
+  });
 
 async function fill(house: House, ids: readonly number[]): Promise<void> {
   const { database } = house;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Consents } from '../../src/governance/index.js';
+import { subjectReference } from '../../src/vault/index.js';
 import { House, principal } from '../support/house.js';
 import { PATIENCE, runs } from './support/runs.js';
 
@@ -96,7 +97,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const rows = fc.array(fc.record({ who: fc.option(subject), value: fc.integer({ min: 0, max: 9 }) }), { maxLength: 20 });
 
 test('the rows of those who have consented, and no others', { timeout: PATIENCE }, async () => {
-  const consents = new Consents({ ...house, audit: { record: async () => undefined, recordIn: async () => undefined } });
+  const consents = new Consents({
+    ...house,
+    referenceOf: (one) => subjectReference(house.keyRing, one),
+    audit: { record: async () => undefined, recordIn: async () => undefined },
+  });
   let round = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), rows, fc.integer({ min: 0, max: 9 }), async (steps, given, bound) => {

@@ -1,19 +1,7 @@
 import 'reflect-metadata';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { Admission, AnswerCache, Reader } from './access/index.js';
-import {
-  AuditCheckpointEntity,
-  AuditEntryEntity,
-  AuditFeed,
-  AuditFiles,
-  AuditLog,
-  CheckpointPoster,
-  Sealer,
-  Tally,
-  verifyAudit,
-  type AuditVerification,
-} from './audit/index.js';
+import { AuditCheckpointEntity, AuditEntryEntity, AuditFeed, Tally, type AuditVerification } from './audit/index.js';
 import {
   catalogEntities,
   classificationKind,
@@ -37,6 +25,7 @@ import {
   changePolicyKind,
   ChangeRequestEntity,
   Consents,
+  forgetConsents,
   grantKind,
   loadPolicy,
   ManifestChanges,
@@ -63,6 +52,7 @@ import { PipelineEntity, pipelineKind, Pipelines } from './processing/index.js';
 import { checkQuality, QualityCheckEntity, QualityReportEntity, QualityReports } from './quality/index.js';
 import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
+import { openRecord, type Audit } from './record.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
 import { forgetAllTokens, KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, subjectReference, TokenVault, type FieldCipher } from './vault/index.js';
@@ -164,6 +154,11 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     closing,
     exportTimeoutMs: config.limits.exportTimeoutMs,
     hooks: [
+      {
+        name: 'consents',
+        erase: (tx, subject) => forgetConsents(tx, keyRing, subject),
+        keeps: [{ schema: 'headgate', table: 'consent', column: 'subject' }],
+      },
       { name: 'keys', erase: (tx, subject) => subjectKeys.destroy(tx, subject) },
       { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
     ],
@@ -279,8 +274,6 @@ function openSources({ secrets }: Config, log: Log, live: Live<World>, closing: 
   live.subscribe(({ catalog }) => sources.settle(catalog));
   return sources;
 }
-
-type Audit = Pick<AuditLog, 'record' | 'recordIn'>;
 
 interface Room {
   readonly config: Config;
@@ -398,41 +391,5 @@ function controlServices(services: Services): Omit<ControlServices, 'detokenizer
     },
     subjects: { export: (...asked) => subjects.exports.request(...asked), erase: subjects.erase, holds: subjects.holds },
     pipelines: async () => (await pipelines.list()).map(({ inputs, output, ...pipeline }) => ({ ...pipeline, inputNames: inputs, outputName: output })),
-  };
-}
-
-/** The audit: what writes entries, what seals them, and their proof. */
-function openRecord({ config, log, database, masterKeys, metrics, closing }: Room & { readonly masterKeys: MasterKeys; readonly metrics: Metrics }) {
-  const checkpointsFile = join(config.home, 'audit-checkpoints.ndjson');
-  const { auditCheckpoints } = config;
-  const poster = auditCheckpoints && new CheckpointPoster({ database, log, ...auditCheckpoints, onAttempt: (isTaken) => metrics.checkpointPosted(isTaken) });
-  poster?.start();
-  // After the sealer has made its last one.
-  closing.add('checkpoints', () => poster?.close());
-  const sealer = new Sealer({ database, log, key: masterKeys, checkpointsFile, onCheckpoint: () => poster?.wake() });
-  sealer.start();
-  closing.add('sealer', () => sealer.stop());
-  const entries = new AuditLog({ database, log, mode: config.auditMode });
-  // Before the sealer, so that what is written last gets its place as well.
-  closing.add('audit', () => entries.close());
-  const audit: Audit = {
-    record: async (fact) => {
-      metrics.count(fact);
-      await entries.record(fact);
-    },
-    recordIn: async (tx, ...facts) => {
-      metrics.count(...facts);
-      await entries.recordIn(tx, ...facts);
-    },
-  };
-  return {
-    audit,
-    /** @param file a checkpoints file that was kept elsewhere; ours when absent. */
-    verify: async (file = checkpointsFile, onProgress?: (entries: number) => void): Promise<AuditVerification> => {
-      // So that it speaks of the last second too.
-      await sealer.sealNow();
-      return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file, ...(onProgress && { onProgress }) });
-    },
-    files: new AuditFiles({ database, audit, sign: () => sealer.signNow(), keys: () => masterKeys.verifying() }),
   };
 }

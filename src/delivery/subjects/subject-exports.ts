@@ -179,14 +179,14 @@ export class SubjectExports {
         return this.#record(
           principal,
           'ALLOWED',
-          { export: id, reference, state: 'finished', files, bytes: bytesOf(entries) },
+          { export: id, subject: reference, state: 'finished', files, bytes: bytesOf(entries) },
           { rowCount: rowsOf(entries), durationMs: performance.now() - began },
         );
       },
       onFailed: (error) => {
         const state = error instanceof Left || signal.aborted ? 'aborted' : 'failed';
         const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
-        return this.#record(principal, 'FAILED', { export: id, reference, state, code }, { durationMs: performance.now() - began });
+        return this.#record(principal, 'FAILED', { export: id, subject: reference, state, code }, { durationMs: performance.now() - began });
       },
     });
   }

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { AuditFiles, AuditLog, CheckpointPoster, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
+import type { Config } from './config/index.js';
+import type { Metrics } from './http/index.js';
+import type { Closing, Log } from './kernel/index.js';
+import type { Database } from './store/index.js';
+import type { MasterKeys } from './vault/index.js';
+
+/** What rooms write their acts with. */
+export type Audit = Pick<AuditLog, 'record' | 'recordIn'>;
+
+export interface RecordRoom {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly masterKeys: MasterKeys;
+  readonly metrics: Metrics;
+  readonly closing: Closing;
+}
+
+/** The audit: what writes entries, what seals them, and their proof. */
+export function openRecord({ config, log, database, masterKeys, metrics, closing }: RecordRoom) {
+  const checkpointsFile = join(config.home, 'audit-checkpoints.ndjson');
+  const { auditCheckpoints } = config;
+  const poster = auditCheckpoints && new CheckpointPoster({ database, log, ...auditCheckpoints, onAttempt: (isTaken) => metrics.checkpointPosted(isTaken) });
+  poster?.start();
+  // After the sealer has made its last one.
+  closing.add('checkpoints', () => poster?.close());
+  const sealer = new Sealer({ database, log, key: masterKeys, checkpointsFile, onCheckpoint: () => poster?.wake() });
+  sealer.start();
+  closing.add('sealer', () => sealer.stop());
+  const entries = new AuditLog({ database, log, mode: config.auditMode });
+  // Before the sealer, so that what is written last gets its place as well.
+  closing.add('audit', () => entries.close());
+  const audit: Audit = {
+    record: async (fact) => {
+      metrics.count(fact);
+      await entries.record(fact);
+    },
+    recordIn: async (tx, ...facts) => {
+      metrics.count(...facts);
+      await entries.recordIn(tx, ...facts);
+    },
+  };
+  return {
+    audit,
+    /** @param file a checkpoints file that was kept elsewhere; ours when absent. */
+    verify: async (file = checkpointsFile, onProgress?: (entries: number) => void): Promise<AuditVerification> => {
+      // So that it speaks of the last second too.
+      await sealer.sealNow();
+      return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file, ...(onProgress && { onProgress }) });
+    },
+    files: new AuditFiles({ database, audit, sign: () => sealer.signNow(), keys: () => masterKeys.verifying() }),
+  };
+}

@@ -68,8 +68,8 @@ function compileStatement(
     cursors: compiler.cursors,
     mayFail: context.hasBarrier,
     tokens: relied.tokens,
-    encryption: context.encryption,
-    keepable: place || part.away.size > 0 || 'from' in part || context.usesEncrypted ? undefined : keepable(decisions),
+    encryption: context.encrypted.encryption,
+    keepable: place || part.away.size > 0 || 'from' in part || context.encrypted.isThere ? undefined : keepable(decisions),
   };
 }
 

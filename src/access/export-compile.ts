@@ -38,14 +38,19 @@ export function compileExport(plan: GovernedExport, maskKeys: MaskKeys, shape: R
   const rows = (list: Sql): Sql => sql`SELECT ${list} FROM ${source.toSql()}${filter}`;
   if (order.length === 0) {
     const list = rowList(fields, shape, (field) => source.column(field), isPlain);
-    return { query: rows(list), shape, mayFail: context.hasBarrier, encryption: context.encryption };
+    return { query: rows(list), shape, mayFail: context.hasBarrier, encryption: context.encrypted.encryption };
   }
   // Sorted below what is written of them: it would be carried through the sort.
   const by = orderBySql(totalOrder(order, source, dataset, context), false);
   const columns = join(fields.map((field) => sql`${source.column(field)} AS ${identifier(field.name)}`));
   const sorted = context.nextAlias('p');
   const list = rowList(fields, shape, (field) => sql`${sorted}.${identifier(field.name)}`, isPlain);
-  return { query: sql`SELECT ${list} FROM (${rows(columns)} ORDER BY ${by}) AS ${sorted}`, shape, mayFail: context.hasBarrier, encryption: context.encryption };
+  return {
+    query: sql`SELECT ${list} FROM (${rows(columns)} ORDER BY ${by}) AS ${sorted}`,
+    shape,
+    mayFail: context.hasBarrier,
+    encryption: context.encrypted.encryption,
+  };
 }
 
 function rowList(fields: readonly Field[], shape: RowShape, column: (field: Field) => Sql, isPlain: (field: Field) => boolean): Sql {

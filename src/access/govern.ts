@@ -2,9 +2,11 @@ import type { Dataset, Field, Relation } from '../catalog/index.js';
 import type { DatasetDecision, RefusalCode } from '../governance/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import type { Condition } from './condition.js';
+import { governAggregate } from './govern-aggregate.js';
+import type { Quantity } from './measure.js';
 import { keyFields } from './order.js';
 import type { ConnectionMember, ConnectionSelection, EdgeMember, OrderTerm, ReadSelection, RowMember, RowSelection } from './selection.js';
-import type { AggregateMember, Grouping, Having, Quantity } from './summary.js';
+import type { AggregateMember, Grouping, Having } from './summary.js';
 import { relationRefusal } from './traversal.js';
 
 /** A field or relation that the answer holds as null, and why. */
@@ -86,12 +88,16 @@ class Governor {
       result = { ...selection, row: this.#row(selection.row, { ...root, inList: selection.kind === 'byKeys' }) };
     }
     // Otherwise a count of nothing, or __typename, would be the only answer to somebody who may see nothing.
-    if (decision.rows === 'none' && this.refusals.size === 0) throw refusedDataset(decision);
+    if (decision.rows === 'none' && !decision.aggregate && this.refusals.size === 0) throw refusedDataset(decision);
     return result;
   }
 
   #connection(connection: ConnectionSelection, place: Place): ConnectionSelection {
     const decision = this.#decisionOn(connection.dataset);
+    if (decision.aggregate) {
+      governAggregate(connection, decision, decision.aggregate, this.#readOf(connection.dataset).plain);
+      return connection;
+    }
     if (connection.where) this.#condition(connection.where, decision);
     for (const term of connection.order) this.#order(term, decision);
     // A cursor holds the key where it ends the order.

@@ -1,6 +1,7 @@
 import type { Dataset, Field } from '../catalog/index.js';
 import { identifier, join, raw, sql, type Sql } from '../sql/index.js';
-import { aggregateJson, quantitySql, quantityType } from './aggregate.js';
+import { aggregateJson, quantitySql, quantityType, type Measurable } from './aggregate.js';
+import { cellColumns, type CellColumns } from './cells.js';
 import { operatorSql } from './filter.js';
 import { jsonConstant, jsonList, jsonObject, type Json } from './json-object.js';
 import { jsonValue } from './json-value.js';
@@ -24,7 +25,6 @@ export interface GroupsOptions {
 export function groupsSql({ grouping, source, dataset, context, where }: GroupsOptions): Sql {
   const rows = new GroupRows(source, context);
   const keys = grouping.keys.map((key, i) => rows.key(key, i));
-  const column = (field: Field): Sql => rows.column(field);
   const pairs = grouping.members.map((member): [string, Json] => {
     switch (member.kind) {
       case 'typename':
@@ -32,11 +32,11 @@ export function groupsSql({ grouping, source, dataset, context, where }: GroupsO
       case 'keys':
         return [member.key, keysJson(member.members, grouping.keys, keys)];
       case 'aggregate':
-        return [member.key, aggregateJson(member.members, dataset, column)];
+        return [member.key, aggregateJson(member.members, dataset, rows)];
     }
   });
-  const having = grouping.having ? sql` HAVING ${havingSql(grouping.having, column)}` : raw('');
-  const order = orderBySql(sortKeys(grouping, keys, column), false);
+  const having = grouping.having ? sql` HAVING ${havingSql(grouping.having, rows)}` : raw('');
+  const order = orderBySql(sortKeys(grouping, keys, rows), false);
   const bound = raw(` LIMIT ${grouping.limit}${grouping.offset > 0 ? ` OFFSET ${grouping.offset}` : ''}`);
   const group = sql`SELECT ${jsonObject(pairs)} AS v FROM ${rows.toSql(where)} GROUP BY ${join(keys)}${having} ORDER BY ${order}${bound}`;
   const alias = context.nextAlias('x');
@@ -44,7 +44,8 @@ export function groupsSql({ grouping, source, dataset, context, where }: GroupsO
 }
 
 /** The rows that are grouped: a subquery with the keys, which can be subqueries themselves, and the fields that are measured. */
-class GroupRows {
+class GroupRows implements Measurable {
+  readonly cells: CellColumns | undefined;
   readonly #source: Source;
   readonly #context: SourceContext;
   readonly #alias: Sql;
@@ -55,6 +56,7 @@ class GroupRows {
     this.#source = source;
     this.#context = context;
     this.#alias = context.nextAlias('q');
+    this.cells = source.cells && cellColumns(source.dataset, (name) => this.#add(name, () => source.cell(name)));
   }
 
   column(field: Field): Sql {
@@ -129,21 +131,21 @@ function inOneForm({ type }: Field, value: Sql): Sql {
   return type === 'decimal' ? sql`round(${value}, ${mostDecimals(value)})` : value;
 }
 
-function havingSql(having: Having, column: (field: Field) => Sql): Sql {
+function havingSql(having: Having, rows: Measurable): Sql {
   switch (having.kind) {
     case 'and':
     case 'or': {
       if (having.conditions.length === 0) return raw(having.kind === 'and' ? 'TRUE' : 'FALSE');
-      const parts = having.conditions.map((inner) => havingSql(inner, column));
+      const parts = having.conditions.map((inner) => havingSql(inner, rows));
       return sql`(${join(parts, having.kind === 'and' ? ' AND ' : ' OR ')})`;
     }
     case 'not':
-      return sql`(NOT ${havingSql(having.condition, column)})`;
+      return sql`(NOT ${havingSql(having.condition, rows)})`;
     case 'isNull':
-      return sql`((${quantitySql(having.quantity, column)}) IS ${raw(having.isNull ? 'NULL' : 'NOT NULL')})`;
+      return sql`((${quantitySql(having.quantity, rows)}) IS ${raw(having.isNull ? 'NULL' : 'NOT NULL')})`;
     case 'compare': {
       const field = { type: quantityType(having.quantity), list: false };
-      const value = sql`(${quantitySql(having.quantity, column)})`;
+      const value = sql`(${quantitySql(having.quantity, rows)})`;
       const equated = field.type === 'text' ? sql`${value} COLLATE "C"` : value;
       return sql`(${operatorSql(having.operator, field, { value, equated }, having.operands)})`;
     }
@@ -151,10 +153,10 @@ function havingSql(having: Having, column: (field: Field) => Sql): Sql {
 }
 
 /** The order that was asked for, ended by all keys: no two groups are equal in them. */
-function sortKeys({ order, keys }: Grouping, values: readonly Sql[], column: (field: Field) => Sql): readonly SortKey[] {
+function sortKeys({ order, keys }: Grouping, values: readonly Sql[], rows: Measurable): readonly SortKey[] {
   const shape = { type: 'text', nullable: true };
   const asked = order.map(({ by, descending, nullsFirst }) => {
-    const value = by.kind === 'key' ? values[by.index] : quantitySql(by, column);
+    const value = by.kind === 'key' ? values[by.index] : quantitySql(by, rows);
     if (!value) throw new Error('an order by a key that is not grouped by');
     return { ...shape, value, descending, nullsFirst };
   });

@@ -10,7 +10,7 @@ export { countExport, type BoundCount } from './export-count.js';
 export { FIELD_OPERATORS, type Condition, type FieldOperator, type JsonPathOperator, type Slot } from './condition.js';
 export type { Cipher } from './opening.js';
 export { govern, refusalMessage, type DatasetRead, type GovernedPlan, type Refusal } from './govern.js';
-export { MEASURES, measureType, type MeasureFunction } from './measure.js';
+export { MEASURES, measureType, type MeasureFunction, type Quantity } from './measure.js';
 export { price, SCAN_PRICE } from './price.js';
 export { type Through } from './relation.js';
 export { boundValues, Reader, type ReadAnswer } from './reader.js';
@@ -27,7 +27,7 @@ export type {
   RowMember,
   RowSelection,
 } from './selection.js';
-export type { AggregateMember, GroupKey, GroupKeyMember, GroupMember, GroupOrder, Grouping, Having, MeasureMember, Quantity } from './summary.js';
+export type { AggregateMember, GroupKey, GroupKeyMember, GroupMember, GroupOrder, Grouping, Having, MeasureMember } from './summary.js';
 export { compilePresence, compileTokens } from './token-compile.js';
 export { governTokens, type GovernedTokens } from './token-plan.js';
 export { TRUNCATIONS, type Truncation } from './truncation.js';

@@ -5,6 +5,9 @@ import { raw, sql, word, type Sql } from '../sql/index.js';
 export const MEASURES = ['countDistinct', 'sum', 'avg', 'min', 'max', 'stddev', 'variance'] as const;
 export type MeasureFunction = (typeof MEASURES)[number];
 
+/** One number (or text, or time) over many rows. */
+export type Quantity = { readonly kind: 'count' } | { readonly kind: 'measure'; readonly measure: MeasureFunction; readonly field: Field };
+
 type Measured = Pick<Field, 'type' | 'list' | 'encrypted'>;
 
 /** The type of the result; undefined where there is no such measure of the field. */
@@ -30,7 +33,7 @@ export function measureType(measure: MeasureFunction, { type, list, encrypted }:
 const LARGEST_FLOAT = '1e140';
 
 /** Without zeros at the end, where the server knows how. */
-const trimmed = word('trimScale', 'trim_scale');
+export const trimmed = word('trimScale', 'trim_scale');
 
 /** The measure as an aggregate over the rows' values. */
 export function measureSql(measure: MeasureFunction, field: Measured, value: Sql): Sql {

@@ -10,16 +10,16 @@ import {
   type SqlMask,
 } from '../governance/index.js';
 import { identifier, join, literal, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
-import { ENVELOPE_PATTERN, INDEX_PART, type SealedField } from '../vault/index.js';
-import { Blinded, Claimed, Marked, REDACTED_INDEX } from './binding.js';
+import { Claimed, REDACTED_INDEX } from './binding.js';
+import { cellColumns, cellsSql, KEPT, type CellColumns } from './cells.js';
 import type { Slot } from './condition.js';
 import { consented } from './consented.js';
 import type { Dialect } from './dialect.js';
-import type { Encryption } from './opening.js';
+import { EncryptedUse } from './encrypted-use.js';
 import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
 
-/** Of a governed subquery: whether the row is one of those that its row filter lets through. */
-const SEEN = '_seen';
+/** Of a governed subquery: whether the row is one of those that its row filter lets through, or the cell one that is given. */
+const SEEN = KEPT;
 /** Before the name of an encrypted field: the column of its blind index. No field begins with it. */
 const INDEX = '_index_';
 
@@ -39,6 +39,10 @@ export class Source {
     this.#decision = decision;
     this.#compilation = context;
     this.alias = context.nextAlias('g');
+  }
+
+  get dataset(): Dataset {
+    return this.#decision.dataset;
   }
 
   column(field: Field): Sql {
@@ -75,6 +79,18 @@ export class Source {
     return isText && collation && this.#access(field) === 'plain' ? sql`${column} COLLATE ${identifier(...collation)}` : column;
   }
 
+  /** What there is of the dataset when no row may be seen. */
+  get cells(): CellColumns | undefined {
+    if (!this.#decision.aggregate) return undefined;
+    return cellColumns(this.dataset, (name) => this.cell(name));
+  }
+
+  /** A column of cells. */
+  cell(name: string): Sql {
+    this.#needed.add(name);
+    return sql`${this.alias}.${identifier(name)}`;
+  }
+
   /** The random row id: it orders rows whose key may not be seen, and tells nothing. */
   rowId(): Sql {
     this.#needed.add(ROW_ID);
@@ -105,7 +121,7 @@ export class Source {
 
   /** The blind indexes of what an encrypted field is compared with. */
   blinded(field: Field, { slot }: Slot): Sql {
-    return this.#compilation.blinded(slot, { dataset: this.#decision.dataset.id, field: field.name });
+    return this.#compilation.encrypted.blinded(slot, { dataset: this.#decision.dataset.id, field: field.name });
   }
 
   /** Is every visible value of the field as it is stored, so that contract promises (not null) hold for it? */
@@ -125,8 +141,13 @@ export class Source {
    * when all columns have been asked for.
    */
   toSql(): Sql {
-    const { dataset } = this.#decision;
+    const { dataset, aggregate } = this.#decision;
     const table = this.#compilation.table(dataset);
+    if (aggregate) {
+      const conditions = [...(aggregate.rows === 'all' ? [] : [this.#anyOf(aggregate.rows, table)]), ...consented(this.#decision, table, this.#compilation)];
+      const where = conditions.length === 0 ? raw('') : sql` WHERE ${join(conditions, ' AND ')}`;
+      return sql`(${cellsSql({ dataset, aggregate, table, where, needed: [...this.#needed] })}) AS ${this.alias}`;
+    }
     const columns = [...this.#needed].map((name) => {
       const field = dataset.fields.find((candidate) => candidate.name === name);
       if (field) return sql`${this.#cell(field, table)} AS ${identifier(name)}`;
@@ -220,17 +241,15 @@ export class Source {
     const column = table.column(field.name);
     const { dataset } = this.#decision;
     if (!field.encrypted) return column;
-    const { mark, number } = this.#compilation.sealed({ dataset: dataset.id, field: field.name });
-    const subject = dataset.subject === undefined ? raw(`'n'`) : sql`coalesce('s' || encode(textsend((${table.column(dataset.subject)})::text), 'hex'), 'n')`;
-    return sql`CASE WHEN ${column} ~ ${literal(ENVELOPE_PATTERN)} THEN ${mark} || ${literal(`.${number}.`)} || ${subject} || '.' || ${column} END`;
+    const subject = dataset.subject === undefined ? undefined : table.column(dataset.subject);
+    return this.#compilation.encrypted.envelope({ dataset: dataset.id, field: field.name }, column, subject);
   }
 
   /** @param part of an encrypted field, the value or what it is found by */
   #cell(field: Field, table: Table, part: 'value' | 'index' = 'value'): Sql {
     const seen = this.#decision.fields.get(field.name);
     if (part === 'index') {
-      this.#compilation.usesEncrypted = true;
-      const index = sql`split_part(${table.column(field.name)}, '.', ${raw(String(INDEX_PART))})`;
+      const index = this.#compilation.encrypted.index(table.column(field.name));
       if (seen?.access === 'plain') return index;
       return seen?.access === 'masked' ? this.#byCase(field, seen, table, (effect) => this.#indexUnder(effect, field, index)) : nothing(field);
     }
@@ -314,11 +333,7 @@ export class SourceContext {
   readonly maskKeys: MaskKeys;
   /** A condition of a grant that may raise an error is part of the statement. */
   hasBarrier = false;
-  /** An encrypted field is given or compared. */
-  usesEncrypted = false;
-  readonly #sealed: SealedField[] = [];
-  readonly #blinded: SealedField[] = [];
-  #mark: Sql | undefined;
+  readonly encrypted = new EncryptedUse();
   #aliases = 0;
   readonly #parameters = new Map<string, Sql>();
   readonly #decisions: ReadonlyMap<string, DatasetDecision>;
@@ -329,24 +344,6 @@ export class SourceContext {
     this.#decisions = decisions;
     this.maskKeys = maskKeys;
     this.#place = place;
-  }
-
-  get encryption(): Encryption {
-    return { sealed: this.#sealed, blinded: this.#blinded };
-  }
-
-  /** Notes that values of the field are given: the request's mark as a parameter, and the field's number. */
-  sealed(field: SealedField): { readonly mark: Sql; readonly number: number } {
-    this.usesEncrypted = true;
-    this.#mark ??= param(new Marked(), 'text');
-    const found = this.#sealed.findIndex((other) => other.dataset === field.dataset && other.field === field.field);
-    return { mark: this.#mark, number: found >= 0 ? found : this.#sealed.push(field) - 1 };
-  }
-
-  /** The blind indexes of a value, or of a list of them, that the request gives. */
-  blinded(slot: number, field: SealedField): Sql {
-    this.#blinded.push(field);
-    return param(new Blinded(slot, field), 'text[]');
   }
 
   table(dataset: Dataset): Table {

@@ -1,6 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import { join, raw, sql, type Sql } from '../sql/index.js';
-import { aggregateJson } from './aggregate.js';
+import { aggregateJson, quantitySql } from './aggregate.js';
 import { jsonNumber } from './json-object.js';
 import type { ConnectionMember } from './selection.js';
 import type { Source, SourceContext } from './source.js';
@@ -25,7 +25,7 @@ export class Summary {
   column(member: SummaryMember, name: Sql): Sql {
     this.#made ??= { source: this.#context.source(this.#dataset), alias: this.#context.nextAlias('s') };
     const { source, alias } = this.#made;
-    const value = member.kind === 'totalCount' ? jsonNumber(raw('count(*)')) : aggregateJson(member.members, this.#dataset, (field) => source.column(field));
+    const value = member.kind === 'totalCount' ? jsonNumber(quantitySql({ kind: 'count' }, source)) : aggregateJson(member.members, this.#dataset, source);
     this.#isMeasured ||= isMeasured(member);
     this.#columns.push(sql`${value} AS ${name}`);
     return sql`${alias}.${name}`;

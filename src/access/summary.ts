@@ -1,11 +1,8 @@
 import type { Field } from '../catalog/index.js';
 import type { FieldOperator, Slot } from './condition.js';
-import type { MeasureFunction } from './measure.js';
+import type { MeasureFunction, Quantity } from './measure.js';
 import type { Through } from './relation.js';
 import type { Truncation } from './truncation.js';
-
-/** One number (or text, or time) over many rows. */
-export type Quantity = { readonly kind: 'count' } | { readonly kind: 'measure'; readonly measure: MeasureFunction; readonly field: Field };
 
 export type AggregateMember =
   | { readonly kind: 'typename'; readonly key: string }

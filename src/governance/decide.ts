@@ -2,7 +2,8 @@ import type { Dataset, Field } from '../catalog/index.js';
 import type { Principal } from '../identity/index.js';
 import { fingerprint } from '../kernel/index.js';
 import { raw, type Expression } from '../sql/index.js';
-import type { CellCase, ConsentCondition, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
+import { decideAggregate } from './aggregate-only.js';
+import type { AggregateDecision, CellCase, ConsentCondition, DatasetDecision, FieldDecision, RefusalCode } from './decision.js';
 import { asDetokenizing } from './detokenizing.js';
 import { closedness } from './effects.js';
 import type { Effect, Right } from './grant.js';
@@ -16,7 +17,8 @@ export function decide(policy: Policy, principal: Principal, dataset: Dataset, r
   const grants = grantsInForce(policy, principal, dataset, right);
   const consent = right === 'ingest' ? undefined : consentFor(dataset, principal.purpose);
   const showing = grants.filter((grant) => grant.shows);
-  const other = lazy(() => openedByOtherPurposes(policy, principal, dataset, right));
+  const aggregate = right === 'read' ? numbersFor(policy, principal, dataset, principal.purpose) : undefined;
+  const other = lazy(() => openedByOtherPurposes(policy, principal, dataset, right, aggregate !== undefined));
   const fields = new Map(
     dataset.fields.map((field): [string, FieldDecision] => [
       field.name,
@@ -30,13 +32,28 @@ export function decide(policy: Policy, principal: Principal, dataset: Dataset, r
     rows: showing.length === 0 ? 'none' : !hasAllRows(showing) ? filtersOf(showing) : consent ? [EVERY_ROW] : 'all',
     ...(consent && { consent }),
     fields,
+    ...(aggregate && { aggregate }),
     refusal,
     claims: [...new Set(grants.flatMap((grant) => grant.rows?.claims ?? []))],
     usesTime: consent !== undefined || grants.some((grant) => grant.rows?.usesTime),
     fingerprint: fingerprint(
-      JSON.stringify([dataset.name, dataset.contractVersion, grants.map((grant) => grant.fingerprint), codes, ...(consent ? [consent] : [])]),
+      JSON.stringify([
+        dataset.name,
+        dataset.contractVersion,
+        grants.map((grant) => grant.fingerprint),
+        codes,
+        ...(consent ? [consent] : []),
+        // Grants of other rights can close it, and the subject decides which cells are kept.
+        ...(aggregate ? [dataset.subject, aggregate.dimensions, aggregate.measures] : []),
+      ]),
     ),
   };
+}
+
+/** By grants of any right, since a row that is seen by one of them is known. */
+function numbersFor(policy: Policy, principal: Principal, dataset: Dataset, purpose: string | undefined): AggregateDecision | undefined {
+  if (!isPurposeGiven(policy, dataset, purpose)) return undefined;
+  return decideAggregate(grantsFor(policy, principal, dataset).filter((grant) => isForPurpose(grant, purpose)));
 }
 
 /** Grants that name this principal, whatever their purposes. */
@@ -59,10 +76,18 @@ export function grantsInForce(
   right: Right,
   purpose: string | undefined = principal.purpose,
 ): readonly DatasetGrant[] {
-  // Where some purposes need consent, each read has one, and one that stands in the catalog: else to say none, or to make one
-  // up, would be the way round. To load rows is to read none.
-  const isOpen = dataset.consent === undefined || right === 'ingest' || (purpose !== undefined && policy.catalog.purposes.has(purpose));
-  return isOpen ? grantsFor(policy, principal, dataset, right).filter((grant) => isForPurpose(grant, purpose)) : [];
+  // To load rows is to read none.
+  return right === 'ingest' || isPurposeGiven(policy, dataset, purpose)
+    ? grantsFor(policy, principal, dataset, right).filter((grant) => isForPurpose(grant, purpose))
+    : [];
+}
+
+/**
+ * Where some purposes need consent, each read has one, and one that stands in the catalog: else to say none, or to make one
+ * up, would be the way round.
+ */
+function isPurposeGiven(policy: Policy, { consent }: Dataset, purpose: string | undefined): boolean {
+  return consent === undefined || (purpose !== undefined && policy.catalog.purposes.has(purpose));
 }
 
 /** All rows that grants show, where consents say which of them: for whoever asks whether a decision shows 'all', it does not. */
@@ -124,13 +149,18 @@ function refusalCode(principal: Principal, otherPurposeOpens: boolean): RefusalC
   return otherPurposeOpens ? 'PURPOSE_REQUIRED' : 'FORBIDDEN';
 }
 
-/** Fields of which some cell could be seen if the principal declared another of the purposes that its token holds. */
-function openedByOtherPurposes(policy: Policy, principal: Principal, dataset: Dataset, right: Right): ReadonlySet<string> {
+/**
+ * Fields of which something could be read if the principal declared another of the purposes that its token holds: some cell,
+ * or, unless it reads numbers now, numbers.
+ */
+function openedByOtherPurposes(policy: Policy, principal: Principal, dataset: Dataset, right: Right, aggregates: boolean): ReadonlySet<string> {
   const opened = new Set<string>();
   for (const purpose of principal.purposes) {
     if (purpose === principal.purpose) continue;
     const grants = grantsInForce(policy, principal, dataset, right, purpose);
     const showing = grants.filter((grant) => grant.shows);
+    const numbers = right === 'read' && !aggregates ? numbersFor(policy, principal, dataset, purpose) : undefined;
+    for (const field of [...(numbers?.dimensions ?? []), ...(numbers?.measures ?? [])]) opened.add(field);
     for (const field of dataset.fields) {
       if (decideField(field, grants, showing, () => 'FORBIDDEN').access !== 'forbidden') opened.add(field.name);
     }

@@ -27,6 +27,17 @@ export interface ConsentCondition {
   readonly subject: string | undefined;
 }
 
+/** What a principal reads of a dataset of which it sees no row: numbers over whole cells. */
+export interface AggregateDecision {
+  /** Of these all together a cell is made, whichever of them is asked for. */
+  readonly dimensions: readonly string[];
+  readonly measures: readonly string[];
+  readonly minGroup: number;
+  /** Rows that cells are made of. */
+  readonly rows: 'all' | readonly Expression[];
+  readonly grants: readonly string[];
+}
+
 /** What a principal sees of one dataset. Made by `decide` only, and the only thing reads are governed by. */
 export interface DatasetDecision {
   readonly dataset: Dataset;
@@ -35,6 +46,8 @@ export interface DatasetDecision {
   /** Holds beside `rows`, which is never 'all' with it. */
   readonly consent?: ConsentCondition;
   readonly fields: ReadonlyMap<string, FieldDecision>;
+  /** Where `rows` is 'none': numbers over many rows that can be read all the same. Whoever does not ask for it gives nothing. */
+  readonly aggregate?: AggregateDecision;
   /** The code with which the dataset as a whole is refused when `rows` is 'none'. */
   readonly refusal: RefusalCode;
   /** Claims that the row filters read. */

@@ -3,7 +3,7 @@ import type { Principal } from '../identity/index.js';
 import { fingerprint } from '../kernel/index.js';
 import { columnsOf } from './columns.js';
 import { decide, grantsInForce } from './decide.js';
-import type { FieldDecision, RefusalCode } from './decision.js';
+import type { AggregateDecision, FieldDecision, RefusalCode } from './decision.js';
 import { closedness } from './effects.js';
 import type { Effect } from './grant.js';
 import { maskDocument, sqlMaskExpression } from './mask.js';
@@ -29,6 +29,18 @@ export interface Explanation {
   /** The grants in force for this principal and purpose. */
   readonly grants: readonly string[];
   readonly fields: readonly FieldExplanation[];
+  /** Where no row can be seen: of what there are numbers over many rows. */
+  readonly aggregate?: AggregateExplanation;
+}
+
+export interface AggregateExplanation {
+  /** Contract names. */
+  readonly dimensions: readonly string[];
+  readonly measures: readonly string[];
+  /** Distinct subjects, or rows where the dataset names no subject, that a cell must have. */
+  readonly minGroup: number;
+  readonly rowFilters: readonly string[];
+  readonly grants: readonly string[];
 }
 
 /**
@@ -48,6 +60,7 @@ export function explain(policy: Policy, principal: Principal, dataset: Dataset, 
         : [...new Set(showing.flatMap((grant) => rowsText(grant, knows) ?? []))],
     ...(decision.consent && { consent: decision.consent.purpose }),
     grants: grants.map((grant) => grant.name),
+    ...(decision.aggregate && { aggregate: aggregateExplanation(decision.aggregate, grants, knows) }),
     fields: dataset.fields.map((field) => {
       const seen = decision.fields.get(field.name);
       return {
@@ -60,6 +73,12 @@ export function explain(policy: Policy, principal: Principal, dataset: Dataset, 
       };
     }),
   };
+}
+
+function aggregateExplanation(aggregate: AggregateDecision, grants: readonly DatasetGrant[], knows: (field: string) => boolean): AggregateExplanation {
+  const { dimensions, measures, minGroup, grants: names } = aggregate;
+  const filters = grants.filter(({ name }) => names.includes(name)).flatMap((grant) => rowsText(grant, knows) ?? []);
+  return { dimensions: dimensions.filter(knows), measures: measures.filter(knows), minGroup, rowFilters: [...new Set(filters)], grants: names };
 }
 
 function rowsText(grant: DatasetGrant, knows: (field: string) => boolean): string | undefined {

@@ -1,6 +1,7 @@
 import type { ApplyContext, Catalog, Dataset, Fail, ManifestKind } from '../catalog/index.js';
 import { isHeadgateError } from '../kernel/index.js';
 import { compileExpression, identifier, param, render, sql, type Expression } from '../sql/index.js';
+import { checkAggregate, checkAggregatesTogether } from './aggregate-checks.js';
 import { AccessGrantEntity } from './grant.entity.js';
 import { GrantSpec, type Effect } from './grant.js';
 import { covers, effectOn, effectProblem, effectsOf } from './effects.js';
@@ -23,6 +24,7 @@ export const grantKind: ManifestKind<GrantSpec> = {
     checkPurposes(spec, catalog, fail);
     const datasets = datasetsOf(spec, catalog, context, fail);
     checkFields(spec, datasets, fail);
+    checkAggregate(spec, datasets, context, fail);
     await checkRows(spec, datasets, context, fail);
     await checkExpressions(spec, datasets, context, fail);
     await warnOfFewValues(spec, datasets, context);
@@ -41,12 +43,16 @@ export const grantKind: ManifestKind<GrantSpec> = {
       await checkExpressions(spec, datasets, context, failOf(name));
       checkEncrypted(spec, datasets, failOf(name));
     }
+    checkAggregatesTogether(inForce, catalog, { context, failOf, saved });
   },
   needs: (spec) => [
     ...(spec.purposes ?? []).map((name) => ({ kind: 'Purpose', name })),
     ...(spec.on.datasets ?? []).filter((name) => name !== '*').map((name) => ({ kind: 'Dataset', name })),
   ],
-  toDocument: ({ fields, ...spec }) => ({ ...spec, fields: Object.fromEntries(Object.entries(fields).map(([key, effect]) => [key, effectDocument(effect)])) }),
+  toDocument: ({ fields, ...spec }) => ({
+    ...spec,
+    ...(!spec.aggregateOnly && { fields: Object.fromEntries(Object.entries(fields).map(([key, effect]) => [key, effectDocument(effect)])) }),
+  }),
 };
 
 /** A field that has become encrypted, under a mask that it can't have: it would be closed without a word. */
@@ -109,11 +115,12 @@ async function checkRows(spec: GrantSpec, datasets: readonly Dataset[], context:
   for (const dataset of datasets) {
     const rows = compile(spec.rows, dataset, fail);
     const effects = effectsOf(spec, dataset);
-    const told = rows.columns.filter((column) => effects.get(column)?.kind !== 'allow' && !spec.discloses?.includes(column));
+    const isOpen = (column: string) => effects.get(column)?.kind === 'allow' || (spec.aggregateOnly?.dimensions.includes(column) ?? false);
+    const told = rows.columns.filter((column) => !isOpen(column) && !spec.discloses?.includes(column));
     if (told.length > 0) {
       fail(
         ['rows'],
-        `The row filter depends on ${told.join(', ')} of ${dataset.name}, which the grant does not show plain, so it tells something about it. Allow ${told.length > 1 ? 'these fields' : 'the field'}, or say that you accept it: discloses: [${told.join(', ')}].`,
+        `The row filter depends on ${told.join(', ')} of ${dataset.name}, which the grant does not show plain, so it tells something about it. ${spec.aggregateOnly ? 'Make dimensions of' : 'Allow'} ${told.length > 1 ? 'these fields' : 'the field'}, or say that you accept it: discloses: [${told.join(', ')}].`,
       );
     }
     await checkIsCondition(rows, dataset, context, fail);

@@ -1,9 +1,10 @@
 import type { Catalog, Dataset } from '../catalog/index.js';
-import { fingerprint, type Log } from '../kernel/index.js';
+import { fingerprint, HeadgateError, type Log } from '../kernel/index.js';
 import { compileExpression, type Expression } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { columnsOf } from './columns.js';
 import { covers, effectsOf } from './effects.js';
+import { aggregateProblem } from './aggregate-problem.js';
 import { AccessGrantEntity } from './grant.entity.js';
 import { sqlMaskExpression } from './mask.js';
 import type { Effect, GrantSpec, Right } from './grant.js';
@@ -18,6 +19,8 @@ export interface DatasetGrant {
   readonly effects: ReadonlyMap<string, Effect>;
   /** It shows at least one field, so its rows are visible; a grant of denials alone opens no row. */
   readonly shows: boolean;
+  /** It no longer fits the catalog: it closes what it spoke about, and opens nothing. */
+  readonly isBroken: boolean;
   /** Of all that decides, for caches and cursors. */
   readonly fingerprint: string;
 }
@@ -51,8 +54,11 @@ function onDataset(spec: GrantSpec, dataset: Dataset, onBroken: (grant: string, 
   try {
     const effects = effectsOf(spec, dataset);
     for (const effect of effects.values()) if (effect.kind === 'sql') sqlMaskExpression(effect, columnsOf(dataset));
+    const problem = aggregateProblem(spec, dataset);
+    if (problem) throw new HeadgateError('BAD_USER_INPUT', problem.message, { dataset: dataset.name });
     return {
       ...base,
+      isBroken: false,
       rows: spec.rows === undefined ? undefined : compileExpression(spec.rows, { columns: columnsOf(dataset), claims: true }),
       effects,
       shows: [...effects.values()].some((effect) => effect.kind !== 'deny'),
@@ -61,8 +67,8 @@ function onDataset(spec: GrantSpec, dataset: Dataset, onBroken: (grant: string, 
     };
   } catch (error) {
     onBroken(spec.name, error);
-    // Fail closed: leaving a broken grant out could drop a denial.
-    const effects = new Map(dataset.fields.map((field): [string, Effect] => [field.name, { kind: 'deny' }]));
-    return { ...base, rows: undefined, effects, shows: false, fingerprint: fingerprint(`broken ${spec.name}`) };
+    // Fail closed: leaving a broken grant out could drop a denial. With aggregateOnly it has none.
+    const effects = new Map((spec.aggregateOnly ? [] : dataset.fields).map((field): [string, Effect] => [field.name, { kind: 'deny' }]));
+    return { ...base, isBroken: true, rows: undefined, effects, shows: false, fingerprint: fingerprint(`broken ${spec.name}`) };
   }
 }

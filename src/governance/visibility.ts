@@ -3,7 +3,7 @@ import { hasRole, type Principal } from '../identity/index.js';
 import { grantsFor } from './decide.js';
 import { compileExpression } from '../sql/index.js';
 import { columnsOf } from './columns.js';
-import type { Policy } from './policy.js';
+import type { DatasetGrant, Policy } from './policy.js';
 
 /**
  * The secret names that a principal may know of: `dataset` and `dataset.field`, sorted. With the catalog's version it
@@ -14,15 +14,25 @@ export function knownSecrets(policy: Policy, principal: Principal): readonly str
   const all = hasRole(principal, 'admin', 'engineer');
   const known: string[] = [];
   for (const dataset of policy.catalog.datasets.values()) {
-    const grants = all ? [] : grantsFor(policy, principal, dataset).filter((grant) => grant.shows);
+    const grants = all ? [] : grantsFor(policy, principal, dataset).filter((grant) => grant.shows || opensNumbers(grant));
     if (dataset.visibility === 'secret' && (all || grants.length > 0)) known.push(dataset.name);
     for (const field of dataset.fields) {
       if (field.visibility !== 'secret') continue;
-      const granted = grants.some((grant) => (grant.effects.get(field.name)?.kind ?? 'deny') !== 'deny');
+      const granted = grants.some((grant) => (grant.effects.get(field.name)?.kind ?? 'deny') !== 'deny' || isInNumbers(grant, field.name));
       if (all || granted) known.push(`${dataset.name}.${field.name}`);
     }
   }
   return known.toSorted();
+}
+
+function opensNumbers({ spec, isBroken }: DatasetGrant): boolean {
+  return spec.aggregateOnly !== undefined && !isBroken;
+}
+
+/** A dimension or a measure must be named to be read. */
+function isInNumbers(grant: DatasetGrant, field: string): boolean {
+  const { dimensions = [], measures = [] } = grant.spec.aggregateOnly ?? {};
+  return opensNumbers(grant) && (dimensions.includes(field) || measures.includes(field));
 }
 
 /**

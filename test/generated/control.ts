@@ -38,8 +38,8 @@ export type AccessChange = {
 
 /** What a principal sees of a dataset, and why. */
 export type AccessDecision = {
-  /** Of these rows only those whose subject has consented to this purpose, now. Null: no consent is needed. */
-  readonly consent?: Maybe<Scalars['String']['output']>;
+  /** Null when there are none, or rows can be seen. */
+  readonly aggregate?: Maybe<AggregateDecision>;
   readonly dataset: Scalars['String']['output'];
   readonly fields: ReadonlyArray<FieldDecision>;
   /** The grants in force for this principal and purpose. */
@@ -70,11 +70,27 @@ export type ActivityDataset = {
   readonly subject?: Maybe<Scalars['String']['output']>;
 };
 
+/** Of what a principal that sees no row reads numbers over many, and by which grants. */
+export type AggregateDecision = {
+  readonly dimensions: ReadonlyArray<Scalars['String']['output']>;
+  readonly grants: ReadonlyArray<Scalars['String']['output']>;
+  readonly measures: ReadonlyArray<Scalars['String']['output']>;
+  /** Distinct subjects that rows with equal dimensions must have to be in an answer. */
+  readonly minGroup: Scalars['Int']['output'];
+  readonly rowFilters: ReadonlyArray<Scalars['String']['output']>;
+};
+
+/** Numbers over many rows, and no row: count, sum and avg, with where and groupBy over the dimensions. */
+export type AggregateOnly = {
+  readonly dimensions: ReadonlyArray<Scalars['String']['output']>;
+  readonly measures: ReadonlyArray<Scalars['String']['output']>;
+  /** Distinct subjects that rows with equal dimensions must have to be in an answer. */
+  readonly minGroup: Scalars['Int']['output'];
+};
+
 /** What a step declares to have made harmless. Nobody has checked that it is true. */
 export type Anonymisation = {
   readonly reason: Scalars['String']['output'];
-  /** Its rows are about no person any more, and need no consent. */
-  readonly subject: Scalars['Boolean']['output'];
   /** Tags that the step hands on to nothing. */
   readonly tags: ReadonlyArray<Scalars['String']['output']>;
 };
@@ -210,39 +226,6 @@ export type CheckStatus =
   | 'PASSED'
   | 'WARNED';
 
-/** One period for which a person has consented to a purpose, as it was recorded. All of them are the history. */
-export type Consent = {
-  readonly from: Scalars['DateTime']['output'];
-  readonly id: Scalars['ID']['output'];
-  /** Whether it is in force at this moment. */
-  readonly inForce: Scalars['Boolean']['output'];
-  readonly purpose: Scalars['String']['output'];
-  readonly recordedAt: Scalars['DateTime']['output'];
-  /** The subject of the credential that recorded it. */
-  readonly recordedBy: Scalars['String']['output'];
-  /** Where the evidence is. */
-  readonly source?: Maybe<Scalars['String']['output']>;
-  /** Null for a person who was erased: the rest stays as a proof. */
-  readonly subject?: Maybe<Scalars['String']['output']>;
-  /** Null: until it is withdrawn. */
-  readonly until?: Maybe<Scalars['DateTime']['output']>;
-  readonly withdrawnAt?: Maybe<Scalars['DateTime']['output']>;
-  /** The subject of the credential that withdrew it. */
-  readonly withdrawnBy?: Maybe<Scalars['String']['output']>;
-};
-
-export type ConsentInput = {
-  /** Now, when left out. */
-  readonly from?: InputMaybe<Scalars['DateTime']['input']>;
-  readonly purpose: Scalars['String']['input'];
-  /** Where the evidence is: a form, a letter, a call. */
-  readonly source?: InputMaybe<Scalars['String']['input']>;
-  /** Who: the text of the value in the datasets' subject fields. */
-  readonly subject: Scalars['String']['input'];
-  /** Until it is withdrawn, when left out. */
-  readonly until?: InputMaybe<Scalars['DateTime']['input']>;
-};
-
 export type CreatedApiKey = {
   readonly apiKey: ApiKey;
   /** Send it as X-Api-Key. It can not be shown again. */
@@ -253,8 +236,6 @@ export type CreatedApiKey = {
 export type Dataset = {
   /** On disk, with indexes; null for who may not see every row. */
   readonly bytes?: Maybe<Scalars['BigInt']['output']>;
-  /** Purposes for which a row is shown only while its subject has consented. With any of them, each read needs a purpose. */
-  readonly consentPurposes: ReadonlyArray<Scalars['String']['output']>;
   /** Raised by each load that changes rows. */
   readonly dataVersion: Scalars['BigInt']['output'];
   readonly description?: Maybe<Scalars['String']['output']>;
@@ -278,8 +259,6 @@ export type Dataset = {
   /** The ten newest; null for who may not oversee. */
   readonly runs?: Maybe<ReadonlyArray<Run>>;
   readonly stage: LifecycleStage;
-  /** The field that says which person a row is about. */
-  readonly subject?: Maybe<Scalars['String']['output']>;
   readonly typeName: Scalars['String']['output'];
   /** Of the contract. */
   readonly version: Scalars['Int']['output'];
@@ -352,6 +331,46 @@ export type DetokenizedValue = {
   readonly value?: Maybe<Scalars['String']['output']>;
 };
 
+export type ErasedDataset = {
+  readonly dataset: Scalars['String']['output'];
+  /** Rows that were kept, without what told of the person. */
+  readonly nullified: Scalars['Int']['output'];
+  /** Rows that were deleted. */
+  readonly rows: Scalars['Int']['output'];
+};
+
+/** Something else that was kept of the person. */
+export type ErasedOther = {
+  readonly count: Scalars['Int']['output'];
+  readonly name: Scalars['String']['output'];
+};
+
+/** Proof of an erasure: what was taken out, and the reference under which the audit has it. It does not name the person. */
+export type ErasureReceipt = {
+  readonly by: Scalars['String']['output'];
+  /** Those that had something. */
+  readonly datasets: ReadonlyArray<ErasedDataset>;
+  /** Datasets that stay at a source, where nothing was erased. */
+  readonly elsewhere: ReadonlyArray<Scalars['String']['output']>;
+  readonly erasedAt: Scalars['DateTime']['output'];
+  /** details.erasure of its entries in the audit. */
+  readonly id: Scalars['ID']['output'];
+  /** Keys of encrypted fields. */
+  readonly keysDestroyed: Scalars['Int']['output'];
+  /** Loads and pipelines that waited or ran: they fail if they bring the person back. */
+  readonly openRuns: ReadonlyArray<Scalars['ID']['output']>;
+  readonly others: ReadonlyArray<ErasedOther>;
+  /** Rows that loads had refused. */
+  readonly quarantined: Scalars['Int']['output'];
+  readonly reason: Scalars['String']['output'];
+  /** Datasets made of erased rows in which nothing says whose a row is: run their pipelines again. */
+  readonly recompute: ReadonlyArray<Scalars['String']['output']>;
+  /** Rows that pipelines had computed and not published yet. */
+  readonly staged: Scalars['Int']['output'];
+  /** A keyed hash of the subject, the same in all entries about this person. */
+  readonly subjectReference: Scalars['String']['output'];
+};
+
 /** What somebody could see of a field, by the grants in force. */
 export type Exposure = {
   /** Who: role analyst, subject bob, anonymous. */
@@ -404,6 +423,8 @@ export type Freshness = {
 
 /** A grant in force. */
 export type Grant = {
+  /** In place of fields: no rows, and of many together numbers. */
+  readonly aggregateOnly?: Maybe<AggregateOnly>;
   readonly anonymous: Scalars['Boolean']['output'];
   readonly datasets: ReadonlyArray<Scalars['String']['output']>;
   readonly description?: Maybe<Scalars['String']['output']>;
@@ -455,6 +476,15 @@ export type KeyRotation = {
   /** The one that was active before. */
   readonly from: MasterKey;
   readonly to: MasterKey;
+};
+
+/** What must be kept although somebody may ask for its erasure. */
+export type LegalHold = {
+  readonly datasets: ReadonlyArray<Scalars['String']['output']>;
+  readonly name: Scalars['String']['output'];
+  readonly reason: Scalars['String']['output'];
+  readonly subjects: ReadonlyArray<Scalars['String']['output']>;
+  readonly until?: Maybe<Scalars['DateTime']['output']>;
 };
 
 /** Where a dataset's newest version is on its way. */
@@ -551,6 +581,8 @@ export type Mutation = {
   /** Removes a dataset with all its rows. */
   readonly deleteDataset: Scalars['Boolean']['output'];
   readonly deleteGrant: Scalars['Boolean']['output'];
+  /** Lifts a legal hold: what it kept may be erased again. */
+  readonly deleteLegalHold: Scalars['Boolean']['output'];
   /** Removes a pipeline; its output dataset goes with it. */
   readonly deletePipeline: Scalars['Boolean']['output'];
   readonly deletePurpose: Scalars['Boolean']['output'];
@@ -558,14 +590,14 @@ export type Mutation = {
   readonly deleteSource: Scalars['Boolean']['output'];
   /** What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit. */
   readonly detokenize: ReadonlyArray<DetokenizedValue>;
+  /** Takes a person out of all datasets, derived ones, quarantine and staging too, in one transaction. It can not be undone; a legal hold refuses it. */
+  readonly eraseSubject: ErasureReceipt;
+  /** Gathers all that is known of a person, derived datasets and quarantine too, as an archive to be fetched. What it holds is governed by your own grants with the right export; being a steward shows no cell. */
+  readonly exportSubject: SubjectExport;
   /** Describes tables and views of a source as manifests of datasets. It changes nothing: apply what comes. */
   readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
-  /** Records that a person has consented to a purpose. It adds to what was recorded before. */
-  readonly recordConsent: Consent;
-  /** Records up to 1,000 at once, all of them or none, and says how many. */
-  readonly recordConsents: Scalars['Int']['output'];
   /** Refuses what somebody asked for; by who asked for it, it is withdrawn. */
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
@@ -582,8 +614,6 @@ export type Mutation = {
   readonly rotateKeys: KeyRotation;
   /** Queues a pipeline and answers at once. */
   readonly runPipeline: Run;
-  /** Ends all that a person has consented to for a purpose, from now on. It takes no other time. */
-  readonly withdrawConsent: Consent;
 };
 
 
@@ -646,6 +676,12 @@ export type MutationDeleteGrantArgs = {
 };
 
 
+export type MutationDeleteLegalHoldArgs = {
+  name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
 export type MutationDeletePipelineArgs = {
   name: Scalars['String']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
@@ -669,6 +705,17 @@ export type MutationDetokenizeArgs = {
 };
 
 
+export type MutationEraseSubjectArgs = {
+  reason: Scalars['String']['input'];
+  subject: Scalars['String']['input'];
+};
+
+
+export type MutationExportSubjectArgs = {
+  subject: Scalars['String']['input'];
+};
+
+
 export type MutationImportSourceArgs = {
   source: Scalars['String']['input'];
   tables?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
@@ -677,16 +724,6 @@ export type MutationImportSourceArgs = {
 
 export type MutationIngestArgs = {
   input: IngestInput;
-};
-
-
-export type MutationRecordConsentArgs = {
-  input: ConsentInput;
-};
-
-
-export type MutationRecordConsentsArgs = {
-  inputs: ReadonlyArray<ConsentInput>;
 };
 
 
@@ -726,11 +763,6 @@ export type MutationRevokeTokenArgs = {
 
 export type MutationRunPipelineArgs = {
   name: Scalars['String']['input'];
-};
-
-
-export type MutationWithdrawConsentArgs = {
-  input: ConsentInput;
 };
 
 /** Where a page stands among all rows (Relay Cursor Connections). */
@@ -899,8 +931,6 @@ export type Query = {
   readonly auditVerification: AuditVerification;
   /** Changes that wait for a second person, and those that were decided, newest first. */
   readonly changeRequests: ReadonlyArray<ChangeRequest>;
-  /** All that was recorded of a person, newest first: what is in force, what is over, what was withdrawn. */
-  readonly consents: ReadonlyArray<Consent>;
   /** Null when there is none of this name that you may know of. */
   readonly dataset?: Maybe<Dataset>;
   /** The catalog, by name, as far as you may know of it. */
@@ -909,6 +939,8 @@ export type Query = {
   readonly grantUses: ReadonlyArray<GrantUse>;
   /** The grants in force, by name. */
   readonly grants: ReadonlyArray<Grant>;
+  /** What must not be erased. Who is named in one is personal data. */
+  readonly legalHolds: ReadonlyArray<LegalHold>;
   /** All that ever were active, oldest first, and behind them those that could be made active. */
   readonly masterKeys: ReadonlyArray<MasterKey>;
   /** Who you are, as your credential says. */
@@ -957,11 +989,6 @@ export type QueryAuditEntriesArgs = {
 
 export type QueryChangeRequestsArgs = {
   status?: InputMaybe<ChangeStatus>;
-};
-
-
-export type QueryConsentsArgs = {
-  subject: Scalars['String']['input'];
 };
 
 
@@ -1168,6 +1195,31 @@ export type SourceStatus =
 
 export type SourceType =
   | 'postgres';
+
+/** All that you may export of a person, as a ZIP archive that is made while you fetch it. */
+export type SubjectExport = {
+  /** Nothing that you may know of is withheld, masked or elsewhere. */
+  readonly complete: Scalars['Boolean']['output'];
+  readonly datasets: ReadonlyArray<SubjectExportDataset>;
+  /** Datasets that stay at a source: ask there. */
+  readonly elsewhere: ReadonlyArray<Scalars['String']['output']>;
+  readonly expiresAt: Scalars['DateTime']['output'];
+  readonly id: Scalars['ID']['output'];
+  /** dataset.field of what is masked in the files. */
+  readonly masked: ReadonlyArray<Scalars['String']['output']>;
+  /** The path to GET with the same credential, and X-Purpose where one is needed. */
+  readonly url: Scalars['String']['output'];
+  /** What you may not export: a dataset (or some of its rows), dataset.field, quarantine/dataset. It does not say that there is something. */
+  readonly withheld: ReadonlyArray<Scalars['String']['output']>;
+};
+
+export type SubjectExportDataset = {
+  readonly dataset: Scalars['String']['output'];
+  /** Rows that loads refused; null where you may not export every field plain, in every row. */
+  readonly quarantined?: Maybe<Scalars['Int']['output']>;
+  /** As it was when the export was asked for. */
+  readonly rows: Scalars['Int']['output'];
+};
 
 export type Subscription = {
   /** Each entry as it gets its place in the chain, in that order. */

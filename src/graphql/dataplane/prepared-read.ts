@@ -56,7 +56,13 @@ function actsOf({ refusals, reads, decisions }: GovernedPlan, dataset: string, p
   const acts: ReadAct[] = [];
   for (const [name, { plain, masked }] of reads) {
     // Of a dataset of which nothing is granted there is only the refusal to tell.
-    if (decisions.get(name)?.rows === 'none') continue;
+    const { rows, aggregate } = decisions.get(name) ?? {};
+    if (rows === 'none' && !aggregate) continue;
+    if (aggregate) {
+      // Named as read, and that of no row.
+      if (name === dataset) acts.push({ dataset: name, decision: 'ALLOWED', fields: [...plain], masked: [], details: { aggregateOnly: true } });
+      continue;
+    }
     if (plain.size > 0 || masked.size > 0 || name === dataset) acts.push({ dataset: name, decision: 'ALLOWED', fields: [...plain], masked: [...masked] });
   }
   for (const [name, ofDataset] of Map.groupBy(refusals, (refusal) => refusal.dataset)) {

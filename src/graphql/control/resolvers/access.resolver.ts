@@ -46,7 +46,7 @@ function toPrincipal({ sub, roles = [], purposes = [], purpose, claims = {}, ano
 }
 
 function toGrant({ spec }: AccessGrantEntity): Grant {
-  const { name, description, to, on, purposes, rows, rights, fields } = spec;
+  const { name, description, to, on, purposes, rows, rights, fields, aggregateOnly } = spec;
   return {
     name,
     description,
@@ -59,5 +59,6 @@ function toGrant({ spec }: AccessGrantEntity): Grant {
     rows,
     rights,
     fields,
+    aggregateOnly,
   };
 }

@@ -33,10 +33,13 @@ export interface KeyNode {
 export class SummaryInputs {
   readonly #shown: Shown;
   readonly #wheres: WhereInputs;
+  readonly #steering: readonly Measure[];
 
-  constructor(shown: Shown, wheres: WhereInputs) {
+  /** @param steering measures that groups are ordered by and chosen by */
+  constructor(shown: Shown, wheres: WhereInputs, steering: readonly Measure[] = ['sum', 'min', 'max', 'avg']) {
     this.#shown = shown;
     this.#wheres = wheres;
+    this.#steering = steering;
   }
 
   /** One to three, no place twice. */
@@ -82,7 +85,7 @@ export class SummaryInputs {
       ),
     );
     const byMeasure = fields.flatMap((field) =>
-      steering(field).map((name) => {
+      this.#steeringOf(field).map((name) => {
         const inner = object(
           `${dataset.typeName}${capital(name)}Order`,
           direction.map((given): Entry[] => [[field.graphqlName, given]]),
@@ -97,7 +100,7 @@ export class SummaryInputs {
     const type = `${dataset.typeName}Having`;
     const count = this.#wheres.field({ type: 'bigint', list: false }).map((given): Entry => ['count', given]);
     const byMeasure = fields.flatMap((field) =>
-      steering(field).map((name) => {
+      this.#steeringOf(field).map((name) => {
         const of = name === 'avg' ? averageFilter(field) : this.#wheres.field({ type: resultType(name, field), list: false });
         const inner = object(
           `${dataset.typeName}${capital(name)}Having`,
@@ -116,6 +119,11 @@ export class SummaryInputs {
     }
     return object(type, fc.uniqueArray(fc.oneof(...entries), { maxLength: 2, selector: ([name]) => name, size: 'max' }));
   }
+
+  #steeringOf(field: FieldModel): Measure[] {
+    const isLarge = field.type === 'bigint' || field.type === 'decimal';
+    return measures(field).filter((name) => this.#steering.includes(name) && (name !== 'avg' || !isLarge));
+  }
 }
 
 /** How many digits an average has is PostgreSQL's business, so only those of small numbers are compared, and with none that they could be. */
@@ -126,12 +134,6 @@ function averageFilter(field: FieldModel): Arbitrary<InputNode> {
     `${scalar}Filter`,
     fc.tuple(fc.constantFrom('gt', 'gte', 'lt', 'lte'), leaf(scalar, value)).map(([name, given]): Entry[] => [[name, given]]),
   );
-}
-
-/** Measures that groups are ordered by and chosen by. */
-function steering(field: FieldModel): Measure[] {
-  const isLarge = field.type === 'bigint' || field.type === 'decimal';
-  return measures(field).filter((name) => name === 'sum' || name === 'min' || name === 'max' || (name === 'avg' && !isLarge));
 }
 
 function resultType(name: Measure, field: FieldModel): FieldModel['type'] {

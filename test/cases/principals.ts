@@ -32,6 +32,8 @@ export const PRINCIPALS = {
   'promoter-made-up': { ...someone, subject: 'promoter', roles: ['promoter'], purposes: ['marketing', 'billing', 'made-up'], purpose: 'made-up' },
   /** Holds no purpose at all. */
   'promoter-of-none': { ...someone, subject: 'promoter', roles: ['promoter'] },
+  /** Numbers over many customers, and no customer. */
+  planner: { ...someone, subject: 'planner', roles: ['planner'] },
   /** Knows the secret names, and sees what is behind them. */
   investigator: { ...someone, subject: 'investigator', roles: ['investigator'] },
   /** Knows all names, sees no cell. */

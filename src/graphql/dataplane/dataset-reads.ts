@@ -314,7 +314,7 @@ export class DatasetReads {
     const recorded = done.map((act) => {
       const fact = { ...this.#fact(act.dataset, began), ...act };
       if (act.decision !== 'ALLOWED') return audit.record(fact);
-      return audit.record({ ...fact, rowCount: rows.get(act.dataset) ?? 0, ...(cached && { details: { cached } }) });
+      return audit.record({ ...fact, rowCount: rows.get(act.dataset) ?? 0, ...(cached && { details: { ...act.details, cached } }) });
     });
     for (const [dataset, code] of failed) recorded.push(audit.record({ ...this.#fact(dataset, began), decision: 'FAILED', details: { code } }));
     await (recorded.length === 1 ? recorded[0] : Promise.all(recorded));

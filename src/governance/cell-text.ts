@@ -1,4 +1,4 @@
-import type { CellCase, DatasetDecision } from './decision.js';
+import type { AggregateDecision, CellCase, DatasetDecision } from './decision.js';
 import { EVERY_ROW } from './decide.js';
 import { closedness } from './effects.js';
 import { effectText } from './explain.js';
@@ -50,6 +50,7 @@ export function filterTexts(policies: readonly Policy[], knows: Knows = () => tr
 
 export function cellView(decision: DatasetDecision, field: string, texts: ReadonlyMap<Expression, string>): CellView {
   const seen = decision.fields.get(field);
+  if (decision.aggregate) return numbersView(decision.aggregate, field, texts);
   if (decision.rows === 'none' || seen === undefined || seen.access === 'forbidden') return NOTHING;
   const cases: readonly CellCase[] = seen.access === 'plain' ? [{ when: 'always', effect: { kind: 'allow' } }] : seen.cases;
   const either = (filters: readonly Expression[]) => filters.map((filter) => texts.get(filter) ?? 'a condition').join(' or ');
@@ -68,5 +69,21 @@ export function cellView(decision: DatasetDecision, field: string, texts: Readon
     rows,
     openest: Math.min(...levels),
     mostClosed: Math.max(...levels),
+  };
+}
+
+/** No cell is seen, and something is told: nearly as closed as can be. Of two such views neither is known to be the more closed. */
+function numbersView({ dimensions, measures, minGroup, rows }: AggregateDecision, field: string, texts: ReadonlyMap<Expression, string>): CellView {
+  const isDimension = dimensions.includes(field);
+  if (!isDimension && !measures.includes(field)) return NOTHING;
+  const filter = rows === 'all' ? '' : rows.map((one) => texts.get(one) ?? 'a condition').join(' or ');
+  const text = `aggregateOnly (${isDimension ? 'dimension' : 'measure'}, ${minGroup} with equal ${dimensions.join(', ')})`;
+  return {
+    seen: true,
+    plain: false,
+    text: filter === '' ? text : `${text}, in rows where ${filter}`,
+    rows: filter,
+    openest: NOTHING.openest - 0.5,
+    mostClosed: NOTHING.mostClosed,
   };
 }

@@ -47,7 +47,7 @@ export function exposuresOf(
         const decision = decide(policy, memberOf(audience, purpose), dataset);
         const view = cellView(decision, tagged.field, texts);
         if (!view.seen || (unmasked && !view.plain)) return [];
-        return [{ purpose, plain: view.plain, effect: view.text, grants: decision.fields.get(tagged.field)?.grants ?? [] }];
+        return [{ purpose, plain: view.plain, effect: view.text, grants: decision.aggregate?.grants ?? decision.fields.get(tagged.field)?.grants ?? [] }];
       });
       return [...Map.groupBy(seen, ({ purpose: _, ...rest }) => JSON.stringify(rest)).values()].flatMap((group) => {
         const [first] = group;

@@ -32,9 +32,13 @@ export function grantUses(policy: Policy, uses: readonly Use[]): readonly GrantU
   return [...found].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([grant, { acts, last }]) => ({ grant, acts, lastUsedAt: last }));
 }
 
-function speaksOf({ effects }: DatasetGrant, { fields }: Use, right: Right): boolean {
+function speaksOf({ effects, spec: { aggregateOnly } }: DatasetGrant, { fields }: Use, right: Right): boolean {
   // A count of rows reads no field, and is by all grants that show rows.
-  return right === 'ingest' || fields.length === 0 || fields.some((field) => effects.has(field));
+  return (
+    right === 'ingest' ||
+    fields.length === 0 ||
+    fields.some((field) => effects.has(field) || aggregateOnly?.dimensions.includes(field) || aggregateOnly?.measures.includes(field))
+  );
 }
 
 function actorOf({ principal, roles }: Use): Principal {

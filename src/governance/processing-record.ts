@@ -93,7 +93,7 @@ function readsFor(policy: Policy, purpose: string | undefined): Reads {
     const grants = (policy.grantsOn.get(dataset.name) ?? []).filter(
       // Where some purposes need consent, nothing is open without one, and a grant for any purpose is for each.
       ({ shows, spec }) =>
-        shows && (purpose === undefined ? !dataset.consent && !spec.purposes : (spec.purposes?.includes(purpose) ?? dataset.consent !== undefined)),
+        (shows || spec.aggregateOnly) && (purpose === undefined ? !dataset.consent && !spec.purposes : (spec.purposes?.includes(purpose) ?? dataset.consent !== undefined)),
     );
     if (grants.length === 0) return [];
     const narrowed: Policy = { ...policy, grantsOn: new Map([[dataset.name, grants]]) };
@@ -119,6 +119,11 @@ function seenOf(policy: Policy, dataset: Dataset, purpose: string | undefined, r
   const seen = new Map<string, boolean>();
   for (const audience of audiencesOf(policy)) {
     const decision = decide(policy, memberOf(audience, purpose), dataset);
+    // Of numbers over many rows nobody is seen as they are.
+    for (const name of [...(decision.aggregate?.dimensions ?? []), ...(decision.aggregate?.measures ?? [])]) {
+      readers.add(audienceText(audience));
+      seen.set(name, seen.get(name) ?? false);
+    }
     for (const [name, field] of decision.fields) {
       if (field.access === 'forbidden') continue;
       readers.add(audienceText(audience));

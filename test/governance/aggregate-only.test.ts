@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseManifests, type ManifestKind } from '../../src/catalog/index.js';
-import { explain, GrantSpec, grantKind } from '../../src/governance/index.js';
+import { accessDiff, buildPolicy, explain, exposuresOf, GrantSpec, grantKind, processingActivities } from '../../src/governance/index.js';
 import { isHeadgateError } from '../../src/kernel/index.js';
 import { House, principal } from '../support/house.js';
 
@@ -179,4 +179,36 @@ describe('explained', () => {
     ];
     expect(new Set(all.map(({ decision }) => decision.fingerprint)).size).toBe(all.length);
   });
+});
+
+test('reviews tell of it: who gains numbers, who has them, and for what', async () => {
+  const { catalog } = await house.world();
+  const staff = catalog.datasets.get('staff');
+  if (!staff) throw new Error('no staff');
+  const tagged = { ...staff, fields: staff.fields.map((field) => (field.name === 'salary' ? { ...field, tags: ['financial'] } : field)) };
+  const policyOf = (...specs: object[]) =>
+    buildPolicy(
+      { ...catalog, datasets: new Map([['staff', tagged]]) },
+      specs.map((spec) => GrantSpec.parse({ name: 'planners', to: { roles: ['planner'] }, on: { datasets: ['staff'] }, ...spec })),
+      (_, error) => {
+        throw error;
+      },
+    );
+  const of = (minGroup: number) => policyOf({ aggregateOnly: { dimensions: ['tier'], measures: ['salary'], minGroup } });
+  const gained = accessDiff(policyOf(), of(10));
+  expect(gained.map(({ field, movement, after, rights }) => [field, movement, after, rights])).toEqual([
+    ['tier', 'GAINED', 'aggregateOnly (dimension, 10 with equal tier)', ['read']],
+    ['salary', 'GAINED', 'aggregateOnly (measure, 10 with equal tier)', ['read']],
+  ]);
+  // A second person is asked of it, and of a smaller group.
+  expect(gained.every(({ movement }) => movement === 'GAINED')).toBe(true);
+  expect(accessDiff(of(10), of(2)).map(({ movement }) => movement)).toEqual(['CHANGED', 'CHANGED']);
+  expect(accessDiff(of(10), policyOf()).map(({ movement }) => movement)).toEqual(['LOST', 'LOST']);
+  expect(exposuresOf(of(10), 'financial')).toEqual([]);
+  expect(exposuresOf(of(10), 'financial', { unmasked: false })).toMatchObject([
+    { field: 'salary', plain: false, grants: ['planners'], audience: 'role planner' },
+  ]);
+  expect(processingActivities(of(10)).flatMap(({ datasets }) => datasets)).toMatchObject([
+    { dataset: 'staff', plain: [], masked: ['tier', 'salary'], grants: ['planners'] },
+  ]);
 });

@@ -114,9 +114,9 @@ function drawRow(g: GeneratorValue, index: number): Row {
 }
 
 const FILTERS: readonly { readonly rows: string; readonly needs?: string; readonly holds: CellRule['holds'] }[] = [
-  { rows: "note <> 'x'", holds: ({ note }) => (note == null ? null : note !== 'x') },
+  { rows: "note <> 'x'", holds: ({ note }) => (note === null ? null : note !== 'x') },
   { rows: 'tier = 2 OR note IS NULL', holds: ({ tier, note }) => tier === 2 || note === null || (tier === null ? null : false) },
-  { rows: "country = claim('country')", needs: 'country', holds: ({ country }) => (country == null ? null : country === 'a') },
+  { rows: "country = claim('country')", needs: 'country', holds: ({ country }) => (country === null ? null : country === 'a') },
 ];
 
 function drawSetting(g: GeneratorValue): Setting {

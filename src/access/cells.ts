@@ -26,8 +26,8 @@ export interface CellColumns {
 const ROWS = '_rows';
 const SUM = '_sum';
 const VALUES = '_values';
-/** That the cell is one of those that are given. */
-export const KEPT = '_seen';
+/** Of a governed subquery: whether the row is one of those that its row filter lets through, or the cell one that is given. */
+export const SEEN = '_seen';
 
 /** The columns of cells, by what `column` makes of their names. */
 export function cellColumns(dataset: Dataset, column: (name: string) => Sql): CellColumns {
@@ -65,7 +65,7 @@ function cellColumn(name: string, { dataset, aggregate, table, dimensions, kept 
   const dimension = dimensions.get(name);
   if (dimension) return dimension;
   if (name === ROWS) return raw('count(*)');
-  if (name === KEPT) return kept;
+  if (name === SEEN) return kept;
   const [, kind, index] = /^(_sum|_values)(\d+)$/.exec(name) ?? [];
   const field = dataset.fields[Number(index)];
   // `govern` refuses all else, and nothing of a field comes from here that the decision does not name.

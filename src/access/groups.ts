@@ -56,7 +56,7 @@ class GroupRows implements Measurable {
     this.#source = source;
     this.#context = context;
     this.#alias = context.nextAlias('q');
-    this.cells = source.cells && cellColumns(source.dataset, (name) => this.#add(name, () => source.cell(name)));
+    this.cells = source.cells && cellColumns(source.dataset, (name) => this.#add(name, () => source.asked(name)));
   }
 
   column(field: Field): Sql {

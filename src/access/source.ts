@@ -11,15 +11,13 @@ import {
 } from '../governance/index.js';
 import { identifier, join, literal, param, raw, sql, type Expression, type Sql } from '../sql/index.js';
 import { Claimed, REDACTED_INDEX } from './binding.js';
-import { cellColumns, cellsSql, KEPT, type CellColumns } from './cells.js';
+import { cellColumns, cellsSql, SEEN, type CellColumns } from './cells.js';
 import type { Slot } from './condition.js';
 import { consented } from './consented.js';
 import type { Dialect } from './dialect.js';
 import { EncryptedUse } from './encrypted-use.js';
 import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
 
-/** Of a governed subquery: whether the row is one of those that its row filter lets through, or the cell one that is given. */
-const SEEN = KEPT;
 /** Before the name of an encrypted field: the column of its blind index. No field begins with it. */
 const INDEX = '_index_';
 
@@ -46,8 +44,7 @@ export class Source {
   }
 
   column(field: Field): Sql {
-    this.#needed.add(field.name);
-    return sql`${this.alias}.${identifier(field.name)}`;
+    return this.asked(field.name);
   }
 
   named(name: string): Sql {
@@ -56,8 +53,7 @@ export class Source {
 
   /** The column as rows are found by it. */
   key(name: string): Sql {
-    const field = this.#field(name);
-    return this.#compilation.shapeOf(this.#decision.dataset) ? this.equated(field) : this.column(field);
+    return this.#compilation.shapeOf(this.dataset) ? this.equated(this.#field(name)) : this.named(name);
   }
 
   #field(name: string): Field {
@@ -81,26 +77,23 @@ export class Source {
 
   /** What there is of the dataset when no row may be seen. */
   get cells(): CellColumns | undefined {
-    if (!this.#decision.aggregate) return undefined;
-    return cellColumns(this.dataset, (name) => this.cell(name));
+    return this.#decision.aggregate && cellColumns(this.dataset, (name) => this.asked(name));
   }
 
-  /** A column of cells. */
-  cell(name: string): Sql {
+  /** A column of the governed subquery, which from now on has it. */
+  asked(name: string): Sql {
     this.#needed.add(name);
     return sql`${this.alias}.${identifier(name)}`;
   }
 
   /** The random row id: it orders rows whose key may not be seen, and tells nothing. */
   rowId(): Sql {
-    this.#needed.add(ROW_ID);
-    return sql`${this.alias}.${identifier(ROW_ID)}`;
+    return this.asked(ROW_ID);
   }
 
   /** The version of the dataset's rows that brought the row. */
   loadId(): Sql {
-    this.#needed.add(LOAD_ID);
-    return sql`${this.alias}.${identifier(LOAD_ID)}`;
+    return this.asked(LOAD_ID);
   }
 
   /**
@@ -109,14 +102,12 @@ export class Source {
    */
   guarded(test: Sql): Sql {
     if (this.#decision.rows === 'all') return test;
-    this.#needed.add(SEEN);
-    return sql`CASE WHEN ${this.alias}.${identifier(SEEN)} THEN ${test} END`;
+    return sql`CASE WHEN ${this.asked(SEEN)} THEN ${test} END`;
   }
 
   /** Of an encrypted field, what equal values have in common: null where nothing is seen of it. */
   index(field: Field): Sql {
-    this.#needed.add(`${INDEX}${field.name}`);
-    return sql`${this.alias}.${identifier(`${INDEX}${field.name}`)}`;
+    return this.asked(`${INDEX}${field.name}`);
   }
 
   /** The blind indexes of what an encrypted field is compared with. */

@@ -32,6 +32,7 @@ export function aggregateProblem(spec: GrantSpec, dataset: Dataset): AggregatePr
     for (const name of names) {
       const field = dataset.fields.find((candidate) => candidate.name === name);
       if (!field) return problem(key, `there is no field "${name}". Fields: ${dataset.fields.map((f) => f.name).join(', ')}.`);
+      if (field.encrypted) return problem(key, `"${name}" is encrypted, and the database, which makes the cells, can't read it.`);
       if (field.list || !types.includes(field.type)) return problem(key, `"${name}" is ${typeOf(field)}; ${key} are ${types.join(', ')}.`);
       if (name === dataset.subject) return problem(key, `"${name}" says whom a row is about, and so it can be neither a dimension nor a measure.`);
     }

@@ -23,6 +23,7 @@ fields:
   - { name: salary, type: integer }
   - { name: tags, type: 'text[]' }
   - { name: prefs, type: json }
+  - { name: secret, type: text, encrypted: true }
 key: [id]
 ---
 kind: Dataset
@@ -80,6 +81,7 @@ describe('a grant with aggregateOnly is refused when it is applied', () => {
     ['by floats', numbers('dimensions: [weight], minGroup: 2'), 'aggregateOnly.dimensions', /"weight" is float/],
     ['by a list', numbers('dimensions: [tags], minGroup: 2'), 'aggregateOnly.dimensions', /a list of text/],
     ['by json', numbers('dimensions: [prefs], minGroup: 2'), 'aggregateOnly.dimensions', /"prefs" is json/],
+    ['by an encrypted field', numbers('dimensions: [secret], minGroup: 2'), 'aggregateOnly.dimensions', /encrypted/],
     ['of a text', numbers('dimensions: [tier], measures: [note], minGroup: 2'), 'aggregateOnly.measures', /"note" is text/],
     ['by the subject', numbers('dimensions: [person], minGroup: 2'), 'aggregateOnly.dimensions', /whom a row is about/],
     ['of the subject', numbers('dimensions: [site], measures: [person_no], minGroup: 2', '', 'numbered'), 'aggregateOnly.measures', /whom a row is about/],

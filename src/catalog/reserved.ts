@@ -38,6 +38,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   ManifestProblem ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
   QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
+  AggregateDecision AggregateOnly
   SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility
   SubjectExport SubjectExportDataset Visibility
   `),

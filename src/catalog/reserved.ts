@@ -6,41 +6,33 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   words(`
-  me datasets dataset sources source pipelines pipeline runs run qualityReports qualityReport auditEntries auditEntry auditVerification
-  grants grant access consents consent quarantine lineage purposes purpose apiKeys apiKey archives archive backups backup manifests manifest
-  maintenanceReviews storageReport node nodes
-  applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent recordConsents withdrawConsent exportSubject eraseSubject
-  restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant deletePipeline deletePurpose
-  deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold
-  accessDiff whoCanSee whoSaw grantUses processingActivities changeRequests approveChange refuseChange
-  tagProposals tagProposal acceptTagProposal refuseTagProposal classifications classification deleteClassification
-  runProgress datasetChanged auditAppended
-  and or not
+  me datasets dataset sources source pipelines pipeline runs run qualityReports qualityReport auditEntries auditEntry auditVerification grants grant
+  access consents consent quarantine lineage purposes purpose apiKeys apiKey archives archive backups backup manifests manifest maintenanceReviews
+  storageReport node nodes applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent recordConsents
+  withdrawConsent exportSubject eraseSubject restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant
+  deletePipeline deletePurpose deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold accessDiff whoCanSee
+  whoSaw grantUses processingActivities changeRequests approveChange refuseChange tagProposals tagProposal acceptTagProposal refuseTagProposal
+  classifications classification deleteClassification runProgress datasetChanged auditAppended and or not masterKeys rotateKeys retireMasterKey
   `),
 );
 
 export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   words(`
-  Query Mutation Subscription
-  Boolean Float ID Int String BigInt Date DateTime Decimal JSON RawJson Time UUID Void FieldSet
-  PageInfo SortDirection DateTruncation Node
-  BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter EncryptedStringFilter FloatFilter IDFilter IntFilter JSONFilter JSONPathFilter StringFilter
-  TimeFilter UUIDFilter BigIntListFilter BooleanListFilter DateListFilter DateTimeListFilter DecimalListFilter FloatListFilter IntListFilter
-  JSONListFilter StringListFilter TimeListFilter UUIDListFilter
-  AccessChange AccessDecision AccessEffect AccessMovement ActivityDataset Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint
-  AuditDecision AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge
-  CheckStatus ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput ChangeRequest ChangeStatus CreatedApiKey Dataset DatasetChange DatasetConnection
-  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule DetokenizedValue DetokenizeInput ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
-  FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput LifecycleStage LineageDirection LineageEdge LineageGraph
-  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule ErasedDataset ErasedOther ErasureReceipt Field Exposure FieldAccess FieldDecision FieldProfile FieldRule
-  FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput LegalHold LifecycleStage LineageDirection LineageEdge LineageGraph
-  LineageNode LoadMode MaintenanceReview MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName
-  ManifestProblem ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
-  QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection
-  QuarantinedRowEdge Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
-  AggregateDecision AggregateOnly
-  SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility
-  SubjectExport SubjectExportDataset Visibility
+  Query Mutation Subscription Boolean Float ID Int String BigInt Date DateTime Decimal JSON RawJson Time UUID Void FieldSet PageInfo SortDirection
+  DateTruncation Node BigIntFilter BooleanFilter DateFilter DateTimeFilter DecimalFilter EncryptedStringFilter FloatFilter IDFilter IntFilter
+  JSONFilter JSONPathFilter StringFilter TimeFilter UUIDFilter BigIntListFilter BooleanListFilter DateListFilter DateTimeListFilter DecimalListFilter
+  FloatListFilter IntListFilter JSONListFilter StringListFilter TimeListFilter UUIDListFilter AccessChange AccessDecision AccessEffect AccessMovement
+  ActivityDataset Anonymisation ApiKey ApiKeyConnection ApiKeyEdge ApiKeyInput Archive ArchiveConnection ArchiveEdge AuditCheckpoint AuditDecision
+  AuditEntry AuditEntryConnection AuditEntryEdge AuditProblem AuditVerification AuditWhere Backup BackupConnection BackupEdge CheckStatus
+  ColumnLineage Consent ConsentConnection ConsentEdge ConsentInput ChangeRequest ChangeStatus CreatedApiKey Dataset DatasetChange DatasetConnection
+  DatasetContract DatasetEdge DatasetField DatasetProfile DatasetRelation DatasetRule DetokenizedValue DetokenizeInput ErasureReceipt Field Exposure
+  FieldAccess FieldDecision FieldProfile FieldRule FieldType FileFormat Freshness Grant GrantConnection GrantEdge GrantUse IngestInput KeyDependents
+  KeyRotation LifecycleStage LineageDirection LineageEdge LineageGraph ErasedDataset ErasedOther LegalHold LineageNode LoadMode MaintenanceReview
+  MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName MasterKey MasterKeyState ManifestProblem
+  ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
+  QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection QuarantinedRowEdge
+  Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
+  AggregateDecision AggregateOnly SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility SubjectExportDataset
   `),
 );
 

@@ -40,6 +40,8 @@ export type AccessChange = {
 export type AccessDecision = {
   /** Null when there are none, or rows can be seen. */
   readonly aggregate?: Maybe<AggregateDecision>;
+  /** Of these rows only those whose subject has consented to this purpose, now. Null: no consent is needed. */
+  readonly consent?: Maybe<Scalars['String']['output']>;
   readonly dataset: Scalars['String']['output'];
   readonly fields: ReadonlyArray<FieldDecision>;
   /** The grants in force for this principal and purpose. */
@@ -91,6 +93,8 @@ export type AggregateOnly = {
 /** What a step declares to have made harmless. Nobody has checked that it is true. */
 export type Anonymisation = {
   readonly reason: Scalars['String']['output'];
+  /** Its rows are about no person any more, and need no consent. */
+  readonly subject: Scalars['Boolean']['output'];
   /** Tags that the step hands on to nothing. */
   readonly tags: ReadonlyArray<Scalars['String']['output']>;
 };
@@ -226,6 +230,39 @@ export type CheckStatus =
   | 'PASSED'
   | 'WARNED';
 
+/** One period for which a person has consented to a purpose, as it was recorded. All of them are the history. */
+export type Consent = {
+  readonly from: Scalars['DateTime']['output'];
+  readonly id: Scalars['ID']['output'];
+  /** Whether it is in force at this moment. */
+  readonly inForce: Scalars['Boolean']['output'];
+  readonly purpose: Scalars['String']['output'];
+  readonly recordedAt: Scalars['DateTime']['output'];
+  /** The subject of the credential that recorded it. */
+  readonly recordedBy: Scalars['String']['output'];
+  /** Where the evidence is. */
+  readonly source?: Maybe<Scalars['String']['output']>;
+  /** Null for a person who was erased: the rest stays as a proof. */
+  readonly subject?: Maybe<Scalars['String']['output']>;
+  /** Null: until it is withdrawn. */
+  readonly until?: Maybe<Scalars['DateTime']['output']>;
+  readonly withdrawnAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The subject of the credential that withdrew it. */
+  readonly withdrawnBy?: Maybe<Scalars['String']['output']>;
+};
+
+export type ConsentInput = {
+  /** Now, when left out. */
+  readonly from?: InputMaybe<Scalars['DateTime']['input']>;
+  readonly purpose: Scalars['String']['input'];
+  /** Where the evidence is: a form, a letter, a call. */
+  readonly source?: InputMaybe<Scalars['String']['input']>;
+  /** Who: the text of the value in the datasets' subject fields. */
+  readonly subject: Scalars['String']['input'];
+  /** Until it is withdrawn, when left out. */
+  readonly until?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
 export type CreatedApiKey = {
   readonly apiKey: ApiKey;
   /** Send it as X-Api-Key. It can not be shown again. */
@@ -236,6 +273,8 @@ export type CreatedApiKey = {
 export type Dataset = {
   /** On disk, with indexes; null for who may not see every row. */
   readonly bytes?: Maybe<Scalars['BigInt']['output']>;
+  /** Purposes for which a row is shown only while its subject has consented. With any of them, each read needs a purpose. */
+  readonly consentPurposes: ReadonlyArray<Scalars['String']['output']>;
   /** Raised by each load that changes rows. */
   readonly dataVersion: Scalars['BigInt']['output'];
   readonly description?: Maybe<Scalars['String']['output']>;
@@ -259,6 +298,8 @@ export type Dataset = {
   /** The ten newest; null for who may not oversee. */
   readonly runs?: Maybe<ReadonlyArray<Run>>;
   readonly stage: LifecycleStage;
+  /** The field that says which person a row is about. */
+  readonly subject?: Maybe<Scalars['String']['output']>;
   readonly typeName: Scalars['String']['output'];
   /** Of the contract. */
   readonly version: Scalars['Int']['output'];
@@ -598,6 +639,10 @@ export type Mutation = {
   readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
+  /** Records that a person has consented to a purpose. It adds to what was recorded before. */
+  readonly recordConsent: Consent;
+  /** Records up to 1,000 at once, all of them or none, and says how many. */
+  readonly recordConsents: Scalars['Int']['output'];
   /** Refuses what somebody asked for; by who asked for it, it is withdrawn. */
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
@@ -614,6 +659,8 @@ export type Mutation = {
   readonly rotateKeys: KeyRotation;
   /** Queues a pipeline and answers at once. */
   readonly runPipeline: Run;
+  /** Ends all that a person has consented to for a purpose, from now on. It takes no other time. */
+  readonly withdrawConsent: Consent;
 };
 
 
@@ -727,6 +774,16 @@ export type MutationIngestArgs = {
 };
 
 
+export type MutationRecordConsentArgs = {
+  input: ConsentInput;
+};
+
+
+export type MutationRecordConsentsArgs = {
+  inputs: ReadonlyArray<ConsentInput>;
+};
+
+
 export type MutationRefuseChangeArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
@@ -763,6 +820,11 @@ export type MutationRevokeTokenArgs = {
 
 export type MutationRunPipelineArgs = {
   name: Scalars['String']['input'];
+};
+
+
+export type MutationWithdrawConsentArgs = {
+  input: ConsentInput;
 };
 
 /** Where a page stands among all rows (Relay Cursor Connections). */
@@ -931,6 +993,8 @@ export type Query = {
   readonly auditVerification: AuditVerification;
   /** Changes that wait for a second person, and those that were decided, newest first. */
   readonly changeRequests: ReadonlyArray<ChangeRequest>;
+  /** All that was recorded of a person, newest first: what is in force, what is over, what was withdrawn. */
+  readonly consents: ReadonlyArray<Consent>;
   /** Null when there is none of this name that you may know of. */
   readonly dataset?: Maybe<Dataset>;
   /** The catalog, by name, as far as you may know of it. */
@@ -989,6 +1053,11 @@ export type QueryAuditEntriesArgs = {
 
 export type QueryChangeRequestsArgs = {
   status?: InputMaybe<ChangeStatus>;
+};
+
+
+export type QueryConsentsArgs = {
+  subject: Scalars['String']['input'];
 };
 
 

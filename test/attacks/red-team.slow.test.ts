@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { text as streamText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
 import { Listener, RawSocket } from '../support/live.js';
 import { Served } from '../support/served.js';
 
@@ -135,6 +138,25 @@ async function text(role: string | null, query: string, variables = {}): Promise
 
 async function codes(role: string | null, query: string, variables = {}): Promise<unknown[]> {
   return ((await ask(role, query, variables)).errors ?? []).map(({ extensions }) => extensions['code']);
+}
+
+/** The files of an archive, by name. */
+async function unzipped(bytes: Buffer): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  const archive = await new Promise<ZipFile>((resolve, reject) =>
+    fromBuffer(bytes, { lazyEntries: false }, (error, zip) => (error ? reject(error) : resolve(zip))),
+  );
+  const read: Promise<void>[] = [];
+  archive.on('entry', (entry: Entry) => {
+    read.push(
+      new Promise((resolve, reject) => archive.openReadStream(entry, (error, stream) => (error ? reject(error) : resolve(stream)))).then(
+        async (stream) => void files.set(entry.fileName, await streamText(stream as NodeJS.ReadableStream)),
+      ),
+    );
+  });
+  await once(archive, 'end');
+  await Promise.all(read);
+  return files;
 }
 
 function expectNothingOf(said: string): void {
@@ -498,6 +520,24 @@ test('expressions of manifests are no code (CVE-2024-2338 postgresql_anonymizer)
     'current_user = current_user',
   ])
     expect(await apply(rows), rows).toEqual(['BAD_USER_INPUT']);
+  const mask = (expression: string) =>
+    codes('admin', 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', {
+      m: `kind: Grant\nname: evil\nto: { roles: [evil] }\non: { datasets: [customers] }\nfields: { id: allow, name: { mask: sql, sql: ${JSON.stringify(expression)} } }\n`,
+    });
+  for (const expression of [
+    "pg_read_file('/etc/passwd')",
+    '(SELECT codename FROM data.watchlist LIMIT 1)',
+    'name || phone',
+    'badge',
+    'name',
+    "name'); DROP TABLE data.customers; --",
+    "set_config('role', 'postgres', false)",
+    "query_to_xml('SELECT 1', true, true, '')::text",
+    'now()::text',
+    'random()::text',
+    'salary',
+  ])
+    expect(await mask(expression), expression).toEqual(['BAD_USER_INPUT']);
 });
 
 test('planner statistics lead to nothing: readers have no other tables, and no statement of their own (CVE-2025-8713 PostgreSQL)', async () => {
@@ -524,6 +564,21 @@ test('rows and fields hold in the bulk paths: files, entities, events (CVE-2022-
   expect(await exported('german', `customers?where=${encodeURIComponent('{"phone":{"startsWith":"+"}}')}`)).toMatch(/^403 /);
   expect(await exported(null, 'customers')).toMatch(/^401 /);
   expect(await exported('nobody', 'customers')).toMatch(/^403 /);
+  // The file about one person is read as any other: a steward without a grant gets none of it, and nobody else asks.
+  const asked = await ask<{ exportSubject: { url: string; withheld: string[]; complete: boolean } }>(
+    'steward',
+    'mutation { exportSubject(subject: "1") { url withheld complete } }',
+  );
+  expect(asked.data.exportSubject).toMatchObject({ complete: false, withheld: ['customers', 'quarantine/customers'] });
+  const file = await fetch(`${served.url}${asked.data.exportSubject.url}`, { headers: { authorization: `Bearer ${tok('steward')}` } });
+  expect(file.status).toBe(200);
+  const bytes = Buffer.from(await file.arrayBuffer());
+  const inflated = await unzipped(bytes);
+  expect([...inflated.keys()]).toContain('manifest.json');
+  for (const text of inflated.values()) expectNothingOf(text);
+  expect((await fetch(`${served.url}${asked.data.exportSubject.url}`, { headers: { authorization: `Bearer ${tok('admin')}` } })).status).toBe(404);
+  for (const role of ['analyst', 'german', 'engineer', 'auditor'])
+    expect(await codes(role, 'mutation { exportSubject(subject: "1") { url } }')).toEqual(['FORBIDDEN']);
 });
 
 test('reports and quarantine show no value that the reader does not see (OpenMetadata #10542)', async () => {

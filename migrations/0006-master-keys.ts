@@ -26,7 +26,7 @@ export class MasterKeys1700000000006 implements MigrationInterface {
     await runner.query('CREATE UNIQUE INDEX master_key_active ON headgate.master_key ((TRUE)) WHERE replaced_at IS NULL');
     await runner.query(`CREATE FUNCTION headgate.tell_master_keys() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
-        PERFORM pg_notify('headgate_keys', 'changed');
+        PERFORM pg_notify('headgate_master_keys', 'changed');
         RETURN NULL;
       END $$`);
     await runner.query(`CREATE TRIGGER master_key_change AFTER INSERT OR UPDATE OR DELETE ON headgate.master_key

@@ -13,4 +13,18 @@ import { Review1700000000012 } from './0012-review.js';
 import { PinnedKeys1700000000013 } from './0013-pinned-keys.js';
 
 /** In order; append only: a migration that was released is never changed. */
-export const migrations = [ControlSchema1700000000001, DataChanges1700000000002, Sources1700000000003, DataMarks1700000000004, AuditMonths1700000000005, MasterKeys1700000000006, TokenVault1700000000007, Classification1700000000008, Consents1700000000009, Subjects1700000000010, VaultKeys1700000000011, Review1700000000012, PinnedKeys1700000000013] as const;
+export const migrations = [
+  ControlSchema1700000000001,
+  DataChanges1700000000002,
+  Sources1700000000003,
+  DataMarks1700000000004,
+  AuditMonths1700000000005,
+  MasterKeys1700000000006,
+  TokenVault1700000000007,
+  Classification1700000000008,
+  Consents1700000000009,
+  Subjects1700000000010,
+  VaultKeys1700000000011,
+  Review1700000000012,
+  PinnedKeys1700000000013,
+] as const;

@@ -93,7 +93,8 @@ function readsFor(policy: Policy, purpose: string | undefined): Reads {
     const grants = (policy.grantsOn.get(dataset.name) ?? []).filter(
       // Where some purposes need consent, nothing is open without one, and a grant for any purpose is for each.
       ({ shows, spec }) =>
-        (shows || spec.aggregateOnly) && (purpose === undefined ? !dataset.consent && !spec.purposes : (spec.purposes?.includes(purpose) ?? dataset.consent !== undefined)),
+        (shows || spec.aggregateOnly) &&
+        (purpose === undefined ? !dataset.consent && !spec.purposes : (spec.purposes?.includes(purpose) ?? dataset.consent !== undefined)),
     );
     if (grants.length === 0) return [];
     const narrowed: Policy = { ...policy, grantsOn: new Map([[dataset.name, grants]]) };

@@ -195,7 +195,7 @@ test('what a live dataset can not do yet is refused or not offered; entities, al
     tokens.reader,
     '{ __schema { subscriptionType { fields { name } } } }',
   );
-  expect(schema.__schema.subscriptionType.fields.map(({ name }) => name)).toEqual(['datasetChanged']);
+  expect(schema.__schema.subscriptionType.fields.map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged']);
 
   const { data, errors } = await served.ask(
     tokens.reader,

@@ -93,7 +93,7 @@ const ASKED: readonly (readonly [caller: string, path: string, query?: string])[
 ];
 
 beforeAll(async () => {
-  const limits = { HEADGATE_RATE_LIMIT: '1000000', HEADGATE_MAX_CONCURRENT_READS: '1000' };
+  const limits = { HEADGATE_RATE_LIMIT: '1000000', HEADGATE_RATE_LIMIT_INTROSPECTION: '1000000', HEADGATE_MAX_CONCURRENT_READS: '1000' };
   here = await Served.start(limits);
   const { readFile } = await import('node:fs/promises');
   there = await here.beside({ ...limits, HEADGATE_MASTER_KEY: (await readFile(`${here.home}/master.key`, 'utf8')).trim() });

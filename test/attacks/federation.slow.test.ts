@@ -151,7 +151,7 @@ fields: { '*': allow }
       expect(one.text, typeName).toBe(absent.text);
     }
     const { data } = await house.query(analyst, '{ __type(name: "_Entity") { possibleTypes { name } } }');
-    expect(data).toEqual({ __type: { possibleTypes: [{ name: 'Country' }, { name: 'Customer' }, { name: 'Order' }] } });
+    expect(data).toEqual({ __type: { possibleTypes: [{ name: 'Country' }, { name: 'Customer' }, { name: 'Order' }, { name: 'Subscriber' }] } });
   });
 });
 

@@ -85,6 +85,12 @@ rows: id > 2
 fields: { '*': allow }
 ---
 kind: Grant
+name: numbers
+to: { roles: [planner] }
+on: { datasets: [people] }
+aggregateOnly: { dimensions: [team], measures: [boss], minGroup: 2 }
+---
+kind: Grant
 name: may-raise
 to: { roles: [fragile] }
 on: { datasets: [people] }
@@ -204,6 +210,20 @@ describe('who has not consented is not there', () => {
       expect(left.text).toBe(right.text);
       expect(left.data['people']?.totalCount).toBe(role === 'leader' ? PEOPLE - 2 : PEOPLE);
     }
+  });
+
+  test('in numbers over cells: nobody makes a group large enough who is not there', async () => {
+    const query =
+      '{ people { totalCount aggregate { count sum { boss } avg { boss } } groupBy(keys: [{ team: true }], orderBy: [{ key: { team: ASC } }]) { keys { team } aggregate { count sum { boss } } } } }';
+    const planner = ofRole('planner');
+    const [left, right] = [await with_.query(planner, query), await without.query(planner, query)];
+    expect(left.text).toBe(right.text);
+    expect(right.errors).toBeUndefined();
+    expect(right.data['people']?.totalCount).toBe(PEOPLE);
+    const { purpose: _, ...none } = planner;
+    expect((await with_.query(none, query)).errors?.map(({ extensions }) => extensions['code'])).toEqual(['PURPOSE_REQUIRED']);
+    // For what needs nobody's consent, all are counted.
+    expect((await with_.query({ ...planner, purpose: 'billing' }, query)).data['people']?.totalCount).toBe(13);
   });
 
   test('in a file of each format', async () => {

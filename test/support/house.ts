@@ -294,7 +294,8 @@ interface Outcome {
 }
 
 function withoutCached({ details, ...fact }: AuditFact): AuditFact {
-  return details?.['cached'] === true ? fact : { ...fact, ...(details && { details }) };
+  const rest = Object.fromEntries(Object.entries(details ?? {}).filter(([name]) => name !== 'cached'));
+  return Object.keys(rest).length > 0 ? { ...fact, details: rest } : fact;
 }
 
 /** Without what differs from time to time: how long it took, ids of unexpected errors, and the order of roots that run side by side. */

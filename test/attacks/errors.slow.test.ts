@@ -16,7 +16,7 @@ afterAll(() => house?.close());
 describe('existence told by an error text (CVE-2025-64749 Directus)', () => {
   const same = async (who: Principal, query: (name: string) => string, [a, b]: readonly [string, string]) => {
     const [one, other] = [await house.query(who, query(a)), await house.query(who, query(b))];
-    // The two names may be near to different names of the visible schema; secret-names.test.ts compares whole houses.
+    // The two names may be near to different names of the visible schema; secret-names.slow.test.ts compares whole houses.
     const bare = (text: string, name: string) => text.replaceAll(name, '?');
     expect(bare(one.text, a)).toBe(bare(other.text, b));
   };

@@ -96,7 +96,9 @@ test('a worker without a gateway does what a gateway without a worker has queued
       'mutation { ingest(input: { dataset: "orders", content: "id\\n1\\n", format: csv }) { id status } }',
     );
     expect(data.ingest.status).toBe('QUEUED');
-    const worker = await startApp(loadConfig({ HEADGATE_HOME: home, DATABASE_URL, HEADGATE_ROLES: 'worker', LOG_LEVEL: 'silent' }));
+    // One installation: the key is the same.
+    const HEADGATE_MASTER_KEY = (await readFile(join(served.home, 'master.key'), 'utf8')).trim();
+    const worker = await startApp(loadConfig({ HEADGATE_HOME: home, DATABASE_URL, HEADGATE_MASTER_KEY, HEADGATE_ROLES: 'worker', LOG_LEVEL: 'silent' }));
     expect(worker.url).toBeUndefined();
     await until('the run has succeeded', async () => {
       const answer = await served.ask<{ run: { status: string } }>(admin, 'query ($id: ID!) { run(id: $id) { status } }', { id: data.ingest.id });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -178,7 +178,9 @@ describe('what keeps a server from starting', () => {
     const { port } = other.address() as AddressInfo;
     const { user, password, host, port: at, database } = served.connection;
     const DATABASE_URL = `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${at}`;
-    const ended = await headgate(['serve'], { env: { HEADGATE_HOME: join(folder, 'port'), DATABASE_URL, PORT: String(port) } });
+    // Another process of one installation has its key.
+    const HEADGATE_MASTER_KEY = (await readFile(join(served.home, 'master.key'), 'utf8')).trim();
+    const ended = await headgate(['serve'], { env: { HEADGATE_HOME: join(folder, 'port'), DATABASE_URL, HEADGATE_MASTER_KEY, PORT: String(port) } });
     other.close();
     expectError(ended, 1, new RegExp(`^CONFLICT: Port ${port} is in use`));
   });

@@ -55,7 +55,7 @@ afterAll(async () => {
 
 async function furnish(house: Served): Promise<void> {
   const admin = await house.token('ada', ['admin']);
-  for (const text of [...['1-datasets.yaml', '2-grants.yaml'].map((file) => readFileSync(join(FIXTURE, file), 'utf8')), BIG]) {
+  for (const text of [...['1-datasets.yaml', '2-grants.yaml', '3-consent.yaml'].map((file) => readFileSync(join(FIXTURE, file), 'utf8')), BIG]) {
     const { errors } = await house.ask(admin, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: text });
     if (errors) throw new Error(JSON.stringify(errors));
   }

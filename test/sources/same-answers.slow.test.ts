@@ -30,6 +30,9 @@ const TABLES = `
 const remoteRows = readFileSync(join(CASES, 'fixture/rows.sql'), 'utf8')
   .replaceAll('INSERT INTO data.', 'INSERT INTO "The Shop".')
   .replace(/INSERT INTO "The Shop"\.watchlist[^;]*;/, '')
+  // Consent can't be asked for at a source.
+  .replace(/INSERT INTO "The Shop"\.subscribers[^;]*;/, '')
+  .replace(/INSERT INTO headgate\.consent[^;]*;/, '')
   // The old type keeps the text as it came; so it comes as jsonb writes it.
   .replace(`'{"gift": true, "note": "für Oma", "lines": [{"sku": "A-1", "n": 2}]}'`, `'{"gift":true,"note":"f\\u00fcr Oma","lines":[{"sku":"A-1","n":2}]}'`)
   .replace(`120.50`, `120.50`);
@@ -48,7 +51,7 @@ const folders = (path: string) =>
     .toSorted();
 
 const cases = folders(CASES)
-  .filter((topic) => topic !== 'fixture')
+  .filter((topic) => topic !== 'fixture' && topic !== 'consent')
   .flatMap((topic) => folders(join(CASES, topic)).map((name) => join(topic, name)))
   .flatMap((name) => (JSON.parse(readFileSync(join(CASES, name, 'principals.json'), 'utf8')) as (keyof typeof PRINCIPALS)[]).map((who) => ({ name, who })));
 
@@ -105,13 +108,21 @@ describe.each([
         sorted(text).pages.map(({ rows, ...page }) => ({ ...page, rows: FIRST_ROWS.has(`${name}: ${who}`) ? rows.length : rows }));
       expect(compared(answer.text)).toEqual(compared(expected.text));
     } else {
-      expect(JSON.parse(answer.text)).toEqual(JSON.parse(expected.text));
-      expect(answer.text).toBe(expected.text);
+      expect(JSON.parse(unmarked(answer.text))).toEqual(JSON.parse(unmarked(expected.text)));
+      expect(unmarked(answer.text)).toBe(unmarked(expected.text));
     }
     // Nothing was asked of the store.
     for (const { text } of live.statements) expect(text).not.toContain('"data"');
   });
 });
+
+/** Cursors without their mark: at a source it also says which master key is active, since row ids are made with it there. */
+function unmarked(text: string): string {
+  return text.replaceAll(/"(WyJ[A-Za-z0-9_-]+)"/g, (_, cursor: string) => {
+    const [, ...values] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    return JSON.stringify(['cursor', ...values]);
+  });
+}
 
 /** The rows of each page, in an order of ours, without their cursors. */
 function sorted(text: string): {

@@ -1,10 +1,10 @@
-import type pg from 'pg';
 import type { Database, Transaction } from '../store/index.js';
-import { AS_TEXT, canonicalEntry, chainHash, ENTRY_COLUMNS, GENESIS, type EntryText } from './chain.js';
+import { canonicalEntry, chainHash, GENESIS, type EntryText } from './chain.js';
 import { CheckpointWitness } from './checkpoint-witness.js';
 import { checkpointFileSize, readCheckpoints } from './checkpoint-file.js';
 import type { VerifyingKey, VerifyingKeys } from './checkpoint.js';
 import { diagnose, type AuditProblem } from './diagnose.js';
+import { sealedEntries } from './sealed-entries.js';
 import { lastCheckpoint, storedCheckpoints } from './sealed-head.js';
 
 export interface VerifyOptions {
@@ -29,7 +29,7 @@ export interface AuditVerification {
   readonly problem?: AuditProblem;
 }
 
-const BATCH = 5_000;
+const TOLD_EVERY = 5_000;
 
 /**
  * Computes the whole chain again and holds it against the checkpoints. One snapshot, read as a stream: memory is flat,
@@ -42,19 +42,25 @@ export async function verifyAudit({ database, key, checkpointsFile, onProgress }
   const size = checkpointsFile === undefined ? undefined : await checkpointFileSize(checkpointsFile);
   return await database.transaction(async (tx) => {
     await tx.query('SET TRANSACTION READ ONLY');
-    // The cursor below keeps this connection busy: checkpoints are read beside it, as far as the snapshot has them.
+    // Read beside it, as far as the snapshot has them.
     const newest = await lastCheckpoint((text) => tx.query(text));
     const stored = storedCheckpoints((text, values) => database.query(text, values), newest);
     const witnesses = [new CheckpointWitness('The database', stored, keys, { linked: true })];
     if (checkpointsFile !== undefined && size !== undefined) {
       witnesses.push(new CheckpointWitness(`The file ${checkpointsFile}`, readCheckpoints(checkpointsFile, size), keys, { linked: false }));
     }
-    return await walk(tx, witnesses, onProgress);
+    return await walk(sealedEntries(database, tx), tx, witnesses, onProgress);
   }, 'REPEATABLE READ');
 }
 
-async function walk(tx: Transaction, witnesses: readonly CheckpointWitness[], onProgress?: (entries: number) => void): Promise<AuditVerification> {
+async function walk(
+  batches: AsyncIterable<readonly EntryText[]>,
+  tx: Transaction,
+  witnesses: readonly CheckpointWitness[],
+  onProgress?: (entries: number) => void,
+): Promise<AuditVerification> {
   let entries = 0;
+  let told = 0;
   let last: EntryText | undefined;
   const result = (problem?: AuditProblem): AuditVerification => ({
     valid: problem === undefined,
@@ -66,7 +72,7 @@ async function walk(tx: Transaction, witnesses: readonly CheckpointWitness[], on
 
   let prevHash = GENESIS;
   let misfit: EntryText | undefined;
-  walking: for await (const batch of sealedEntries(tx.client)) {
+  walking: for await (const batch of batches) {
     for (const entry of batch) {
       const seq = String(entries + 1);
       const hash = chainHash(prevHash, canonicalEntry(entry, seq));
@@ -84,32 +90,13 @@ async function walk(tx: Transaction, witnesses: readonly CheckpointWitness[], on
         if (problem) return result(problem);
       }
     }
-    onProgress?.(entries);
+    if (entries - told >= TOLD_EVERY) onProgress?.((told = entries));
   }
+  if (told !== entries) onProgress?.(entries);
   if (misfit) return result(await diagnose({ tx, entry: misfit, seq: BigInt(entries + 1), prevHash, before: last }));
   for (const witness of witnesses) {
     const problem = await witness.end(entries);
     if (problem) return result(problem);
   }
   return result();
-}
-
-/** All sealed entries by `seq`, a batch at a time; the next one is on its way while the caller works on this one. */
-async function* sealedEntries(client: pg.PoolClient): AsyncGenerator<EntryText[]> {
-  await client.query(`DECLARE audit_chain NO SCROLL CURSOR FOR SELECT ${ENTRY_COLUMNS} FROM headgate.audit_entry ORDER BY audit_entry.seq`);
-  const fetch = (): Promise<EntryText[]> => {
-    const batch = client.query<EntryText & unknown[]>({ text: `FETCH ${BATCH} FROM audit_chain`, ...AS_TEXT }).then(({ rows }) => rows);
-    // It may fail while nobody waits for it yet; whoever does will see it.
-    batch.catch(() => undefined);
-    return batch;
-  };
-  let next = fetch();
-  try {
-    for (let batch = await next; batch.length > 0; batch = await next) {
-      next = fetch();
-      yield batch;
-    }
-  } finally {
-    await next.catch(() => undefined);
-  }
 }

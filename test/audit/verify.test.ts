@@ -27,6 +27,24 @@ test('an untouched chain is valid', async () => {
   expect(await verify()).toMatchObject({ valid: true, entries: 10, head: { seq: '10' }, checkpoints: 4 });
 });
 
+test('texts with what ends columns and lines, backslashes, and what stands for null are read back as they are', async () => {
+  const texts = ['\\N', '\\\\N', 'a\tb\nc\rd\\', '\b\f\v', '\\.', '\u{1f600}\u2028é', '\\t', ''];
+  for (const text of texts) {
+    await world.audit.record({
+      actor: { subject: text, roles: [text], purpose: text },
+      action: 'read',
+      dataset: text,
+      fields: [text],
+      decision: 'ALLOWED',
+      details: { [text]: text },
+    });
+  }
+  const sealer = world.sealer({ checkpointsFile: file });
+  await sealer.sealNow();
+  await sealer.stop();
+  expect(await verify()).toMatchObject({ valid: true, entries: 10 + texts.length });
+});
+
 const verify = async (checkpointsFile: string | undefined = file): Promise<AuditVerification> =>
   await verifyAudit({ database: world.database, key: world.key, ...(checkpointsFile && { checkpointsFile }) });
 const withoutFile = async (): Promise<AuditVerification> => await verifyAudit({ database: world.database, key: world.key });

@@ -10,7 +10,8 @@ export class Review1700000000012 implements MigrationInterface {
       updated_by text NOT NULL,
       updated_at timestamptz NOT NULL DEFAULT now()
     )`);
-    // manifests: [{ kind, name, text }]; access_changes: what was found to change for whom, when it was asked for.
+    // manifests: [{ kind, name, text }]; access_changes: what was found to change for whom, when it was asked for; changes and
+    // base: what was found to change in the catalog, and a hash of what was in force of it.
     await runner.query(`CREATE TABLE headgate.change_request (
       id uuid PRIMARY KEY,
       status text NOT NULL,
@@ -18,6 +19,8 @@ export class Review1700000000012 implements MigrationInterface {
       prune boolean NOT NULL,
       reason text,
       access_changes jsonb NOT NULL,
+      changes jsonb NOT NULL,
+      base text NOT NULL,
       requested_by text NOT NULL,
       requester jsonb NOT NULL,
       requested_at timestamptz NOT NULL DEFAULT now(),

@@ -159,7 +159,11 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
         erase: (tx, subject) => forgetConsents(tx, keyRing, subject),
         keeps: [{ schema: 'headgate', table: 'consent', column: 'subject' }],
       },
-      { name: 'keys', erase: (tx, subject) => subjectKeys.destroy(tx, subject) },
+      {
+        name: 'keys',
+        erase: (tx, subject) => subjectKeys.destroy(tx, subject),
+        eraseReferences: (tx, references) => subjectKeys.destroyReferences(tx, references),
+      },
       { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
     ],
     onErased: () => dataChanges.refresh(),

@@ -2,12 +2,15 @@ import { join } from 'node:path';
 import { AuditFiles, AuditLog, CheckpointPoster, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
 import type { Config } from './config/index.js';
 import type { Metrics } from './http/index.js';
-import type { Closing, Log } from './kernel/index.js';
+import { Turns, type Closing, type Log } from './kernel/index.js';
 import type { Database } from './store/index.js';
 import type { MasterKeys } from './vault/index.js';
 
 /** What rooms write their acts with. */
 export type Audit = Pick<AuditLog, 'record' | 'recordIn'>;
+
+/** Verifications that may wait for the one under way. */
+const VERIFICATIONS_WAITING = 10;
 
 export interface RecordRoom {
   readonly config: Config;
@@ -42,14 +45,17 @@ export function openRecord({ config, log, database, masterKeys, metrics, closing
       await entries.recordIn(tx, ...facts);
     },
   };
+  // Each takes three sessions of the pool, and several that wait for each other's would wait for ever.
+  const oneByOne = new Turns({ most: VERIFICATIONS_WAITING, what: 'verifications of the audit' });
   return {
     audit,
     /** @param file a checkpoints file that was kept elsewhere; ours when absent. */
-    verify: async (file = checkpointsFile, onProgress?: (entries: number) => void): Promise<AuditVerification> => {
-      // So that it speaks of the last second too.
-      await sealer.sealNow();
-      return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file, ...(onProgress && { onProgress }) });
-    },
+    verify: (file = checkpointsFile, onProgress?: (entries: number) => void): Promise<AuditVerification> =>
+      oneByOne.run(async () => {
+        // So that it speaks of the last second too.
+        await sealer.sealNow();
+        return verifyAudit({ database, key: await masterKeys.verifying(), checkpointsFile: file, ...(onProgress && { onProgress }) });
+      }),
     files: new AuditFiles({ database, audit, sign: () => sealer.signNow(), keys: () => masterKeys.verifying() }),
   };
 }

@@ -23,6 +23,13 @@ export interface ApplyResult {
   readonly dryRun: boolean;
 }
 
+/** What a document that was saved declares and somebody must answer for: see `ManifestKind.record`. */
+export interface Declared {
+  readonly kind: string;
+  readonly name: string;
+  readonly declares: Readonly<Record<string, unknown>>;
+}
+
 export interface ApplyOptions {
   readonly database: Database;
   /** All kinds, in the order in which they depend on each other. */
@@ -47,7 +54,7 @@ export interface ApplyOptions {
    * Called in the transaction when no other apply can run and nothing is changed yet; what it returns, when everything is
    * changed and nothing committed. Either may throw, and so refuse.
    */
-  readonly review?: (tx: Transaction) => Promise<(result: ApplyResult) => Promise<void>>;
+  readonly review?: (tx: Transaction) => Promise<(result: ApplyResult, declared: readonly Declared[]) => Promise<void>>;
   /** Awaited after a commit that changed something: who answers next should see the change. */
   readonly notify?: (version: string) => unknown;
 }

@@ -65,7 +65,8 @@ export class ApplyRun {
     const version = changed.length > 0 ? await raiseCatalogVersion(this.#tx) : before;
     const { dryRun = false } = this.#options;
     const result = { changes: this.#changes, stillInForce: this.#stillInForce, warnings: this.#warnings, version: dryRun ? before : version, dryRun };
-    await conclude?.(result);
+    const declared = changed.map(({ kind, name }) => ({ kind, name, declares: this.#declared.get(idOf(kind, name)) ?? {} }));
+    await conclude?.(result, declared);
     if (!dryRun) await this.#record(changed, version);
     return result;
   }

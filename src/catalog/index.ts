@@ -2,7 +2,7 @@ export * from './model.js';
 export type { ApplyContext, Fail, ManifestKind, Need } from './manifest-kind.js';
 export { absentDocument, parseManifests, type ManifestDocument, type ManifestFile } from './manifest.js';
 export { applyManifests } from './apply.js';
-export type { ApplyOptions, ApplyResult, ManifestChange } from './apply-options.js';
+export type { ApplyOptions, ApplyResult, Declared, ManifestChange } from './apply-options.js';
 export { documentText, exportManifests, type ExportedManifest } from './export.js';
 export { isJoinable } from './dataset-meaning.js';
 export { didYouMean, listOf } from './suggest.js';

@@ -85,7 +85,7 @@ function diffOn(name: string, before: Policy, after: Policy, texts: ReturnType<t
 }
 
 const WHOLE: ReadonlyMap<string | undefined, readonly string[]> = new Map([[undefined, []]]);
-const MAY: CellView = { ...NOTHING, seen: true, text: 'may', openest: 0, mostClosed: 0 };
+const MAY: CellView = { ...NOTHING, seen: true, text: 'may', cells: 'may', openest: 0, mostClosed: 0 };
 
 /** For a principal and a right: what is seen of each field; of no field, whether the right is there at all. */
 function viewer(policy: Policy, name: string, texts: ReturnType<typeof filterTexts>) {
@@ -106,8 +106,12 @@ function fieldsOf(before: Dataset | undefined, after: Dataset | undefined): Read
 function movementOf(before: CellView, after: CellView): AccessMovement {
   if (!before.seen) return 'GAINED';
   if (!after.seen) return 'LOST';
-  if (after.openest >= before.mostClosed && (before.rows === after.rows || before.rows === '')) return 'CLOSED';
-  if (after.mostClosed <= before.openest && (before.rows === after.rows || after.rows === '')) return 'OPENED';
+  // Of two effects of one kind neither is known to be the more closed, unless they are the same: masks have settings.
+  const isSame = before.cells === after.cells || (before.mostClosed === 0 && after.mostClosed === 0);
+  const closes = after.openest > before.mostClosed || (after.openest === before.mostClosed && isSame);
+  const opens = after.mostClosed < before.openest || (after.mostClosed === before.openest && isSame);
+  if (closes && (before.rows === after.rows || before.rows === '')) return 'CLOSED';
+  if (opens && (before.rows === after.rows || after.rows === '')) return 'OPENED';
   return 'CHANGED';
 }
 

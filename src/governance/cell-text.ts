@@ -1,3 +1,4 @@
+import type { Dataset } from '../catalog/index.js';
 import type { AggregateDecision, CellCase, DatasetDecision } from './decision.js';
 import { EVERY_ROW } from './decide.js';
 import { closedness } from './effects.js';
@@ -14,6 +15,8 @@ export interface CellView {
   readonly plain: boolean;
   /** "nothing", "allow", "email where country = 'DE', else hash, in rows where ..." */
   readonly text: string;
+  /** What becomes of the cells, without the conditions on rows. */
+  readonly cells: string;
   /** The conditions on rows; empty for all rows. */
   readonly rows: string;
   /** How closed the openest and the most closed of its cells are. */
@@ -22,7 +25,7 @@ export interface CellView {
 }
 
 const DENY: Effect = { kind: 'deny' };
-export const NOTHING: CellView = { seen: false, plain: false, text: 'nothing', rows: '', openest: closedness(DENY), mostClosed: closedness(DENY) };
+export const NOTHING: CellView = { seen: false, plain: false, text: 'nothing', cells: '', rows: '', openest: closedness(DENY), mostClosed: closedness(DENY) };
 
 /** Whether the one who asks may know of a field, or of a dataset. */
 export type Knows = (dataset: string, field?: string) => boolean;
@@ -50,12 +53,15 @@ export function filterTexts(policies: readonly Policy[], knows: Knows = () => tr
 
 export function cellView(decision: DatasetDecision, field: string, texts: ReadonlyMap<Expression, string>): CellView {
   const seen = decision.fields.get(field);
-  if (decision.aggregate) return numbersView(decision.aggregate, field, texts);
+  if (decision.aggregate) return numbersView(decision.aggregate, decision.dataset, field, texts);
   if (decision.rows === 'none' || seen === undefined || seen.access === 'forbidden') return NOTHING;
   const cases: readonly CellCase[] = seen.access === 'plain' ? [{ when: 'always', effect: { kind: 'allow' } }] : seen.cases;
   const either = (filters: readonly Expression[]) => filters.map((filter) => texts.get(filter) ?? 'a condition').join(' or ');
   const granted = decision.rows === 'all' || decision.rows.includes(EVERY_ROW) ? [] : [either(decision.rows)];
-  const rows = [...granted, ...(decision.consent ? [`the subject has consented to ${decision.consent.purpose}`] : [])].join(', and ');
+  const rows = [
+    ...granted,
+    ...(decision.consent ? [`${subjectText(decision.dataset) ?? 'the subject'} has consented to ${decision.consent.purpose}`] : []),
+  ].join(', and ');
   const cells = cases.map(({ when, effect }, i) => {
     if (when !== 'always') return `${effectText(effect)} where ${either(when)}`;
     return i === 0 ? effectText(effect) : `else ${effectText(effect)}`;
@@ -65,6 +71,7 @@ export function cellView(decision: DatasetDecision, field: string, texts: Readon
   return {
     seen: true,
     plain: cases.some(({ effect }) => effect.kind === 'allow'),
+    cells: cells.join(', '),
     text: `${cells.join(', ')}${rows === '' ? '' : `, in rows where ${rows}`}`,
     rows,
     openest: Math.min(...levels),
@@ -73,17 +80,28 @@ export function cellView(decision: DatasetDecision, field: string, texts: Readon
 }
 
 /** No cell is seen, and something is told: nearly as closed as can be. Of two such views neither is known to be the more closed. */
-function numbersView({ dimensions, measures, minGroup, rows }: AggregateDecision, field: string, texts: ReadonlyMap<Expression, string>): CellView {
+function numbersView(
+  { dimensions, measures, minGroup, rows }: AggregateDecision,
+  dataset: Dataset,
+  field: string,
+  texts: ReadonlyMap<Expression, string>,
+): CellView {
   const isDimension = dimensions.includes(field);
   if (!isDimension && !measures.includes(field)) return NOTHING;
   const filter = rows === 'all' ? '' : rows.map((one) => texts.get(one) ?? 'a condition').join(' or ');
-  const text = `aggregateOnly (${isDimension ? 'dimension' : 'measure'}, ${minGroup} with equal ${dimensions.join(', ')})`;
+  const text = `aggregateOnly (${isDimension ? 'dimension' : 'measure'}, ${minGroup} ${dataset.subject === undefined ? 'rows' : `different ${subjectText(dataset) ?? 'subjects'}`} with equal ${dimensions.join(', ')})`;
   return {
     seen: true,
     plain: false,
+    cells: text,
     text: filter === '' ? text : `${text}, in rows where ${filter}`,
     rows: filter,
     openest: NOTHING.openest - 0.5,
     mostClosed: NOTHING.mostClosed,
   };
+}
+
+/** The field that says whom a row is about, where its name is no secret. */
+function subjectText({ fields, subject }: Dataset): string | undefined {
+  return fields.find(({ name }) => name === subject)?.visibility === 'listed' ? subject : undefined;
 }

@@ -68,6 +68,11 @@ export class ChangeRules {
     return this.#policies.some(({ fourEyes }) => fourEyes?.tags.some((chosen) => tags.some((tag) => tagMatches(chosen, tag))));
   }
 
+  /** Whether what is taken from under one of the tags is, or holds, what was chosen for four eyes. */
+  isTouched(tags: readonly string[]): boolean {
+    return this.#policies.some(({ fourEyes }) => fourEyes?.tags.some((chosen) => tags.some((tag) => tagMatches(chosen, tag) || tagMatches(tag, chosen))));
+  }
+
   /** @throws HeadgateError BAD_USER_INPUT when changes of this kind need a reason, and none is given. */
   checkReason(kind: string, reason: string | undefined): void {
     const policy = this.#policies.find(({ requireReason }) => requireReason === true || requireReason?.some((named) => named === kind));

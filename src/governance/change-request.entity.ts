@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { ManifestChange } from '../catalog/index.js';
 import type { AccessChange } from './access-diff.js';
 
 export type ChangeStatus = 'PENDING' | 'APPROVED' | 'REFUSED' | 'WITHDRAWN';
@@ -20,6 +21,9 @@ export class ChangeRequestEntity {
   @Column('boolean') prune!: boolean;
   @Column('text', { nullable: true }) reason!: string | null;
   @Column('jsonb', { name: 'access_changes' }) accessChanges!: readonly AccessChange[];
+  @Column('jsonb') changes!: readonly ManifestChange[];
+  /** Of what was in force of the documents that it names. */
+  @Column('text') base!: string;
   @Column('text', { name: 'requested_by' }) requestedBy!: string;
   @Column('jsonb') requester!: Requester;
   @Column('timestamptz', { name: 'requested_at' }) requestedAt!: Date;

@@ -25,7 +25,7 @@ export class ChangeRequests {
 
   /** @throws HeadgateError CONFLICT when too many wait. */
   async keep(
-    asked: Pick<ChangeRequestEntity, 'manifests' | 'prune' | 'accessChanges'> & { readonly reason: string | undefined },
+    asked: Pick<ChangeRequestEntity, 'manifests' | 'prune' | 'accessChanges' | 'changes' | 'base'> & { readonly reason: string | undefined },
     { subject, roles, credential }: Principal,
   ): Promise<ChangeRequestEntity> {
     return this.#database.transaction(async (tx) => {

@@ -8,19 +8,21 @@ import {
   parseManifests,
   type ApplyOptions,
   type ApplyResult,
+  type Declared,
   type ManifestDocument,
   type ManifestFile,
   type ManifestKind,
   type SourceInspector,
 } from '../catalog/index.js';
 import type { Principal } from '../identity/index.js';
-import { HeadgateError, type Log } from '../kernel/index.js';
+import { canonicalJson, HeadgateError, sha256, type Log } from '../kernel/index.js';
 import type { Database, Transaction } from '../store/index.js';
-import { accessDiff, mayOpen, type AccessChange } from './access-diff.js';
+import { accessDiff, type AccessChange } from './access-diff.js';
 import type { Knows } from './cell-text.js';
 import { ChangeRules, checkedReason } from './change-policy.js';
 import type { ChangeRequestEntity } from './change-request.entity.js';
 import { ChangeRequests } from './change-requests.js';
+import { needsSecondPerson } from './four-eyes.js';
 import { loadPolicy, type Policy } from './policy.js';
 
 export interface ManifestChangesOptions {
@@ -53,10 +55,12 @@ export interface ChangeResult extends ApplyResult {
 class Held extends Error {
   readonly result: ApplyResult;
   readonly accessChanges: readonly AccessChange[];
-  constructor(result: ApplyResult, accessChanges: readonly AccessChange[]) {
+  readonly base: string;
+  constructor(result: ApplyResult, accessChanges: readonly AccessChange[], base: string) {
     super('waits for a second person');
     this.result = result;
     this.accessChanges = accessChanges;
+    this.base = base;
   }
 }
 
@@ -99,22 +103,25 @@ export class ManifestChanges {
       const result = await this.#run(documents, actor, { ...options, ...(prepared && { prepare: prepared }) }, async (tx) => {
         const rules = await ChangeRules.load(tx);
         const before = rules.wantsFourEyes ? await this.#policy(tx) : undefined;
-        return async (done) => {
+        const base = before && (await this.#stateOf(tx, all));
+        return async (done, declared) => {
           const changed = done.changes.filter(({ change }) => change !== 'unchanged');
           if (!options.dryRun) for (const { kind } of changed) rules.checkReason(kind, reason);
-          if (!before || changed.length === 0) return;
-          const accessChanges = accessDiff(before, await this.#policy(tx));
+          if (!before || base === undefined || changed.length === 0) return;
+          const after = await this.#policy(tx);
+          const accessChanges = accessDiff(before, after);
           const loosens = changed.some(({ kind, change }) => kind === 'ChangePolicy' && change !== 'create');
-          needsApproval = loosens || accessChanges.some((change) => mayOpen(change) && rules.isWatched(change.tags));
-          if (needsApproval && !options.dryRun) throw new Held(done, accessChanges);
+          needsApproval = loosens || declared.some((one) => takesOff(one, rules)) || needsSecondPerson(before, after, rules, accessChanges);
+          if (needsApproval && !options.dryRun) throw new Held(done, accessChanges, base);
         };
       });
       return { ...result, needsApproval };
     } catch (error) {
       if (!(error instanceof Held)) throw error;
-      const { result, accessChanges } = error;
+      const { result, accessChanges, base } = error;
+      this.#refuseConfidential(all);
       const manifests = all.map((document) => ({ kind: document.kind, name: document.name, text: this.#textOf(document) }));
-      const approval = await this.requests.keep({ manifests, prune: options.prune ?? false, reason, accessChanges }, actor);
+      const approval = await this.requests.keep({ manifests, prune: options.prune ?? false, reason, accessChanges, changes: result.changes, base }, actor);
       return { ...result, approval, needsApproval: true };
     }
   }
@@ -152,10 +159,11 @@ export class ManifestChanges {
       { subject, roles },
       options,
       async (tx) => {
+        if ((await this.#stateOf(tx, documents)) !== request.base) throw movedOn(id);
         const before = await this.#policy(tx);
-        return async () => {
-          const changes: unknown = JSON.parse(JSON.stringify(accessDiff(before, await this.#policy(tx))));
-          if (!isDeepStrictEqual(changes, request.accessChanges)) throw movedOn(id);
+        return async ({ changes }) => {
+          const now: unknown = JSON.parse(JSON.stringify([changes, accessDiff(before, await this.#policy(tx))]));
+          if (!isDeepStrictEqual(now, [request.changes, request.accessChanges])) throw movedOn(id);
           await this.requests.decide(tx, request, 'APPROVED', approver, comment);
         };
       },
@@ -190,6 +198,26 @@ export class ManifestChanges {
     });
   }
 
+  /** What is in force of what the documents name: what they would write over. */
+  async #stateOf(tx: Transaction, documents: readonly ManifestDocument[]): Promise<string> {
+    const state: unknown[] = [];
+    for (const kind of this.#options.kinds) {
+      const inForce = await kind.load(tx);
+      for (const { kind: of, name } of documents) if (of === kind.kind) state.push([of, name, inForce.get(name) ?? null]);
+    }
+    return sha256(canonicalJson(JSON.parse(JSON.stringify(state))));
+  }
+
+  /** A request can be read by more than may read these, and stays when whom they name is erased. */
+  #refuseConfidential(documents: readonly ManifestDocument[]): void {
+    const found = documents.find(({ kind }) => this.#options.kinds.some((candidate) => candidate.kind === kind && candidate.confidential));
+    if (found)
+      throw new HeadgateError('CONFLICT', `The rest of what you apply waits for a second person, and a ${found.kind} can't wait. Apply it by itself first.`, {
+        kind: found.kind,
+        name: found.name,
+      });
+  }
+
   async #policy(tx: Transaction): Promise<Policy> {
     return loadPolicy(tx, await loadCatalog(tx), this.#options.log);
   }
@@ -207,4 +235,10 @@ function movedOn(id: string): HeadgateError {
     'The catalog or the grants have changed since this was asked for, and it would now change something else for somebody. Nothing was changed. Refuse it, and let it be asked for again.',
     { changeRequest: id },
   );
+}
+
+/** A pipeline that declares its step anonymises takes tags, or whom rows are about, off what it makes. */
+function takesOff({ declares }: Declared, rules: ChangeRules): boolean {
+  const steps = declares['anonymises'] as readonly { readonly tags?: readonly string[]; readonly subject?: boolean }[] | undefined;
+  return (steps ?? []).some(({ tags, subject }) => subject === true || rules.isTouched(tags ?? []));
 }

@@ -1,5 +1,5 @@
 export type { RequestContext, World } from './context.js';
-export { mayIngest, knowsOf, mayKeep, OVERSEERS, refusedTo, visibleDataset } from './control/rights.js';
+export { mayIngest, knowsOf, mayKeep, OVERSEERS, refusedTo, requestFor, visibleDataset } from './control/rights.js';
 export { bareControlSchema, buildControlSchema } from './control/schema.js';
 export type { ControlServices } from './control/services.js';
 export type { IngestInput } from './control/types/ingest.type.js';

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { visibleCatalog, type ManifestChanges } from '../governance/index.js';
-import { knowsOf, mayKeep, refusedTo, type World } from '../graphql/index.js';
+import { visibleCatalog, type Knows, type ManifestChanges } from '../governance/index.js';
+import { knowsOf, mayKeep, refusedTo, requestFor, type World } from '../graphql/index.js';
 import { hasRole, type Principal } from '../identity/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
@@ -30,15 +30,17 @@ const Apply = z.strictObject({
 export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOptions): void {
   app.post('/manifests', { bodyLimit: LARGEST_BODY }, async (request, reply) => {
     const { documents, principal, dryRun, prune, reason } = await received(options, request, reply);
-    return options.manifests.apply(documents, principal, { dryRun, prune, reason });
+    const { approval, ...result } = await options.manifests.apply(documents, principal, { dryRun, prune, reason });
+    if (!approval) return result;
+    const { requester: _, ...kept } = requestFor(approval, knownTo(principal, options));
+    return { ...result, approval: kept };
   });
 
   // Who would gain or lose what by them.
   app.post('/manifests/access', { bodyLimit: LARGEST_BODY }, async (request, reply) => {
     const { documents, principal, prune } = await received(options, request, reply);
-    const world = options.world();
-    const visible = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
-    return { changes: await options.manifests.accessDiff(documents, principal, { prune, knows: knowsOf({ world, visible }) }) };
+    await options.audit.record({ actor: principal, action: 'accessDiff', decision: 'ALLOWED', details: { by: ['files'] } });
+    return { changes: await options.manifests.accessDiff(documents, principal, { prune, knows: knownTo(principal, options) }) };
   });
 
   app.get('/manifests', async (request, reply) => {
@@ -47,6 +49,11 @@ export function manifestRoutes(app: FastifyInstance, options: ManifestRoutesOpti
     if (!hasRole(principal, 'admin', 'engineer')) throw await refusal(options, principal, 'export', 'admin and engineer');
     return { manifests: await options.manifests.export() };
   });
+}
+
+function knownTo(principal: Principal, options: ManifestRoutesOptions): Knows {
+  const world = options.world();
+  return knowsOf({ world, visible: visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal)) });
 }
 
 /** What was sent, when the principal may apply it. */

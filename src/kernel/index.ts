@@ -7,3 +7,4 @@ export { camelCase, pascalCase } from './names.js';
 export { sha256, fingerprint } from './digest.js';
 export { LruMap } from './lru-map.js';
 export { Closing } from './closing.js';
+export { Turns } from './turns.js';

@@ -150,7 +150,8 @@ export class MasterKeys implements AuditKeys {
     if (keyRing.holdsRetired) await this.#dropRetired();
     await this.holders.show();
     const missing = keyRing.key(active) ? undefined : keyRing.missing(active);
-    if (missing !== undefined && missing !== this.#missing) log.error({ keyId: active }, `${missing} Until then this process answers no reads.`);
+    // Who does not get to start is told by the error.
+    if (this.#timer && missing !== undefined && missing !== this.#missing) log.error({ keyId: active }, `${missing} Until then this process answers no reads.`);
     if (missing === undefined && this.#missing !== undefined) log.warn({ keyId: active }, 'the active master key is here again: reads are answered');
     this.#missing = missing;
   }

@@ -79,10 +79,15 @@ export class SubjectKeys {
    * were: 1 or 0.
    */
   async destroy(tx: Pick<Transaction, 'query'>, subject: string): Promise<number> {
-    const reference = subjectReference(this.#ring, subject);
-    const gone = await tx.query('DELETE FROM vault.subject_key WHERE reference = $1 RETURNING reference', [reference]);
+    return this.destroyReferences(tx, [subjectReference(this.#ring, subject)]);
+  }
+
+  /** The same, of those of whom no more is known than the reference. */
+  async destroyReferences(tx: Pick<Transaction, 'query'>, references: readonly string[]): Promise<number> {
+    const gone = await tx.query<{ reference: string }>('DELETE FROM vault.subject_key WHERE reference = ANY ($1) RETURNING reference', [references]);
     // Heard when the transaction commits, by this process too.
-    if (gone.length > 0) await tx.query('SELECT pg_notify($1, $2)', [KEYS_CHANNEL, reference]);
+    if (gone.length > 0)
+      await tx.query('SELECT pg_notify($1, reference) FROM unnest($2::text[]) AS reference', [KEYS_CHANNEL, gone.map(({ reference }) => reference)]);
     return gone.length;
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { text as streamText } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fromBuffer, type Entry, type ZipFile } from 'yauzl';
 import { Listener, RawSocket } from '../support/live.js';
 import { Served } from '../support/served.js';
@@ -402,14 +402,17 @@ describe('subscriptions', () => {
       { query: 'subscription { customersChanged(where: { phone: { startsWith: "+" } }) { nodes { id } } }' },
     );
     expect((await refused.end()).errors[0]?.extensions.code).toBe('FORBIDDEN');
-    for (let i = 0; i < 40 && (german?.results.length ?? 0) === 0; i++) {
-      await served.upload(
-        tok('admin'),
-        'customers',
-        `id,name,email,phone,salary,country,doc,badge\n${100 + i},Neu,bert@neu${i},+49,70007,${i % 2 ? 'DE' : 'FR'},{},B-9\n`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 150));
-    }
+    // A load before the subscriptions have begun is told to nobody: the next one is.
+    let loaded = 100;
+    await vi.waitFor(
+      async () => {
+        const rows = [0, 1].map((n) => `${loaded + n},Neu,bert@neu${loaded + n},+49,70007,${n === 1 ? 'DE' : 'FR'},{},B-9\n`).join('');
+        loaded += 2;
+        await served.upload(tok('admin'), 'customers', `id,name,email,phone,salary,country,doc,badge\n${rows}`);
+        expect(german?.results.length).toBeGreaterThan(0);
+      },
+      { interval: 150, timeout: 15_000 },
+    );
     await analyst?.events(1);
     expectNothingOf(JSON.stringify(analyst?.results));
     for (const { data } of german?.results ?? [])

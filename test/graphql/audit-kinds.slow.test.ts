@@ -106,6 +106,8 @@ test.each([
   ['whoSaw', '{ whoSaw(tag: "pii") { __typename } }'],
   ['grantUses', '{ grantUses { __typename } }'],
   ['changeRequests', '{ changeRequests { __typename } }'],
+  ['legalHolds', '{ legalHolds { name } }'],
+  ['accessDiff', '{ accessDiff(manifest: "kind: Purpose\\nname: spare\\n") { __typename } }'],
 ])('a look at %s is on the record', async (action, query) => {
   const before = (await acts('ada')).length;
   expect((await served.ask(admin, query)).errors).toBeUndefined();

@@ -457,6 +457,93 @@ describe('changes that need a second person', () => {
     expect(await emails()).toEqual(['***', '***']);
   });
 
+  describe('and so does what shows only to one who is two, or by what comes after', () => {
+    const base = (name: string, rest: string) => `kind: Grant\nname: ${name}\n${rest}`;
+    const refuse = async (id: string | undefined) =>
+      expect(await found('other-steward', 'mutation ($id: ID!) { found: refuseChange(id: $id) { status } }', { id })).toEqual({ status: 'REFUSED' });
+    const approved = async (role: string, manifest: string) => {
+      const { approval } = await apply(role, manifest);
+      if (approval)
+        expect(await found('other-steward', 'mutation ($id: ID!) { found: approveChange(id: $id) { status } }', { id: approval.id })).toEqual({
+          status: 'APPROVED',
+        });
+    };
+
+    test.each([
+      ['another expression', 'email: { mask: sql, sql: "\'x\'" }', 'email: { mask: sql, sql: "email || \'\'" }'],
+      ['more characters', 'email: { mask: partial, first: 1 }', 'email: { mask: partial, first: 30 }'],
+      ['a scope that joins', 'email: { mask: hash }', 'email: { mask: hash, scope: people }'],
+    ])('a mask of the same kind with other settings: %s', async (_, before, after) => {
+      const grant = (email: string) => base('settings', `to: { roles: [settings] }\non: { datasets: [people] }\nfields: { id: allow, ${email} }\n`);
+      await approved('steward', grant(before));
+      const { approval } = await apply('steward', grant(after));
+      expect(approval?.accessChanges).toMatchObject([{ field: 'email', movement: 'CHANGED' }]);
+      await refuse(approval?.id);
+      await apply('steward', 'kind: Grant\nname: settings\nstate: absent\n');
+    });
+
+    test('a denial for somebody that another role would show it to', async () => {
+      expect((await apply('steward', base('not-bob', 'to: { subjects: [bob] }\non: { datasets: [people] }\nfields: { email: deny }\n'))).approval).toBeNull();
+      for (const change of ['state: absent\n', 'to: { subjects: [bob] }\non: { datasets: [people] }\nrows: "id > 5"\nfields: { id: allow, email: deny }\n']) {
+        const { approval } = await apply('steward', base('not-bob', change));
+        expect(approval, change).not.toBeNull();
+        await refuse(approval?.id);
+      }
+    });
+
+    test('what another field, or a row filter, tells of a watched one', async () => {
+      for (const rest of [
+        'to: { roles: [sly] }\non: { datasets: [people] }\ndiscloses: [email]\nfields: { id: allow, country: { mask: sql, sql: "email || \'\'" } }\n',
+        'to: { roles: [sly] }\non: { datasets: [people] }\nrows: "email > \'m\'"\ndiscloses: [email]\nfields: { id: allow }\n',
+      ]) {
+        const { approval } = await apply('steward', base('sly', rest));
+        expect(approval, rest).not.toBeNull();
+        await refuse(approval?.id);
+      }
+    });
+
+    test('a watched tag that goes where nobody sees the field yet', async () => {
+      const dataset = (tags: string) => `kind: Dataset\nname: unseen\nfields: [{ name: id, type: integer }, { name: ssn, type: text${tags} }]\n`;
+      expect((await apply('engineer', dataset(', tags: [pii.ssn]'))).approval).toBeNull();
+      const { approval } = await apply('engineer', dataset(''));
+      expect(approval).not.toBeNull();
+      await refuse(approval?.id);
+    });
+
+    test('a pipeline that says it anonymises what is watched', async () => {
+      const pipeline =
+        'kind: Pipeline\nname: washed\nsteps:\n  - { name: all, sql: "SELECT id, email FROM people", anonymises: { tags: [pii], reason: trust me } }\n  - { name: out, publish: { to: washed, key: [id] } }\n';
+      const { approval } = await apply('engineer', pipeline);
+      expect(approval).not.toBeNull();
+      await refuse(approval?.id);
+    });
+
+    test('a hold names persons, and is in no request', async () => {
+      const hold = 'kind: LegalHold\nname: case\nreason: a case\nsubjects: ["4711"]\n';
+      expect(await code('admin', APPLY, { m: `${hold}---\n${opening}` })).toBe('CONFLICT');
+      expect(JSON.stringify(await served.sql('SELECT * FROM headgate.change_request'))).not.toContain('4711');
+    });
+
+    test('an approval writes over nothing that came meanwhile', async () => {
+      const tagged = (tags: string) => `kind: Classification\nname: people\nfields: { country: { tags: ${tags} } }\n`;
+      await approved('steward', tagged('[place]'));
+      const { approval } = await apply('steward', `${tagged('[place]')}---\n${opening}`);
+      await approved('steward', tagged('[place, sensitive]'));
+      expect(await code('other-steward', 'mutation ($id: ID!) { approveChange(id: $id) { status } }', { id: approval?.id })).toBe('CONFLICT');
+      await refuse(approval?.id);
+    });
+
+    test('who asked is told no field that they may not know of', async () => {
+      const { approval } = await apply(
+        'steward',
+        "kind: Grant\nname: blind\nto: { roles: [guard] }\non: { datasets: [vault, people] }\nfields: { '*': allow, email: allow }\n",
+      );
+      expect(approval).not.toBeNull();
+      expect(JSON.stringify(approval)).not.toMatch(/pin|vault/);
+      await found('steward', 'mutation ($id: ID!) { found: refuseChange(id: $id) { status } }', { id: approval?.id });
+    });
+  });
+
   test('what would change something else by now is not applied', async () => {
     const { approval } = await apply('steward', opening);
     await apply(

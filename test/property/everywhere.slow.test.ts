@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Listener } from '../support/live.js';
 import { Served } from '../support/served.js';
 
@@ -199,11 +199,13 @@ async function open(side: 0 | 1): Promise<Side> {
   for (const text of [`id,team\n1,"${word}`, `${word},team\n1,2\n`, `id,team,name,email,phone,salary,badge,more\n1,1,a,b,c,1,d,${word}\n`])
     expect((await load('people', text)).status).toBeGreaterThanOrEqual(400);
   await served.ask(admin, 'mutation { runPipeline(name: "payroll") { id } }');
-  for (let i = 0; i < 200; i++) {
-    const { data } = await served.ask<{ runs: { nodes: { status: string }[] } }>(admin, '{ runs(pipeline: "payroll") { nodes { status } } }');
-    if (data.runs.nodes[0]?.status === 'SUCCEEDED') break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await vi.waitFor(
+    async () => {
+      const { data } = await served.ask<{ runs: { nodes: { status: string }[] } }>(admin, '{ runs(pipeline: "payroll") { nodes { status } } }');
+      expect(data.runs.nodes[0]?.status).toBe('SUCCEEDED');
+    },
+    { interval: 50, timeout: 15_000 },
+  );
   await served.ask(admin, 'mutation { checkQuality(dataset: "people") { id } }');
   return { served, log, said: new Map() };
 }
@@ -267,12 +269,14 @@ describe.each(WHO)('%s', (who) => {
           'subscription { peopleChanged { nodes { id team name email salary } } }',
           'subscription { datasetChanged(dataset: "people") { rowsChanged } }',
         ].map((query) => new Listener(served.url, params, { query }));
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        // Each has begun, or was refused: both are on the record.
+        const begun = `SELECT count(*)::int AS n FROM headgate.audit_record WHERE action = 'subscribe' AND principal = '${who}'`;
+        await vi.waitFor(async () => expect(await served.sql(begun)).toEqual([{ n: listeners.length }]), { interval: 20, timeout: 15_000 });
         const number = 100 + WHO.indexOf(who) * 2;
         const side = sides.findIndex((one) => one.served === served) as 0 | 1;
         const rows = `id,team,name,email,phone,salary,badge\n${number},1,new,${CANARY[side]}@new${number},x,${CANARY_NUMBER[side]},b\n${number + 1},4,${CANARY[side]},${CANARY[side]}@n${number},x,1,b\n`;
         expect((await served.upload(await served.token('eve', ['engineer']), 'people', rows)).status).toBe(200);
-        await new Promise((resolve) => setTimeout(resolve, 700));
+        await vi.waitFor(() => expect(listeners.every(({ texts, ends }) => texts.length > 0 || ends.length > 0)).toBe(true), { interval: 20, timeout: 15_000 });
         const told = listeners.map(({ texts, ends }) => JSON.stringify([texts.toSorted(), ends]));
         for (const listener of listeners) await listener.close();
         return told.join('\n');

@@ -6,6 +6,8 @@ export interface EraseHook {
   readonly name: string;
   /** How many things were forgotten. */
   erase(tx: Transaction, subject: string): Promise<number>;
+  /** For persons of whom no more is known than the reference: they stand nowhere in the restored database. */
+  eraseReferences?(tx: Transaction, references: readonly string[]): Promise<number>;
   /**
    * Columns of tables that hold subjects as text. When a restored database is brought up to date with the ledger, which
    * names nobody, persons are looked for there too.

@@ -52,12 +52,14 @@ export interface Subjects {
 export async function openSubjects({ home, cipher, closing, exportTimeoutMs, onErased, ...shared }: SubjectsOptions): Promise<Subjects> {
   const { database, keyRing, audit } = shared;
   const ledger = new ErasureLedger(database, join(home, 'erasures.ndjson'));
-  await replayErasures({ ...shared, ledger });
-  const erasures = new Erasures({ ...shared, ledger, onErased });
-  closing.add('erasures', () => erasures.close());
   const exporter = new Exporter({ sessionsOf: () => database.exports, cipher, audit, timeoutMs: exportTimeoutMs });
+  const exports = new SubjectExports({ database, keyRing, audit, exporter });
+  const hooks: readonly EraseHook[] = [...shared.hooks, { name: 'exports', erase: (tx, subject) => exports.forget(tx, subject) }];
+  await replayErasures({ ...shared, hooks, ledger });
+  const erasures = new Erasures({ ...shared, hooks, ledger, onErased });
+  closing.add('erasures', () => erasures.close());
   return {
-    exports: new SubjectExports({ database, keyRing, audit, exporter }),
+    exports,
     erase: (...asked) => erasures.erase(...asked),
     afterLoad: (tx, dataset, run) => refuseErased(tx, keyRing, { dataset, run }),
     afterPublish: (tx, dataset, run, snapshot) => refuseErased(tx, keyRing, { dataset, run, computed: { snapshot } }),

@@ -46,6 +46,8 @@ export async function replayErasures({ database, keyRing, audit, log, ledger, ho
             missing.map(({ reference }) => reference),
             hooks,
           );
+          const unknown = missing.map(({ reference }) => reference).filter((reference) => !subjects.has(reference));
+          for (const hook of hooks) await hook.eraseReferences?.(tx, unknown);
           const receipts: ErasureReceipt[] = [];
           for (const { id, reference, at, by, reason } of missing) {
             const subject = subjects.get(reference);

@@ -4,7 +4,7 @@ import type { AuditFact } from '../../audit/index.js';
 import type { Authorizer } from '../../governance/index.js';
 import { isSameOne, type Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError, isUuid, newId, sha256 } from '../../kernel/index.js';
-import type { Database, KeyRing } from '../../store/index.js';
+import type { Database, KeyRing, Transaction } from '../../store/index.js';
 import { subjectReference } from '../../vault/index.js';
 import { Left } from '../export-run.js';
 import type { Exporter } from '../exporter.js';
@@ -111,6 +111,15 @@ export class SubjectExports {
       leave();
       throw error;
     }
+  }
+
+  /** Takes away what was asked for about a person, and what has expired. Returns how many of the person's there were. */
+  async forget(tx: Pick<Transaction, 'query'>, subject: string): Promise<number> {
+    await tx.query('DELETE FROM headgate.subject_export WHERE expires_at <= now()');
+    const rows = await tx.query<{ id: string; subject: Buffer }>('SELECT id::text AS id, subject FROM headgate.subject_export');
+    const theirs = rows.filter((row) => this.#options.keyRing.unwrap(LABEL, row.id, row.subject)?.toString() === subject).map(({ id }) => id);
+    await tx.query('DELETE FROM headgate.subject_export WHERE id = ANY ($1::uuid[])', [theirs]);
+    return theirs.length;
   }
 
   async #count(

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../catalog/index.js';
-import { RIGHTS, type Knows } from '../../governance/index.js';
+import { RIGHTS, type ChangeRequestEntity, type Knows } from '../../governance/index.js';
 import { hasRole, type ControlRole, type Principal } from '../../identity/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
@@ -64,6 +64,14 @@ export function knowsOf({ visible, world }: Pick<RequestContext, 'visible' | 'wo
     if (!shown || field === undefined) return shown !== undefined || whole === undefined;
     return shown.fields.some(({ name }) => name === field) || !whole?.fields.some(({ name }) => name === field);
   };
+}
+
+/** A change request as far as the one who looks may know of what it names. */
+export function requestFor<Request extends Pick<ChangeRequestEntity, 'accessChanges'>>(request: Request, knows: Knows): Request {
+  const accessChanges = request.accessChanges.filter(
+    ({ dataset, field }) => knows(dataset) && (field === undefined || field === null || knows(dataset, field)),
+  );
+  return { ...request, accessChanges };
 }
 
 export function refusedTo(principal: Principal, what: string, who: string): HeadgateError {

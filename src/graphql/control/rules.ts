@@ -81,6 +81,7 @@ const administrator = roles('admin');
 const overseer = roles(...OVERSEERS);
 const engineer = roles('admin', 'engineer');
 const steward = roles('admin', 'steward');
+const looksAsSteward = looks('admin', 'steward');
 const auditor = roles('admin', 'auditor');
 const overseesAccess = roles('admin', 'steward', 'auditor');
 const looksAtAccess = looks('admin', 'steward', 'auditor');
@@ -107,8 +108,8 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       grants: looksAtAccess,
       access: explains,
       quarantine: known,
-      apiKeys: looks('admin', 'steward'),
-      accessDiff: keeper,
+      apiKeys: looksAsSteward,
+      accessDiff: looks('admin', 'steward', 'engineer'),
       whoCanSee: looksAtAccess,
       whoSaw: looksAtAccess,
       grantUses: looksAtAccess,
@@ -116,7 +117,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       changeRequests: looksAtAccess,
       tagProposals: steward,
       masterKeys: administrator,
-      legalHolds: steward,
+      legalHolds: looksAsSteward,
       consents: steward,
     },
     Mutation: {

@@ -37,6 +37,7 @@ describe('a person is erased', () => {
       others: [
         { name: 'consents', count: 0 },
         { name: 'tokens', count: 0 },
+        { name: 'exports', count: 0 },
       ],
       elsewhere: [],
       recompute: ['turnover'],

@@ -3,7 +3,7 @@ import type { ChangeRequestEntity, ChangeStatus } from '../../../governance/inde
 import { hasRole } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
-import { knowsOf } from '../rights.js';
+import { knowsOf, requestFor } from '../rights.js';
 import { ChangeStatusEnum } from '../types/enums.js';
 import { ChangeRequest } from '../types/review.type.js';
 
@@ -15,7 +15,9 @@ export class ChangeRequestResolver {
     @Ctx() context: RequestContext,
     @Arg('status', () => ChangeStatusEnum, { nullable: true }) status?: ChangeStatus,
   ): Promise<ChangeRequest[]> {
-    return (await context.services.manifests.requests.list(status)).filter((request) => isShownTo(context, request));
+    return (await context.services.manifests.requests.list(status))
+      .filter((request) => isShownTo(context, request))
+      .map((request) => requestFor(request, knowsOf(context)));
   }
 
   @Mutation(() => ChangeRequest, {
@@ -27,7 +29,7 @@ export class ChangeRequestResolver {
     @Arg('reason', () => String, { nullable: true }) reason?: string,
   ): Promise<ChangeRequest> {
     await shown(context, id);
-    return context.services.manifests.approve(id, context.principal, reason);
+    return requestFor(await context.services.manifests.approve(id, context.principal, reason), knowsOf(context));
   }
 
   @Mutation(() => ChangeRequest, { description: 'Refuses what somebody asked for; by who asked for it, it is withdrawn.' })
@@ -37,7 +39,7 @@ export class ChangeRequestResolver {
     @Arg('reason', () => String, { nullable: true }) reason?: string,
   ): Promise<ChangeRequest> {
     await shown(context, id);
-    return context.services.manifests.requests.refuse(id, context.principal, reason);
+    return requestFor(await context.services.manifests.requests.refuse(id, context.principal, reason), knowsOf(context));
   }
 }
 

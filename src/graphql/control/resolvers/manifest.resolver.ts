@@ -3,7 +3,7 @@ import { absentDocument, parseManifests, type ManifestDocument } from '../../../
 import type { ChangeOptions } from '../../../governance/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
-import { keepersOf, mayKeep, refusedTo } from '../rights.js';
+import { keepersOf, knowsOf, mayKeep, refusedTo, requestFor } from '../rights.js';
 import { ManifestResult } from '../types/manifest.type.js';
 
 @Resolver()
@@ -96,7 +96,8 @@ export class ManifestResolver {
 async function apply(context: RequestContext, documents: readonly ManifestDocument[], options: ChangeOptions): Promise<ManifestResult> {
   const { services, principal } = context;
   await checkKeeper(context, documents);
-  return services.applyManifests(documents, principal, options);
+  const result = await services.applyManifests(documents, principal, options);
+  return { ...result, ...(result.approval && { approval: requestFor(result.approval, knowsOf(context)) }) };
 }
 
 /** @throws HeadgateError FORBIDDEN, on the record, when a document is of a kind that the principal does not keep. */

@@ -6,8 +6,7 @@ import type { Transaction } from '../store/index.js';
 import { tagMatches } from './grant.js';
 
 /** What can be changed on the control plane: kinds of manifests, and credentials. */
-export const CHANGEABLE = ['Purpose', 'Source', 'Dataset', 'Classification', 'Pipeline', 'Grant', 'LegalHold', 'ChangePolicy', 'ApiKey', 'Token'] as const;
-export type Changeable = (typeof CHANGEABLE)[number];
+const CHANGEABLE = ['Purpose', 'Source', 'Dataset', 'Classification', 'Pipeline', 'Grant', 'LegalHold', 'ChangePolicy', 'ApiKey', 'Token'] as const;
 
 /** A `ChangePolicy` document: under which conditions the control plane itself can be changed. Several add up. */
 export const ChangePolicySpec = z

@@ -1,5 +1,5 @@
-import { literal, raw, sql, type Sql } from '../sql/index.js';
-import type { MaskKey, MaskKeys } from './mask-keys.js';
+import { hmacSql, literal, raw, sql, type HmacKey, type Sql } from '../sql/index.js';
+import type { MaskKeys } from './mask-keys.js';
 
 const TOKEN_START = 'tok_';
 const TOKEN_DIGITS = 32;
@@ -12,13 +12,13 @@ export const TOKEN = new RegExp(`^${TOKEN_START}[0-9a-f]{${TOKEN_DIGITS}}$`);
  */
 type Use = 'hash' | 'token' | 'pseudonym';
 
-export function keyOf(use: Use, scope: string, keys: MaskKeys): MaskKey {
+export function keyOf(use: Use, scope: string, keys: MaskKeys): HmacKey {
   return keys(use === 'hash' ? scope : `${use}/${scope}`);
 }
 
-/** HMAC (RFC 2104) of the UTF-8 bytes with SHA-256, which PostgreSQL has without an extension. */
-export function hmac({ inner, outer }: MaskKey, column: Sql): Sql {
-  return sql`pg_catalog.sha256(${outer} || pg_catalog.sha256(${inner} || ${bytes(column)}))`;
+/** HMAC of the UTF-8 bytes. */
+export function hmac(key: HmacKey, column: Sql): Sql {
+  return hmacSql(key, bytes(column));
 }
 
 export function hash(scope: string, column: Sql, keys: MaskKeys): Sql {

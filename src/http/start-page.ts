@@ -6,7 +6,8 @@ const ROUTES = [
   ['<code>POST /ingest/{dataset}</code>', 'Loads a file: CSV, NDJSON or JSON, gzip too. Answers when it is committed.'],
   ['<code>GET /export/{dataset}</code>', 'A dataset, or a part of it, as a file: CSV, NDJSON, JSON or Parquet.'],
   ['<code>GET, POST /manifests</code>', 'What is declared, as YAML; and applying more.'],
-  ['<code>GET /audit/export</code>, <code>POST /audit/verify</code>', 'The record, and the proof that nobody changed it.'],
+  ['<code>GET /subjects/exports/{id}</code>', 'What is known of a person, as an archive.'],
+  ['<code>GET /audit/export</code>, <code>GET /audit/proof</code>, <code>POST /audit/verify</code>', 'The record, and the proof that nobody changed it.'],
   ['<a href="/healthz">/healthz</a>, <a href="/readyz">/readyz</a>', 'Alive; may take traffic.'],
   ['<a href="/metrics">/metrics</a>', 'Numbers for Prometheus.'],
 ];

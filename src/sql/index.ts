@@ -5,3 +5,4 @@ export { renderLiterals } from './literals.js';
 export { prepareParser } from './source.js';
 export { type ColumnSource } from './lineage.js';
 export { compileSelect, type Select, type SelectOptions, type SelectOutput } from './select.js';
+export { hmacKey, hmacSql, type HmacKey } from './hmac-key.js';

@@ -3,7 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 /**
  * The floors of the house. A room imports from lower floors only, through the other room's `index.ts`; rooms on one
  * floor do not import each other. `app.ts` stands above all rooms but the command line: it is where they are wired,
- * with `record.ts` below it for the audit.
+ * with `record.ts` below it for the audit, `work.ts` for runs and `control-services.ts` for the control plane.
  */
 const FLOORS = [
   ['kernel'],
@@ -18,6 +18,8 @@ const FLOORS = [
   ['graphql'],
   ['http'],
   ['record.ts'],
+  ['work.ts'],
+  ['control-services.ts'],
   ['app.ts'],
   ['cli'],
 ];

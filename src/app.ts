@@ -1,7 +1,6 @@
 import 'reflect-metadata';
-import { hostname } from 'node:os';
 import { Admission, AnswerCache, Reader } from './access/index.js';
-import { AuditCheckpointEntity, AuditEntryEntity, AuditFeed, Tally, type AuditVerification } from './audit/index.js';
+import { AuditCheckpointEntity, AuditEntryEntity, AuditFeed, Tally } from './audit/index.js';
 import {
   catalogEntities,
   classificationKind,
@@ -15,16 +14,15 @@ import {
   sourceKind,
   type ManifestKind,
 } from './catalog/index.js';
-import { TagDetection, TagProposalEntity, TagProposals } from './classification/index.js';
+import { TagProposalEntity } from './classification/index.js';
 import type { Config } from './config/index.js';
-import { Detokenizer, Exporter, openSubjects, type Subjects } from './delivery/index.js';
+import { Detokenizer, Exporter, openSubjects } from './delivery/index.js';
 import {
   AccessGrantEntity,
   Authorizer,
   ChangePolicyEntity,
   changePolicyKind,
   ChangeRequestEntity,
-  Consents,
   forgetConsents,
   grantKind,
   loadPolicy,
@@ -38,24 +36,24 @@ import {
   readTrustedDocuments,
   Subscriptions,
   Views,
-  type ControlServices,
   type RequestFacts,
   type World,
 } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
-import { Ingestion, Loader, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
-import { JobQueue } from './jobs/index.js';
-import { Closing, createLog, HeadgateError, newId, type Log } from './kernel/index.js';
-import { RUN_QUEUES, RunEntity, RunKeeper, Runs, RunStepEntity } from './lifecycle/index.js';
-import { PipelineEntity, pipelineKind, Pipelines } from './processing/index.js';
-import { checkQuality, QualityCheckEntity, QualityReportEntity, QualityReports } from './quality/index.js';
+import { QuarantinedRowEntity } from './ingestion/index.js';
+import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
+import { RunEntity, RunStepEntity } from './lifecycle/index.js';
+import { PipelineEntity, pipelineKind } from './processing/index.js';
+import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
 import { Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { openRecord, type Audit } from './record.js';
+import { controlServices } from './control-services.js';
+import { openWork } from './work.js';
 import { KeptAnswers } from './storage/index.js';
 import { EXPORT_SESSIONS, KeyRing, Notifications, openStore, type Database, type Transaction } from './store/index.js';
-import { forgetAllTokens, KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, subjectReference, TokenVault, type FieldCipher } from './vault/index.js';
+import { forgetAllTokens, KeyKeeper, MasterKeys, openFieldKeys, REWRAPPERS, subjectReference, TokenVault } from './vault/index.js';
 
 /** A running Headgate. */
 export interface App {
@@ -172,6 +170,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,
+    kinds: KINDS,
     audit: record.audit,
     manifests,
     sources,
@@ -286,48 +285,6 @@ interface Room {
   readonly closing: Closing;
 }
 
-/** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
-interface WorkRoom extends Room {
-  readonly audit: Audit;
-  readonly dataChanges: DataChanges;
-  readonly subjects: Subjects;
-  readonly cipher: FieldCipher;
-}
-
-async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom) {
-  const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
-  const runs = new Runs({ database, jobs, log });
-  const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
-  closing.add('runs', () => keeper.stop());
-  closing.add('jobs', () => jobs.stop());
-  keeper.start();
-
-  const detection = new TagDetection({ audit, log });
-  const ingestion = new Ingestion({
-    database,
-    runs,
-    keeper,
-    audit,
-    cipher,
-    loader: new Loader({ database, config, log, cipher }),
-    // The report belongs to the version that it speaks of, so it is committed with it.
-    afterLoad: async (tx, dataset, run, outcome, actor) => {
-      await subjects.afterLoad(tx, dataset, run);
-      if (outcome.repeated) return;
-      await checkQuality(tx, dataset, { runId: run.id });
-      await detection.afterLoad(tx, dataset, { runId: run.id, outcome, actor });
-    },
-  });
-  await ingestion.start();
-  const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
-  if (config.roles.includes('worker')) {
-    await pipelines.sweep();
-    jobs.work(RUN_QUEUES.INGESTION, (job, context) => ingestion.handler(job, context).finally(() => dataChanges.refresh()), { concurrency: 2 });
-    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
-  }
-  return { runs, ingestion, pipelines };
-}
-
 interface AnswersRoom extends Omit<Room, 'database'> {
   readonly keyRing: KeyRing;
   readonly dataChanges: DataChanges;
@@ -346,54 +303,4 @@ async function openAnswers({ config, log, keyRing, dataChanges, views, metrics, 
     answers: () => ({ ...cache.counts, shared: store.shared, size: store.memory.size, bytes: store.memory.bytes, evictions: store.memory.evictions }),
   });
   return cache;
-}
-
-interface Services extends Awaited<ReturnType<typeof openWork>> {
-  readonly database: Database;
-  readonly audit: Audit;
-  readonly manifests: ManifestChanges;
-  readonly sources: Sources;
-  readonly keys: KeyKeeper;
-  readonly verify: () => Promise<AuditVerification>;
-  readonly cipher: FieldCipher;
-  readonly subjects: Subjects;
-  readonly referenceOf: (subject: string) => string;
-}
-
-function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
-  const { database, audit, manifests, sources, keys, verify, cipher, subjects, referenceOf, runs, ingestion, pipelines } = services;
-  return {
-    database,
-    audit,
-    runs,
-    kinds: KINDS,
-    sources,
-    keys,
-    reports: new QualityReports({ database, audit }),
-    tagProposals: new TagProposals({ database, audit, changes: manifests }),
-    quarantine: new Quarantine(database, cipher),
-    consents: new Consents({ database, audit, referenceOf }),
-    verifyAudit: verify,
-    subjectReference: referenceOf,
-    manifests,
-    applyManifests: (documents, principal, options) => manifests.apply(documents, principal, options),
-    submitIngest: (input, principal) => ingestion.submit(input, principal),
-    submitPipeline: (name, principal) => pipelines.run(name, principal),
-    retryRun: async (run, principal) => {
-      if (run.status !== 'FAILED' && run.status !== 'CANCELLED') {
-        throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, {
-          run: run.id,
-          status: run.status,
-        });
-      }
-      if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
-      const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };
-      if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
-        throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
-      }
-      return ingestion.submit({ dataset: run.dataset, source, mode, format, force }, principal);
-    },
-    subjects: { export: (...asked) => subjects.exports.request(...asked), erase: subjects.erase, holds: subjects.holds },
-    pipelines: async () => (await pipelines.list()).map(({ inputs, output, ...pipeline }) => ({ ...pipeline, inputNames: inputs, outputName: output })),
-  };
 }

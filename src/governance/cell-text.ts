@@ -89,7 +89,7 @@ function numbersView(
   const isDimension = dimensions.includes(field);
   if (!isDimension && !measures.includes(field)) return NOTHING;
   const filter = rows === 'all' ? '' : rows.map((one) => texts.get(one) ?? 'a condition').join(' or ');
-  const text = `aggregateOnly (${isDimension ? 'dimension' : 'measure'}, ${minGroup} ${dataset.subject === undefined ? 'rows' : `different ${subjectText(dataset) ?? 'subjects'}`} with equal ${dimensions.join(', ')})`;
+  const text = `aggregateOnly (${isDimension ? 'dimension' : 'measure'}, ${minGroup} ${countedText(dataset)} with equal ${dimensions.join(', ')})`;
   return {
     seen: true,
     plain: false,
@@ -99,6 +99,13 @@ function numbersView(
     openest: NOTHING.openest - 0.5,
     mostClosed: NOTHING.mostClosed,
   };
+}
+
+/** What a group must have enough of. */
+function countedText(dataset: Dataset): string {
+  if (dataset.subject === undefined) return 'rows';
+  const subject = subjectText(dataset);
+  return subject === undefined ? 'different subjects' : `different values of ${subject}`;
 }
 
 /** The field that says whom a row is about, where its name is no secret. */

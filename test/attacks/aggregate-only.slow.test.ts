@@ -210,7 +210,7 @@ describe('what is not', () => {
   test.each(REFUSED)('%s', async (members) => {
     expectRefusal(await house.query(planner, `{ staff { ${members} } }`));
     expect(house.statements).toEqual([]);
-    expect(house.facts.every(({ decision }) => decision === 'DENIED')).toBe(true);
+    expect(new Set(house.facts.map(({ decision }) => decision))).toEqual(new Set(['DENIED']));
     // By aliases and fragments, beside what is open.
     expectRefusal(await house.query(planner, `{ x: staff { a: totalCount ... on PersonConnection { ...f } } } fragment f on PersonConnection { ${members} }`));
     expectRefusal(await house.query(planner, `query ($yes: Boolean = true) { staff { ... @include(if: $yes) { ${members} } } }`));

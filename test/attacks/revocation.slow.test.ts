@@ -107,16 +107,19 @@ describe.each([
     const headers = { authorization: `Bearer ${token}` };
     expect(await answer(headers)).toContain('@');
     const listener = await listening(headers);
+    const witness = await listening({ authorization: `Bearer ${await here.token('wil', ['reader'])}` });
     const { errors } = await here.ask(admin, 'mutation ($id: ID!) { revokeToken(id: $id) }', { id: idOf(token) });
     expect(errors).toBeUndefined();
     await disturb();
     expect(await untilAnswered('401', headers)).toBeLessThan(WITHIN_MS);
     expect(await listener.end(WITHIN_MS)).toMatchObject({ code: 4403 });
     const told = listener.results.length;
+    const seen = witness.results.length;
     await load();
-    await delay(300);
+    await witness.events(seen + 1);
     expect(listener.results).toHaveLength(told);
     await listener.close();
+    await witness.close();
   });
 
   test('an API key, for requests and for subscriptions', async () => {

@@ -157,7 +157,7 @@ describe('explained', () => {
   test('no row, no field, and of what there are numbers', async () => {
     const { rows, fields, aggregate, grants, decision, other } = await explained({ aggregateOnly, rows: "country <> 'XX'" });
     expect([rows, grants]).toEqual(['none', ['g0']]);
-    expect(fields.every(({ access, code }) => access === 'forbidden' && code === 'FORBIDDEN')).toBe(true);
+    expect(new Set(fields.map(({ access, code }) => `${access} ${code}`))).toEqual(new Set(['forbidden FORBIDDEN']));
     expect(aggregate).toEqual({ dimensions: ['country', 'tier'], measures: ['salary'], minGroup: 3, rowFilters: ["country <> 'XX'"], grants: ['g0'] });
     // Whoever does not ask for numbers gives nothing.
     expect([decision.rows, [...decision.fields.values()].some(({ access }) => access !== 'forbidden')]).toEqual(['none', false]);
@@ -199,11 +199,9 @@ test('reviews tell of it: who gains numbers, who has them, and for what', async 
   const of = (minGroup: number) => policyOf({ aggregateOnly: { dimensions: ['tier'], measures: ['salary'], minGroup } });
   const gained = accessDiff(policyOf(), of(10));
   expect(gained.map(({ field, movement, after, rights }) => [field, movement, after, rights])).toEqual([
-    ['tier', 'GAINED', 'aggregateOnly (dimension, 10 with equal tier)', ['read']],
-    ['salary', 'GAINED', 'aggregateOnly (measure, 10 with equal tier)', ['read']],
+    ['tier', 'GAINED', 'aggregateOnly (dimension, 10 different values of person with equal tier)', ['read']],
+    ['salary', 'GAINED', 'aggregateOnly (measure, 10 different values of person with equal tier)', ['read']],
   ]);
-  // A second person is asked of it, and of a smaller group.
-  expect(gained.every(({ movement }) => movement === 'GAINED')).toBe(true);
   expect(accessDiff(of(10), of(2)).map(({ movement }) => movement)).toEqual(['CHANGED', 'CHANGED']);
   expect(accessDiff(of(10), policyOf()).map(({ movement }) => movement)).toEqual(['LOST', 'LOST']);
   expect(exposuresOf(of(10), 'financial')).toEqual([]);

@@ -39,7 +39,7 @@ test('what a contract with consent closes, and what a new purpose opens', async 
     changes.filter(({ field }) => field === 'email').map(({ movement, after: text, purposes, withoutPurpose }) => [movement, text, purposes, withoutPurpose]);
   expect(told(accessDiff(before, after))).toEqual([
     ['LOST', 'nothing', [], true],
-    ['CLOSED', 'allow, in rows where the subject has consented to marketing', ['marketing'], false],
+    ['CLOSED', 'allow, in rows where id has consented to marketing', ['marketing'], false],
   ]);
   expect(told(accessDiff(after, before)).map(([movement]) => movement)).toEqual(['GAINED', 'OPENED']);
   const more = await policyOf('kind: Purpose\nname: research\n');
@@ -49,7 +49,7 @@ test('what a contract with consent closes, and what a new purpose opens', async 
 test('who can see a field, and for what', async () => {
   const policy = await policyOf(PURPOSES + people(CONSENT));
   expect(exposuresOf(policy, 'pii').map(({ purposes, withoutPurpose, effect }) => [purposes, withoutPurpose, effect])).toEqual([
-    [['marketing'], false, 'allow, in rows where the subject has consented to marketing'],
+    [['marketing'], false, 'allow, in rows where id has consented to marketing'],
     [['research', 'support'], false, 'allow'],
   ]);
   expect(processingActivities(policy).map(({ purpose, recipients, datasets }) => [purpose, recipients, datasets.map(({ plain }) => plain)])).toEqual(

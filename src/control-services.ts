@@ -1,0 +1,53 @@
+import type { AuditVerification } from './audit/index.js';
+import type { ManifestKind } from './catalog/index.js';
+import { TagProposals } from './classification/index.js';
+import type { Subjects } from './delivery/index.js';
+import { Consents, type ManifestChanges } from './governance/index.js';
+import type { ControlServices } from './graphql/index.js';
+import { Quarantine } from './ingestion/index.js';
+import { QualityReports } from './quality/index.js';
+import type { Audit } from './record.js';
+import type { Sources } from './sources/index.js';
+import type { Database } from './store/index.js';
+import type { FieldCipher, KeyKeeper } from './vault/index.js';
+import type { Work } from './work.js';
+
+/** What the control plane is made of. */
+interface Services extends Work {
+  readonly kinds: readonly ManifestKind[];
+  readonly database: Database;
+  readonly audit: Audit;
+  readonly manifests: ManifestChanges;
+  readonly sources: Sources;
+  readonly keys: KeyKeeper;
+  readonly verify: () => Promise<AuditVerification>;
+  readonly cipher: FieldCipher;
+  readonly subjects: Subjects;
+  readonly referenceOf: (subject: string) => string;
+}
+
+/** What the resolvers of the control plane may do, but for what is read through the masks. */
+export function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
+  const { database, audit, kinds, manifests, sources, keys, verify, cipher, subjects, referenceOf, runs, ingestion, pipelines, retryRun } = services;
+  return {
+    database,
+    audit,
+    runs,
+    kinds,
+    sources,
+    keys,
+    reports: new QualityReports({ database, audit }),
+    tagProposals: new TagProposals({ database, audit, changes: manifests }),
+    quarantine: new Quarantine(database, cipher),
+    consents: new Consents({ database, audit, referenceOf }),
+    verifyAudit: verify,
+    subjectReference: referenceOf,
+    manifests,
+    applyManifests: (documents, principal, options) => manifests.apply(documents, principal, options),
+    submitIngest: (input, principal) => ingestion.submit(input, principal),
+    submitPipeline: (name, principal) => pipelines.run(name, principal),
+    retryRun,
+    subjects: { export: (...asked) => subjects.exports.request(...asked), erase: subjects.erase, holds: subjects.holds },
+    pipelines: async () => (await pipelines.list()).map(({ inputs, output, ...pipeline }) => ({ ...pipeline, inputNames: inputs, outputName: output })),
+  };
+}

@@ -1,0 +1,88 @@
+import { hostname } from 'node:os';
+import type { DataChanges } from './catalog/index.js';
+import { TagDetection } from './classification/index.js';
+import type { Config } from './config/index.js';
+import type { Subjects } from './delivery/index.js';
+import type { Principal } from './identity/index.js';
+import { Ingestion, Loader } from './ingestion/index.js';
+import { JobQueue } from './jobs/index.js';
+import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
+import { RUN_QUEUES, RunKeeper, Runs, type RunEntity } from './lifecycle/index.js';
+import { Pipelines } from './processing/index.js';
+import { checkQuality } from './quality/index.js';
+import type { Audit } from './record.js';
+import type { Database } from './store/index.js';
+import type { FieldCipher } from './vault/index.js';
+
+/** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
+export interface Work {
+  readonly runs: Runs;
+  readonly ingestion: Ingestion;
+  readonly pipelines: Pipelines;
+  /** @throws HeadgateError CONFLICT for a run that is not over, or whose input is gone. */
+  readonly retryRun: (run: RunEntity, principal: Principal) => Promise<RunEntity>;
+}
+
+interface WorkRoom {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly closing: Closing;
+  readonly audit: Audit;
+  readonly dataChanges: DataChanges;
+  readonly subjects: Subjects;
+  readonly cipher: FieldCipher;
+}
+
+/**
+ * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
+ * @throws HeadgateError UNAVAILABLE for a database that can't be used.
+ */
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom): Promise<Work> {
+  const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
+  const runs = new Runs({ database, jobs, log });
+  const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
+  closing.add('runs', () => keeper.stop());
+  closing.add('jobs', () => jobs.stop());
+  keeper.start();
+
+  const detection = new TagDetection({ audit, log });
+  const ingestion = new Ingestion({
+    database,
+    runs,
+    keeper,
+    audit,
+    cipher,
+    loader: new Loader({ database, config, log, cipher }),
+    // The report belongs to the version that it speaks of, so it is committed with it.
+    afterLoad: async (tx, dataset, run, outcome, actor) => {
+      await subjects.afterLoad(tx, dataset, run);
+      if (outcome.repeated) return;
+      await checkQuality(tx, dataset, { runId: run.id });
+      await detection.afterLoad(tx, dataset, { runId: run.id, outcome, actor });
+    },
+  });
+  await ingestion.start();
+  const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
+  if (config.roles.includes('worker')) {
+    await pipelines.sweep();
+    jobs.work(RUN_QUEUES.INGESTION, (job, context) => ingestion.handler(job, context).finally(() => dataChanges.refresh()), { concurrency: 2 });
+    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
+  }
+  return { runs, ingestion, pipelines, retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines }) };
+}
+
+async function retryRun(run: RunEntity, principal: Principal, { ingestion, pipelines }: Pick<Work, 'ingestion' | 'pipelines'>): Promise<RunEntity> {
+  if (run.status !== 'FAILED' && run.status !== 'CANCELLED') {
+    throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, {
+      run: run.id,
+      status: run.status,
+    });
+  }
+  if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
+  const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };
+  if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
+    throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
+  }
+  return ingestion.submit({ dataset: run.dataset, source, mode, format, force }, principal);
+}

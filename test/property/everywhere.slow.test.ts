@@ -267,7 +267,7 @@ describe.each(WHO)('%s', (who) => {
         const params = token === null ? undefined : { authorization: `Bearer ${token}` };
         const listeners = [
           'subscription { peopleChanged { nodes { id team name email salary } } }',
-          'subscription { datasetChanged(dataset: "people") { rowsChanged } }',
+          'subscription { datasetChanged(dataset: "people") { dataVersion rowCount dataset { name rowCount } } }',
         ].map((query) => new Listener(served.url, params, { query }));
         // Each has begun, or was refused: both are on the record.
         const begun = `SELECT count(*)::int AS n FROM headgate.audit_record WHERE action = 'subscribe' AND principal = '${who}'`;

@@ -1,5 +1,4 @@
-import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { open, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -12,28 +11,6 @@ const Line: z.ZodType<Checkpoint> = z.object({
   signature: z.string(),
   keyId: z.string(),
 });
-
-/** Adds the checkpoint as a line of JSON; it is on the disk when this resolves. */
-export async function appendCheckpoint(file: string, checkpoint: Checkpoint): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  const handle = await open(file, 'a+', 0o600);
-  try {
-    await cutTornLine(handle);
-    await handle.appendFile(`${JSON.stringify(checkpoint)}\n`);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A line that a crash cut in half was never acknowledged; what is added now must not continue it. */
-async function cutTornLine(handle: FileHandle): Promise<void> {
-  const { size } = await handle.stat();
-  const tail = Buffer.alloc(Math.min(size, 4096));
-  await handle.read(tail, 0, tail.length, size - tail.length);
-  const end = tail.lastIndexOf('\n') + 1;
-  if (end < tail.length) await handle.truncate(size - tail.length + end);
-}
 
 /** The bytes that the file has now, to be read as far and no farther while others add to it; undefined when there is none. */
 export async function checkpointFileSize(file: string): Promise<number | undefined> {

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HeadgateError, messageOf, type Log } from '../kernel/index.js';
+import { appendLines, HeadgateError, messageOf, type Log } from '../kernel/index.js';
 import type { Database, SigningKey } from '../store/index.js';
 import { GENESIS } from './chain.js';
-import { appendCheckpoint } from './checkpoint-file.js';
 import { fixedKey, signCheckpoint, type AuditKeys, type Checkpoint } from './checkpoint.js';
 import { PendingEntries } from './pending.js';
 import { SealLock } from './seal-lock.js';
@@ -195,7 +194,7 @@ export class Sealer {
     const { seq, hash } = lead.head;
     const checkpoint = signCheckpoint(key, { seq: String(seq), hash, at: new Date().toISOString(), previous: lead.last?.signature ?? null });
     // The file first: if the process ends in between, what is outside the database proves more, not less.
-    await appendCheckpoint(checkpointsFile, checkpoint).catch((error: unknown) => {
+    await appendLines(checkpointsFile, [checkpoint]).catch((error: unknown) => {
       log.error({ file: checkpointsFile, reason: messageOf(error) }, 'the audit checkpoint could not be written to its file');
     });
     await lead.lock.client.query('INSERT INTO headgate.audit_checkpoint (seq, hash, at, previous, signature, key_id) VALUES ($1, $2, $3, $4, $5, $6)', [

@@ -6,5 +6,7 @@ export { createLog, silentLog, type Log } from './log.js';
 export { camelCase, pascalCase } from './names.js';
 export { sha256, fingerprint } from './digest.js';
 export { LruMap } from './lru-map.js';
+export { appendLines } from './append-lines.js';
+export { NONCE_BYTES, openBytes, sealBytes } from './sealed-bytes.js';
 export { Closing } from './closing.js';
 export { Turns } from './turns.js';

@@ -1,8 +1,6 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Columns } from '../access/index.js';
-
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
+import { openBytes, sealBytes } from '../kernel/index.js';
 
 /** An answer as it is kept where others can read. */
 export interface SealedAnswer {
@@ -24,25 +22,15 @@ export class AnswerSeal {
   }
 
   seal(key: string, answer: SealedAnswer): string {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', this.#keyOf(key), nonce, { authTagLength: TAG_BYTES });
-    const text = JSON.stringify([answer.until, answer.columns]);
-    return Buffer.concat([nonce, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64');
+    return sealBytes(JSON.stringify([answer.until, answer.columns]), { key: this.#keyOf(key) }).toString('base64');
   }
 
   /** Undefined for what is not as it was sealed under this key. */
   open(key: string, sealed: string): SealedAnswer | undefined {
-    const bytes = Buffer.from(sealed, 'base64');
-    if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
-    const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(key), bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
-    decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-    try {
-      const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
-      const [until, columns] = JSON.parse(text) as [number, Columns];
-      return { until, columns };
-    } catch {
-      return undefined;
-    }
+    const text = openBytes(Buffer.from(sealed, 'base64'), { key: this.#keyOf(key) })?.toString('utf8');
+    if (text === undefined) return undefined;
+    const [until, columns] = JSON.parse(text) as [number, Columns];
+    return { until, columns };
   }
 
   #keyOf(key: string): Buffer {

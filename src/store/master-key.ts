@@ -1,5 +1,5 @@
-import { createCipheriv, createDecipheriv, createPrivateKey, createPublicKey, hkdfSync, randomBytes, type KeyObject } from 'node:crypto';
-import { sha256 } from '../kernel/index.js';
+import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { openBytes, sealBytes, sha256 } from '../kernel/index.js';
 
 /** An Ed25519 pair; `keyId` is the start of the hash of its public half. */
 export interface SigningKey {
@@ -10,8 +10,6 @@ export interface SigningKey {
 
 export const MASTER_KEY_BYTES = 32;
 const KEY_ID_BYTES = 8;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** One master key, and all keys that are derived from it by HKDF-SHA-256 (RFC 5869), each under a label of its own. */
 export class MasterKey {
@@ -39,24 +37,13 @@ export class MasterKey {
 
   /** See `KeyRing.wrap`. */
   wrap(label: string, context: string, secret: Buffer): Buffer {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', this.#wrappingKey(label), nonce, { authTagLength: TAG_BYTES });
-    cipher.setAAD(Buffer.from(context));
-    return Buffer.concat([Buffer.from(this.keyId, 'hex'), nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+    return Buffer.concat([Buffer.from(this.keyId, 'hex'), sealBytes(secret, { key: this.#wrappingKey(label), context })]);
   }
 
   /** What this key wrapped; undefined when another did, for another context, or when it is damaged. */
   unwrap(label: string, context: string, wrapped: Buffer): Buffer | undefined {
-    const start = KEY_ID_BYTES + NONCE_BYTES;
-    if (wrapped.length < start + TAG_BYTES || wrappedBy(wrapped) !== this.keyId) return undefined;
-    const decipher = createDecipheriv('aes-256-gcm', this.#wrappingKey(label), wrapped.subarray(KEY_ID_BYTES, start), { authTagLength: TAG_BYTES });
-    decipher.setAAD(Buffer.from(context));
-    decipher.setAuthTag(wrapped.subarray(-TAG_BYTES));
-    try {
-      return Buffer.concat([decipher.update(wrapped.subarray(start, -TAG_BYTES)), decipher.final()]);
-    } catch {
-      return undefined;
-    }
+    if (wrappedBy(wrapped) !== this.keyId) return undefined;
+    return openBytes(wrapped.subarray(KEY_ID_BYTES), { key: this.#wrappingKey(label), context });
   }
 
   #wrappingKey(label: string): Buffer {

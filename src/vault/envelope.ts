@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { NONCE_BYTES, openBytes, sealBytes } from '../kernel/index.js';
 
 /** A field whose values are encrypted. The dataset stands by its id: one that is deleted and made again is another. */
 export interface SealedField {
@@ -13,8 +14,6 @@ export interface Place extends SealedField {
 }
 
 const VERSION = 'hge1';
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 const INDEX_BYTES = 16;
 const KEY_BYTES = 32;
 
@@ -43,10 +42,7 @@ export function blindIndex(indexKey: Buffer, value: string): string {
  */
 export function seal(key: Buffer, place: Place, index: string, value: string): string {
   const { cipherKey, nonceKey } = keysOf(key, place);
-  const nonce = createHmac('sha256', nonceKey).update(value).digest().subarray(0, NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', cipherKey, nonce, { authTagLength: TAG_BYTES });
-  cipher.setAAD(context(place, index));
-  const body = Buffer.concat([nonce, cipher.update(value, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+  const body = sealBytes(value, { key: cipherKey, context: context(place, index) }, nonceOf(nonceKey, value));
   return `${VERSION}.${index}.${body.toString('base64url')}`;
 }
 
@@ -55,20 +51,11 @@ export function open(key: Buffer, place: Place, envelope: string): string | null
   const [version, index, text, more] = envelope.split('.');
   if (version !== VERSION || index === undefined || text === undefined || more !== undefined) return null;
   const body = Buffer.from(text, 'base64url');
-  if (body.length < NONCE_BYTES + TAG_BYTES) return null;
   const { cipherKey, nonceKey } = keysOf(key, place);
-  const nonce = body.subarray(0, NONCE_BYTES);
-  const decipher = createDecipheriv('aes-256-gcm', cipherKey, nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(context(place, index));
-  decipher.setAuthTag(body.subarray(-TAG_BYTES));
-  try {
-    const value = Buffer.concat([decipher.update(body.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-    // Who has the key made the nonce of the value; anything else is not ours.
-    const made = createHmac('sha256', nonceKey).update(value).digest().subarray(0, NONCE_BYTES);
-    return timingSafeEqual(made, nonce) ? value.toString('utf8') : null;
-  } catch {
-    return null;
-  }
+  const value = openBytes(body, { key: cipherKey, context: context(place, index) });
+  if (value === undefined) return null;
+  // Who has the key made the nonce of the value; anything else is not ours.
+  return timingSafeEqual(nonceOf(nonceKey, value), body.subarray(0, NONCE_BYTES)) ? value.toString('utf8') : null;
 }
 
 /** Keys of their own for each field: of 32 bytes each, for the cipher and for the nonces. */
@@ -77,6 +64,10 @@ function keysOf(key: Buffer, { dataset, field }: SealedField): { readonly cipher
   return { cipherKey: both.subarray(0, KEY_BYTES), nonceKey: both.subarray(KEY_BYTES) };
 }
 
-function context({ dataset, field, subject }: Place, index: string): Buffer {
-  return Buffer.from(JSON.stringify([dataset, field, subject, index]));
+function nonceOf(nonceKey: Buffer, value: Buffer | string): Buffer {
+  return createHmac('sha256', nonceKey).update(value).digest().subarray(0, NONCE_BYTES);
+}
+
+function context({ dataset, field, subject }: Place, index: string): string {
+  return JSON.stringify([dataset, field, subject, index]);
 }

@@ -1,14 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes, type Hmac } from 'node:crypto';
+import { createHmac, type Hmac } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { HeadgateError } from '../kernel/index.js';
+import { HeadgateError, openBytes, sealBytes } from '../kernel/index.js';
 import type { DataKeys } from './data-keys.js';
 import { blindIndex, open, seal, type Place, type SealedField } from './envelope.js';
 import type { SubjectKeys } from './subject-keys.js';
 
 /** Values between which others get their turn: some milliseconds. */
 const AT_A_TIME = 256;
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** Encrypts values of fields and decrypts them: with the key of the subject, or the dataset's where a row has none. */
 export class FieldCipher {
@@ -63,22 +61,14 @@ export class FieldCipher {
 
   /** The content of a load that waits for a worker. */
   async sealContent(dataset: string, run: string, content: Buffer): Promise<Buffer> {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv('aes-256-gcm', await this.#data.one(`content/${dataset}`), nonce, { authTagLength: TAG_BYTES });
-    cipher.setAAD(Buffer.from(run));
-    return Buffer.concat([nonce, cipher.update(content), cipher.final(), cipher.getAuthTag()]);
+    return sealBytes(content, { key: await this.#data.one(`content/${dataset}`), context: run });
   }
 
   /** @throws HeadgateError UNAVAILABLE for what was sealed elsewhere */
   async openContent(dataset: string, run: string, sealed: Buffer): Promise<Buffer> {
-    const decipher = createDecipheriv('aes-256-gcm', await this.#data.one(`content/${dataset}`), sealed.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
-    decipher.setAAD(Buffer.from(run));
-    decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
-    try {
-      return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-    } catch (cause) {
-      throw new HeadgateError('UNAVAILABLE', 'The content of the run can not be decrypted any more. Send it again.', { run }, { cause });
-    }
+    const content = openBytes(sealed, { key: await this.#data.one(`content/${dataset}`), context: run });
+    if (content === undefined) throw new HeadgateError('UNAVAILABLE', 'The content of the run can not be decrypted any more. Send it again.', { run });
+    return content;
   }
 }
 

@@ -1,5 +1,6 @@
+import { appendLines } from '../../kernel/index.js';
 import type { Database, Transaction } from '../../store/index.js';
-import { appendLines, readLines, type LedgerLine } from './ledger-file.js';
+import { readLines, type LedgerLine } from './ledger-file.js';
 import type { ErasureReceipt } from './receipt.js';
 
 /** Any number that is ours: whoever writes the file holds it, so that processes on one home write one after another. */

@@ -1,5 +1,4 @@
-import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { HeadgateError, messageOf } from '../../kernel/index.js';
 
@@ -13,27 +12,6 @@ const Line = z.object({
   keyId: z.string(),
 });
 export type LedgerLine = z.infer<typeof Line>;
-
-/** Adds lines of JSON; they are on the disk when this resolves. */
-export async function appendLines(file: string, lines: readonly LedgerLine[]): Promise<void> {
-  if (lines.length === 0) return;
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const handle = await open(file, 'a+', 0o600);
-  try {
-    await cutTornLine(handle);
-    await handle.appendFile(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** A line that a crash cut in half was not acknowledged, and is written again from the database: nothing must continue it. */
-async function cutTornLine(handle: FileHandle): Promise<void> {
-  const text = await handle.readFile();
-  const end = text.lastIndexOf('\n') + 1;
-  if (end < text.length) await handle.truncate(end);
-}
 
 /**
  * All erasures that the file knows; none when there is no file.

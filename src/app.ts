@@ -41,7 +41,7 @@ import {
 } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
-import { QuarantinedRowEntity } from './ingestion/index.js';
+import { Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
 import { RunEntity, RunStepEntity } from './lifecycle/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
@@ -142,11 +142,13 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('data changes', () => dataChanges.close());
   const sources = openSources(config, log, live, closing);
   const { cipher, subjectKeys } = await openFieldKeys({ database, keyRing, notifications, closing });
+  const quarantine = new Quarantine(database, cipher);
   const subjects = await openSubjects({
     home: config.home,
     database,
     keyRing,
     cipher,
+    openRefused: (dataset, rows) => quarantine.opened(dataset, rows, () => true),
     audit: record.audit,
     log,
     closing,
@@ -175,7 +177,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     manifests,
     sources,
     keys,
-    cipher,
+    quarantine,
     subjects,
     verify: () => record.verify(),
     referenceOf: (subject) => subjectReference(keyRing, subject),

@@ -4,12 +4,12 @@ import { TagProposals } from './classification/index.js';
 import type { Subjects } from './delivery/index.js';
 import { Consents, type ManifestChanges } from './governance/index.js';
 import type { ControlServices } from './graphql/index.js';
-import { Quarantine } from './ingestion/index.js';
+import type { Quarantine } from './ingestion/index.js';
 import { QualityReports } from './quality/index.js';
 import type { Audit } from './record.js';
 import type { Sources } from './sources/index.js';
 import type { Database } from './store/index.js';
-import type { FieldCipher, KeyKeeper } from './vault/index.js';
+import type { KeyKeeper } from './vault/index.js';
 import type { Work } from './work.js';
 
 /** What the control plane is made of. */
@@ -21,14 +21,14 @@ interface Services extends Work {
   readonly sources: Sources;
   readonly keys: KeyKeeper;
   readonly verify: () => Promise<AuditVerification>;
-  readonly cipher: FieldCipher;
+  readonly quarantine: Quarantine;
   readonly subjects: Subjects;
   readonly referenceOf: (subject: string) => string;
 }
 
 /** What the resolvers of the control plane may do, but for what is read through the masks. */
 export function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
-  const { database, audit, kinds, manifests, sources, keys, verify, cipher, subjects, referenceOf, runs, ingestion, pipelines, retryRun } = services;
+  const { database, audit, kinds, manifests, sources, keys, verify, quarantine, subjects, referenceOf, runs, ingestion, pipelines, retryRun } = services;
   return {
     database,
     audit,
@@ -38,7 +38,7 @@ export function controlServices(services: Services): Omit<ControlServices, 'deto
     keys,
     reports: new QualityReports({ database, audit }),
     tagProposals: new TagProposals({ database, audit, changes: manifests }),
-    quarantine: new Quarantine(database, cipher),
+    quarantine,
     consents: new Consents({ database, audit, referenceOf }),
     verifyAudit: verify,
     subjectReference: referenceOf,

@@ -3,7 +3,7 @@ import { absentDocument, ClassificationEntity, UNCLASSIFIED, type Classification
 import type { ManifestChanges } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
 import { HeadgateError, isUuid } from '../kernel/index.js';
-import type { Database, Transaction } from '../store/index.js';
+import { timePage, type Database, type TimePage, type Transaction } from '../store/index.js';
 import { TagProposalEntity, type ProposalStatus } from './tag-proposal.entity.js';
 
 /** Whether a principal may know of a field; of another there is no proposal for them. */
@@ -27,11 +27,6 @@ export interface TagProposalsOptions {
   readonly changes: Pick<ManifestChanges, 'apply'>;
 }
 
-/** Where a proposal stands in the list: it goes by creation, newest first, then by id. */
-export function proposalCursor({ createdAt, id }: Pick<TagProposalEntity, 'createdAt' | 'id'>): string {
-  return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
-}
-
 /** Proposed tags: listed, and decided by stewards. To decide shows no value, and gives no right to see one. */
 export class TagProposals {
   readonly #options: TagProposalsOptions;
@@ -40,15 +35,9 @@ export class TagProposals {
     this.#options = options;
   }
 
-  /** Newest first. @throws HeadgateError BAD_USER_INPUT for a cursor that is none. */
-  async list({ first, after, ...filter }: ProposalFilter): Promise<{ readonly nodes: readonly TagProposalEntity[]; readonly hasNextPage: boolean }> {
-    const query = this.#matching(filter).orderBy('proposal.createdAt', 'DESC').addOrderBy('proposal.id', 'DESC');
-    if (after !== undefined) {
-      const [at, id] = readCursor(after);
-      query.andWhere('(proposal.createdAt, proposal.id) < (:at::timestamptz, :id::uuid)', { at, id });
-    }
-    const nodes = await query.limit(first + 1).getMany();
-    return { nodes: nodes.slice(0, first), hasNextPage: nodes.length > first };
+  /** Newest first. @throws HeadgateError BAD_USER_INPUT for a page size or a cursor that is none. */
+  async list({ first, after, ...filter }: ProposalFilter): Promise<TimePage<TagProposalEntity>> {
+    return timePage(this.#matching(filter), { first, after });
   }
 
   async count(filter: Omit<ProposalFilter, 'first' | 'after'>): Promise<number> {
@@ -118,14 +107,4 @@ async function withTag(tx: Transaction, { dataset, field, tag }: TagProposalEnti
 
 function documentOf(spec: ClassificationSpec): ManifestDocument {
   return { ...absentDocument('Classification', spec.name), spec };
-}
-
-function readCursor(cursor: string): [string, string] {
-  try {
-    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
-    if (typeof at === 'string' && !Number.isNaN(Date.parse(at)) && typeof id === 'string' && isUuid(id)) return [at, id];
-  } catch {
-    // Told below.
-  }
-  throw new HeadgateError('BAD_USER_INPUT', 'after: this is not a cursor of this list. Take one from its pageInfo, or leave it out.', { field: 'after' });
 }

@@ -9,6 +9,9 @@ import type { Reason } from './outcome.js';
 import { Sealer } from './sealer.js';
 import { RAW_ROW, REFUSED, run } from './work-tables.js';
 
+/** Field -> text. A line that was no JSON object is whole, under an empty name. */
+type RawRow = Readonly<Record<string, string | null>>;
+
 /** A row that was refused, as it came; whoever shows it masks `raw` like the dataset's fields. */
 @Entity({ name: 'quarantined_row', schema: 'headgate' })
 @Index(['datasetId', 'id'])
@@ -19,8 +22,7 @@ export class QuarantinedRowEntity {
   @Column('uuid', { name: 'run_id' }) runId!: string;
   /** The line in the file; of a row in a JSON array the line it begins at. */
   @Column('bigint') line!: string;
-  /** Field -> text. A line that was no JSON object is whole, under an empty name. */
-  @Column('jsonb') raw!: Record<string, string | null>;
+  @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
 }
@@ -43,9 +45,9 @@ export class Quarantine {
   }
 
   /** The rows with the values of those encrypted fields that may be shown; null for one that nobody can open any more. */
-  async opened(dataset: Dataset, rows: readonly QuarantinedRowEntity[], shown: ReadonlySet<string>): Promise<readonly QuarantinedRowEntity[]> {
+  async opened<Row extends { readonly raw: RawRow }>(dataset: Dataset, rows: readonly Row[], shown: (field: string) => boolean): Promise<readonly Row[]> {
     const sealer = new Sealer(dataset);
-    const names = [...sealer.fields.keys()].filter((name) => shown.has(name));
+    const names = [...sealer.fields.keys()].filter(shown);
     const cipher = this.#cipher;
     if (names.length === 0 || !cipher) return rows;
     const found = rows.flatMap((row) =>
@@ -56,9 +58,9 @@ export class Quarantine {
       }),
     );
     const values = await cipher.open(found.map(({ sealed }) => sealed));
-    const openedOf = new Map<QuarantinedRowEntity, Record<string, string | null>>();
+    const openedOf = new Map<Row, Record<string, string | null>>();
     found.forEach(({ row, name }, i) => openedOf.set(row, { ...openedOf.get(row), [name]: values[i] ?? null }));
-    return rows.map((row) => Object.assign(new QuarantinedRowEntity(), row, { raw: { ...row.raw, ...openedOf.get(row) } }));
+    return rows.map((row) => ({ ...row, raw: { ...row.raw, ...openedOf.get(row) } }));
   }
 
   /**

@@ -1,6 +1,6 @@
 export { AttemptLostError, type Attempt } from './attempt.js';
 export { RunKeeper, type RunContext, type RunWork } from './run-keeper.js';
-export { runCursor, type RunFilter, type RunPage } from './run-list.js';
+export { type RunFilter } from './run-list.js';
 export { RUN_QUEUES, type RunActor, type RunCounts, type RunRequest } from './run-request.js';
 export { RUN_EVENTS, RUN_TRANSITIONS, type RunEvent } from './run-states.js';
 export { RunEntity, RunStepEntity, type RunKind, type RunStatus } from './run.entity.js';

@@ -1,9 +1,9 @@
 import { In } from 'typeorm';
 import type { JobQueue, Queryable } from '../jobs/index.js';
 import { HeadgateError, isUuid, newId, type Log } from '../kernel/index.js';
-import type { Database, Transaction } from '../store/index.js';
+import type { Database, TimePage, Transaction } from '../store/index.js';
 import { AttemptLostError, type Attempt } from './attempt.js';
-import { listRuns, type RunFilter, type RunPage } from './run-list.js';
+import { listRuns, type RunFilter } from './run-list.js';
 import { runError } from './run-error.js';
 import { assignments, RUN_QUEUES, type RunCounts, type RunRequest } from './run-request.js';
 import { RunEntity, RunStepEntity } from './run.entity.js';
@@ -116,7 +116,7 @@ export class Runs {
   }
 
   /** Newest first. @throws HeadgateError BAD_USER_INPUT for a page size or a cursor that is none. */
-  async list(filter: RunFilter = {}): Promise<RunPage> {
+  async list(filter: RunFilter = {}): Promise<TimePage<RunEntity>> {
     return listRuns(this.#database.manager, filter);
   }
 

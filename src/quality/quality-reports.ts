@@ -1,8 +1,7 @@
 import { In } from 'typeorm';
 import type { Actor, AuditLog } from '../audit/index.js';
 import { refuseLive, type Dataset } from '../catalog/index.js';
-import { HeadgateError, isUuid } from '../kernel/index.js';
-import type { Database } from '../store/index.js';
+import { timePage, type Database, type TimePage } from '../store/index.js';
 import { checkQuality, type QualityResult } from './check-quality.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality-report.entity.js';
 
@@ -12,16 +11,6 @@ export interface ReportFilter {
   readonly first?: number | undefined;
   /** The cursor of the report after which to go on. */
   readonly after?: string | undefined;
-}
-
-export interface ReportPage {
-  readonly nodes: readonly QualityReportEntity[];
-  readonly hasNextPage: boolean;
-}
-
-/** Where a report stands in the list: it goes by creation, newest first, then by id. */
-export function reportCursor(report: Pick<QualityReportEntity, 'createdAt' | 'id'>): string {
-  return Buffer.from(JSON.stringify([report.createdAt.toISOString(), report.id])).toString('base64url');
 }
 
 /** The quality reports: made on demand, kept, listed. */
@@ -55,18 +44,10 @@ export class QualityReports {
   }
 
   /** Newest first. @throws HeadgateError BAD_USER_INPUT for a page size or a cursor that is none. */
-  async list({ dataset, first = 50, after }: ReportFilter = {}): Promise<ReportPage> {
-    if (!Number.isInteger(first) || first < 1 || first > 1000) {
-      throw new HeadgateError('BAD_USER_INPUT', `first: expected 1 to 1000, got ${first}.`, { field: 'first' });
-    }
-    const query = this.#database.manager.createQueryBuilder(QualityReportEntity, 'report').orderBy('report.createdAt', 'DESC').addOrderBy('report.id', 'DESC');
+  async list({ dataset, first = 50, after }: ReportFilter = {}): Promise<TimePage<QualityReportEntity>> {
+    const query = this.#database.manager.createQueryBuilder(QualityReportEntity, 'report');
     if (dataset !== undefined) query.andWhere('report.dataset = :dataset', { dataset });
-    if (after !== undefined) {
-      const [at, id] = readCursor(after);
-      query.andWhere('(report.createdAt, report.id) < (:at::timestamptz, :id::uuid)', { at, id });
-    }
-    const reports = await query.limit(first + 1).getMany();
-    return { nodes: reports.slice(0, first), hasNextPage: reports.length > first };
+    return timePage(query, { first, after });
   }
 
   /** The newest report of each dataset, in the order of the names: one query, for a loader. */
@@ -89,14 +70,4 @@ export class QualityReports {
     const byReport = Map.groupBy(checks, (check) => check.reportId);
     return reportIds.map((id) => byReport.get(id) ?? []);
   }
-}
-
-function readCursor(cursor: string): [string, string] {
-  try {
-    const [at, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
-    if (typeof at === 'string' && !Number.isNaN(Date.parse(at)) && typeof id === 'string' && isUuid(id)) return [at, id];
-  } catch {
-    // Told below: what is wrong with it is of no use to anyone.
-  }
-  throw new HeadgateError('BAD_USER_INPUT', 'after: this is not a cursor of this list. Take one from its pageInfo, or leave it out.', { field: 'after' });
 }

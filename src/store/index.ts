@@ -8,3 +8,4 @@ export { ReaderPool, type PreparedQuery } from './reader-pool.js';
 export { openStore, type Store } from './store.js';
 export { KeyRing, ofActiveKey, type KeySettlement } from './key-ring.js';
 export { MASTER_KEY_BYTES, MasterKey, wrappedBy, type SigningKey } from './master-key.js';
+export { timeCursor, timePage, type TimePage } from './time-page.js';

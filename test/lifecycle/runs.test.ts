@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { HeadgateError } from '../../src/kernel/index.js';
-import { AttemptLostError, runCursor, type RunEntity, type RunRequest } from '../../src/lifecycle/index.js';
+import { AttemptLostError, type RunEntity, type RunRequest } from '../../src/lifecycle/index.js';
+import { timeCursor } from '../../src/store/index.js';
 import { createWorld, type World } from './setup.js';
 
 let world: World;
@@ -155,7 +156,7 @@ test('the list goes from the newest to the oldest, page by page, without a gap',
     seen.push(...page.nodes.map(({ id }) => id));
     times.push(...page.nodes.map(({ createdAt }) => createdAt.getTime()));
     const last = page.nodes.at(-1);
-    after = page.hasNextPage && last ? runCursor(last) : undefined;
+    after = page.hasNextPage && last ? timeCursor(last) : undefined;
   } while (after);
   expect(times).toEqual(times.toSorted((a, b) => b - a));
   expect(new Set(seen)).toEqual(new Set(made));

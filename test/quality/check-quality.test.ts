@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Dataset } from '../../src/catalog/index.js';
 import type { QualityResult } from '../../src/quality/index.js';
+import { timeCursor } from '../../src/store/index.js';
 import { copyAirports, createTable, createWorld, dataset, field, type World } from './setup.js';
 
 let world: World;
@@ -187,9 +188,9 @@ test('reports are listed from the newest, page by page, and read in batches', as
   const ids = [await check(it), await check(it), await check(it)].map(({ report }) => report.id);
   const first = await world.reports.list({ dataset: 'watched', first: 2 });
   expect(first.hasNextPage).toBe(true);
-  const { reportCursor } = await import('../../src/quality/index.js');
+
   const last = first.nodes.at(-1);
-  const second = await world.reports.list({ dataset: 'watched', first: 2, ...(last && { after: reportCursor(last) }) });
+  const second = await world.reports.list({ dataset: 'watched', first: 2, ...(last && { after: timeCursor(last) }) });
   expect([...first.nodes, ...second.nodes].map(({ id }) => id).toSorted()).toEqual(ids.toSorted());
   const latest = await world.reports.latest(['watched', 'nowhere']);
   expect([latest[0]?.id, latest[1]]).toEqual([first.nodes[0]?.id, undefined]);

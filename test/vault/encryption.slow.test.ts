@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createToken } from '../../src/identity/index.js';
 import { until } from '../support/processes.js';
+import { unzip } from '../support/archives.js';
+import { Listener } from '../support/live.js';
 import { Served } from '../support/served.js';
+import { download, exportSubject } from '../delivery/subjects/people.js';
 import { CSV, MANIFESTS } from './manifests.js';
 
 let served: Served;
@@ -283,5 +286,47 @@ describe('inline content', () => {
       { c: content.replace('INLINE', 'OTHER') },
     );
     expect(again.errors?.[0]?.extensions['code']).toBe('CONFLICT');
+  });
+});
+
+describe('who has it delivered', () => {
+  test('a person gets their values, from quarantine too, and no other', async () => {
+    const bad = 'id,person,national_id,note,country,free\nx1,emma,EMMA-1,,DE,\nx2,finn,FINN-1,,DE,\n50,emma,EMMA-2,mine,DE,\n';
+    expect((await served.upload(as('admin'), 'patients', bad, {}, '?mode=append')).status).toBe(200);
+    const archive = async (...roles: string[]) => {
+      const token = await served.token('olga', roles);
+      const { data, errors } = await exportSubject(served, token, 'emma');
+      expect(errors).toBeUndefined();
+      const response = await download(served, token, data.exportSubject.url);
+      return unzip(Buffer.from(await response.arrayBuffer()));
+    };
+    const files = await archive('steward', 'doctor');
+    expect(JSON.parse(files['patients.json'] ?? '')).toMatchObject([{ id: 50, nationalId: 'EMMA-2', note: 'mine' }]);
+    expect(JSON.parse(files['quarantine/patients.json'] ?? '')).toMatchObject([{ raw: { id: 'x1', national_id: 'EMMA-1' } }]);
+    expect(JSON.stringify(files)).not.toMatch(/FINN|hge1|4711/);
+    const masked = await archive('steward', 'clerk');
+    expect(JSON.stringify(masked)).not.toMatch(/EMMA|hge1/);
+  });
+
+  test('subscribers get values as their grants show them', async () => {
+    const listen = async (role: string) =>
+      new Listener(
+        served.url,
+        { authorization: `Bearer ${await served.token(role, [role])}` },
+        { query: 'subscription { patientsChanged { nodes { id nationalId } } }' },
+      );
+    const [doctor, clerk] = [await listen('doctor'), await listen('viewer')];
+    await until('both listen', async () => {
+      const [{ n } = { n: 0 }] = (await served.sql("SELECT count(*)::int AS n FROM headgate.audit_record WHERE action = 'subscribe'")) as { n: number }[];
+      return n === 2;
+    });
+    expect((await served.upload(as('admin'), 'patients', 'id,person,national_id,note,country,free\n60,gina,GINA-1,,DE,\n', {}, '?mode=append')).status).toBe(
+      200,
+    );
+    expect((await doctor.events(1))[0]).toMatchObject({ data: { patientsChanged: { nodes: [{ id: 60, nationalId: 'GINA-1' }] } } });
+    expect((await clerk.events(1))[0]).toMatchObject({ data: { patientsChanged: { nodes: [{ id: 60, nationalId: '***' }] } } });
+    expect(clerk.texts.join()).not.toMatch(/GINA|hge1/);
+    await doctor.close();
+    await clerk.close();
   });
 });

@@ -32,6 +32,13 @@ rights: [read, export, subscribe]
 fields: { '*': allow }
 ---
 kind: Grant
+name: viewers
+to: { roles: [viewer] }
+on: { datasets: [patients] }
+rights: [subscribe]
+fields: { id: allow, national_id: { mask: redact } }
+---
+kind: Grant
 name: clerks
 to: { roles: [clerk] }
 on: { datasets: [patients] }

@@ -9,6 +9,7 @@ import type { EraseHook } from './erase-hook.js';
 import { refuseErased } from './erasure-guard.js';
 import { ErasureLedger } from './erasure-ledger.js';
 import { Erasures } from './erasures.js';
+import type { OpenRefused } from './quarantine-part.js';
 import { replayErasures } from './replay.js';
 import { SubjectExports } from './subject-exports.js';
 
@@ -21,6 +22,7 @@ export interface SubjectsOptions {
   readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
   readonly log: Log;
   readonly closing: Closing;
+  readonly openRefused: OpenRefused;
   /** How long one file of an archive may take, in milliseconds. */
   readonly exportTimeoutMs: number;
   /** What else is kept of persons. */
@@ -49,11 +51,11 @@ export interface Subjects {
  * Brings the database up to date with the ledger of erasures before anything else is done with it.
  * @throws HeadgateError UNAVAILABLE, as `replayErasures`
  */
-export async function openSubjects({ home, cipher, closing, exportTimeoutMs, onErased, ...shared }: SubjectsOptions): Promise<Subjects> {
+export async function openSubjects({ home, cipher, openRefused, closing, exportTimeoutMs, onErased, ...shared }: SubjectsOptions): Promise<Subjects> {
   const { database, keyRing, audit } = shared;
   const ledger = new ErasureLedger(database, join(home, 'erasures.ndjson'));
   const exporter = new Exporter({ sessionsOf: () => database.exports, cipher, audit, timeoutMs: exportTimeoutMs });
-  const exports = new SubjectExports({ database, keyRing, audit, exporter });
+  const exports = new SubjectExports({ database, keyRing, audit, exporter, openRefused, cipher });
   const hooks: readonly EraseHook[] = [...shared.hooks, { name: 'exports', erase: (tx, subject) => exports.forget(tx, subject) }];
   await replayErasures({ ...shared, hooks, ledger });
   const erasures = new Erasures({ ...shared, hooks, ledger, onErased });

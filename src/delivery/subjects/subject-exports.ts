@@ -5,11 +5,11 @@ import type { Authorizer } from '../../governance/index.js';
 import { isSameOne, type Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError, isUuid, newId, sha256 } from '../../kernel/index.js';
 import type { Database, KeyRing, Transaction } from '../../store/index.js';
-import { subjectReference } from '../../vault/index.js';
+import { subjectReference, type FieldCipher } from '../../vault/index.js';
 import { Left } from '../export-run.js';
 import type { Exporter } from '../exporter.js';
 import { exportScope, type ExportedDataset, type ExportScope } from './export-scope.js';
-import { countQuarantine, quarantinePart } from './quarantine-part.js';
+import { countQuarantine, quarantinePart, type OpenRefused } from './quarantine-part.js';
 import { checkSubject } from './subject.js';
 import { subjectZip, type ZipEntry, type ZipPart } from './subject-zip.js';
 
@@ -19,6 +19,9 @@ export interface SubjectExportsOptions {
   readonly audit: { record(fact: AuditFact): Promise<void> };
   /** Without an admission of its own: an archive is one export, of many files. */
   readonly exporter: Pick<Exporter, 'start'>;
+  readonly openRefused: OpenRefused;
+  /** Of encrypted fields. */
+  readonly cipher: FieldCipher;
 }
 
 /** An export that was asked for and can be fetched. Nothing of the person is kept for it: the archive is made while it is fetched. */
@@ -127,8 +130,8 @@ export class SubjectExports {
     subject: string,
     { principal, authorizer, id }: { readonly principal: Principal; readonly authorizer: Authorizer; readonly id: string },
   ) {
-    const { database, audit } = this.#options;
-    const { query, errorOf } = countExport(plan, authorizer.maskKeys, [subject], principal);
+    const { database, audit, cipher } = this.#options;
+    const { query, errorOf } = await countExport(plan, { maskKeys: authorizer.maskKeys, values: [subject], principal, cipher });
     const counted = selection && (await database.reader.query(query).catch((error: unknown) => Promise.reject(errorOf(error) as Error)));
     const rows = Number(counted?.[0]?.[0] ?? 0);
     const quarantined = withQuarantine ? await countQuarantine(database, target, subject) : null;
@@ -205,7 +208,7 @@ export class SubjectExports {
     subject: string,
     { id, principal, authorizer, signal }: Omit<SubjectDownload, 'address'>,
   ): ZipPart[] {
-    const { database, exporter } = this.#options;
+    const { database, exporter, openRefused } = this.#options;
     const { dataset } = target;
     const operationHash = sha256(`subject-export/${id}`);
     const files = selection
@@ -214,7 +217,7 @@ export class SubjectExports {
           open: () => exporter.start({ principal, authorizer, selection, values: [subject], patterns: [], format, operationHash, signal }),
         }))
       : [];
-    const quarantine: ZipPart = { name: `quarantine/${dataset.name}.json`, open: async () => quarantinePart(database, target, subject) };
+    const quarantine: ZipPart = { name: `quarantine/${dataset.name}.json`, open: async () => quarantinePart(database, target, subject, openRefused) };
     return withQuarantine ? [...files, quarantine] : files;
   }
 

@@ -1,7 +1,8 @@
 import { Arg, Ctx, FieldResolver, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Dataset as Model } from '../../../catalog/index.js';
-import { QualityReportEntity, reportCursor, scoresOfShown, type QualityCheckEntity, type Scores } from '../../../quality/index.js';
+import { QualityReportEntity, scoresOfShown, type QualityCheckEntity, type Scores } from '../../../quality/index.js';
 import { hasRole } from '../../../identity/index.js';
+import { timeCursor } from '../../../store/index.js';
 import type { RequestContext } from '../../context.js';
 import { mayCount, OVERSEERS, refusedTo, visibleDataset } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
@@ -35,7 +36,7 @@ export class QualityResolver {
     const names = dataset === undefined ? [...context.visible.datasets.keys()] : [dataset];
     const totalCount = () =>
       services.database.manager.createQueryBuilder(QualityReportEntity, 'report').where('report.dataset = ANY(:names)', { names }).getCount();
-    return pageOf(shown, { hasNextPage, after, cursor: reportCursor, node: toQualityReport, totalCount });
+    return pageOf(shown, { hasNextPage, after, cursor: timeCursor, node: toQualityReport, totalCount });
   }
 
   @Mutation(() => QualityReport, { description: 'Checks a dataset as it is now.' })

@@ -30,7 +30,7 @@ export class QuarantineResolver {
       ...(after !== undefined && { after: idOf(after) }),
     });
     await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: sealed.length });
-    const rows = await services.quarantine.opened(dataset, sealed, plain);
+    const rows = await services.quarantine.opened(dataset, sealed, (field) => plain.has(field));
     const known = new Set(dataset.fields.map((field) => field.name));
     const isTold = reasonsOf(dataset, hasRole(principal, ...OVERSEERS) ? undefined : plain);
     return pageOf(rows, {

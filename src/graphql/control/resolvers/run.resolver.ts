@@ -1,7 +1,8 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { runCursor, RunEntity, type RunKind, type RunStatus } from '../../../lifecycle/index.js';
+import { RunEntity, type RunKind, type RunStatus } from '../../../lifecycle/index.js';
 import { hasRole, isSameOne } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
+import { timeCursor } from '../../../store/index.js';
 import type { RequestContext } from '../../context.js';
 import { knowsAllNames, OVERSEERS, visibleDataset } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
@@ -25,7 +26,7 @@ export class RunResolver {
     const { nodes, hasNextPage } = await services.runs.list({ dataset, pipeline, kind, status, first, after });
     // TypeORM drops an undefined key from `where`, which is what is meant here: no condition.
     const where = Object.fromEntries(Object.entries({ dataset, pipeline, kind, status }).filter(([, value]) => value !== undefined));
-    return pageOf(nodes, { hasNextPage, after, cursor: runCursor, node: toRun, totalCount: () => services.database.manager.countBy(RunEntity, where) });
+    return pageOf(nodes, { hasNextPage, after, cursor: timeCursor, node: toRun, totalCount: () => services.database.manager.countBy(RunEntity, where) });
   }
 
   @Query(() => Run, { nullable: true, description: 'One that you asked for, or any if you oversee.' })

@@ -1,5 +1,6 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { proposalCursor, type ProposalStatus, type Sees } from '../../../classification/index.js';
+import { type ProposalStatus, type Sees } from '../../../classification/index.js';
+import { timeCursor } from '../../../store/index.js';
 import type { RequestContext } from '../../context.js';
 import { visibleDataset } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
@@ -23,7 +24,7 @@ export class TagProposalResolver {
     const filter = { fields, dataset, status };
     const { nodes, hasNextPage } = await context.services.tagProposals.list({ ...filter, first: pageSize(first), after });
     const totalCount = () => context.services.tagProposals.count(filter);
-    return pageOf(nodes, { hasNextPage, after, cursor: proposalCursor, node: toTagProposal, totalCount });
+    return pageOf(nodes, { hasNextPage, after, cursor: timeCursor, node: toTagProposal, totalCount });
   }
 
   @Mutation(() => TagProposal, {

@@ -126,10 +126,18 @@ async function ask(url: string, [caller, path, query]: (typeof ASKED)[number]): 
 }
 
 test(`${CLIENTS} clients at two processes meet one state or the next, and never anything else`, { timeout: RUNS_MS + 120_000 }, async () => {
+  /** When each state began to be applied, and when it was; the last one is open. */
+  const history: { readonly state: number; readonly from: number; done: number }[] = [];
+  const change = async (state: number): Promise<void> => {
+    const entry = { state, from: performance.now(), done: Number.POSITIVE_INFINITY };
+    history.push(entry);
+    await apply(STATES[state]);
+    entry.done = performance.now();
+  };
   // What each state allows, asked while nothing changes.
   const allowed: string[][] = [];
   for (const next of [...STATES, ...STATES]) {
-    await apply(next);
+    await change(STATES.indexOf(next));
     const answers = await Promise.all(ASKED.map((asked) => ask(here.url, asked)));
     const index = STATES.indexOf(next);
     // The same state gives the same answers, or there would be nothing to hold others against.
@@ -138,8 +146,6 @@ test(`${CLIENTS} clients at two processes meet one state or the next, and never 
   }
   expect(new Set(allowed.map((answers) => answers[0])).size).toBe(STATES.length);
 
-  /** When each state began to be applied, and when it was; the last one is open. */
-  const history: { readonly state: number; readonly from: number; done: number }[] = [{ state: STATES.length - 1, from: 0, done: 0 }];
   const ends = performance.now() + RUNS_MS;
   const wrong: string[] = [];
   const met = new Set<number>();
@@ -147,11 +153,7 @@ test(`${CLIENTS} clients at two processes meet one state or the next, and never 
 
   const changing = (async () => {
     for (let i = 0; performance.now() < ends; i++) {
-      const next = (i * 3) % STATES.length;
-      const entry = { state: next, from: performance.now(), done: Number.POSITIVE_INFINITY };
-      history.push(entry);
-      await apply(STATES[next]);
-      entry.done = performance.now();
+      await change((i * 3) % STATES.length);
       changes += 1;
       await delay(50 + (i % 7) * 40);
     }
@@ -198,7 +200,12 @@ test(`${CLIENTS} clients at two processes meet one state or the next, and never 
       const possible = history.filter((entry, n) => entry.from <= to && (history[n + 1]?.done ?? Number.POSITIVE_INFINITY) + slack >= from);
       const fits = possible.filter((entry) => allowed[entry.state]?.[which] === answer);
       for (const entry of fits) met.add(entry.state);
-      if (fits.length === 0) wrong.push(`${asked.join(' ')}\n${answer}\nwas in none of: ${possible.map((entry) => STATES[entry.state]?.name).join(', ')}`);
+      if (fits.length > 0) continue;
+      const at = (ms: number) => Math.round(ms - from);
+      const told = history.slice(-6).map((entry) => `${STATES[entry.state]?.name} (from ${at(entry.from)} to ${at(entry.done)} ms)`);
+      wrong.push(
+        `${isHere ? 'here' : 'there'}, in ${at(to)} ms: ${asked.join(' ')}\n${answer}\nwas not in force; applied, by when it was asked: ${told.join(', ')}`,
+      );
     }
   });
   await Promise.all([changing, revoking, ...clients]);

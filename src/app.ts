@@ -6,6 +6,7 @@ import {
   classificationKind,
   DataChanges,
   datasetKind,
+  forgetEndedHolds,
   legalHoldKind,
   Live,
   loadCatalog,
@@ -16,7 +17,7 @@ import {
 } from './catalog/index.js';
 import { TagProposalEntity } from './classification/index.js';
 import type { Config } from './config/index.js';
-import { Detokenizer, Exporter, openSubjects } from './delivery/index.js';
+import { Detokenizer, Exporter, openSubjects, SUBJECT_EXPORTS } from './delivery/index.js';
 import {
   AccessGrantEntity,
   Authorizer,
@@ -133,7 +134,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     masterKeys,
     audit: record.audit,
     log,
-    rewrappers: REWRAPPERS,
+    rewrappers: [...REWRAPPERS, SUBJECT_EXPORTS],
     raise: raiseCatalogVersion,
     refresh: () => live.refresh(),
   });
@@ -163,6 +164,11 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
         name: 'keys',
         erase: (tx, subject) => subjectKeys.destroy(tx, subject),
         eraseReferences: (tx, references) => subjectKeys.destroyReferences(tx, references),
+      },
+      {
+        name: 'holds',
+        erase: (tx, subject) => forgetEndedHolds(tx, (held) => held === subject),
+        eraseReferences: (tx, references) => forgetEndedHolds(tx, (held) => references.includes(subjectReference(keyRing, held))),
       },
       { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
     ],

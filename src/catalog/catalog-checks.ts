@@ -1,4 +1,5 @@
 import { isJoinable } from './dataset-meaning.js';
+import { unerasable } from './erasure-rules.js';
 import type { Fail } from './manifest-kind.js';
 import { columnType, type Catalog, type Dataset, type Field, type Relation } from './model.js';
 import { didYouMean, listOf } from './suggest.js';
@@ -18,7 +19,10 @@ export function checkOne(catalog: Catalog, name: string, failOf: (name: string) 
 
 /** Relations and references of a dataset; with `to`, only those that lead there. */
 function checkLinks(catalog: Catalog, dataset: Dataset, fail: Fail, to?: string): void {
-  if (to === undefined) checkConsent(catalog, dataset, fail);
+  if (to === undefined) {
+    checkConsent(catalog, dataset, fail);
+    checkKept(dataset, fail);
+  }
   dataset.relations.forEach((relation, i) => {
     if (to === undefined || relation.to === to) checkRelation(catalog, dataset, relation, i, fail);
   });
@@ -28,6 +32,17 @@ function checkLinks(catalog: Catalog, dataset: Dataset, fail: Fail, to?: string)
       checkReference(catalog, field, rule, ['fields', i, 'rules', j, 'references'], fail);
     }),
   );
+}
+
+/** As `checkErasure`, with the tags that stewards and pipelines give: the contract alone does not tell of them. */
+function checkKept(dataset: Dataset, fail: Fail): void {
+  if (dataset.onErase !== 'nullify') return;
+  const [field] = unerasable(dataset);
+  if (field)
+    fail(
+      ['onErase'],
+      `${field.name} is personal by its tags (${field.tags.join(', ') || 'the subject'}), and onErase: nullify can't set it to null, because it is required or in the key: choose onErase: delete, or another tag`,
+    );
 }
 
 function checkConsent({ purposes }: Catalog, { consent }: Dataset, fail: Fail): void {

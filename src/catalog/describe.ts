@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { canonicalJson } from '../kernel/index.js';
 
 const LONGEST_VALUE = 80;
 
@@ -16,6 +17,7 @@ export function describeKeys(before: object, after: object): string[] {
 }
 
 function valueText(value: unknown): string {
-  const text = JSON.stringify(value) ?? '';
+  // In one order of keys, in whatever order a document has them: a change that is asked for again must read the same.
+  const text = value === undefined ? '' : canonicalJson(JSON.parse(JSON.stringify(value)));
   return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}...` : text;
 }

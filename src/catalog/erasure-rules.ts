@@ -10,6 +10,11 @@ export function erasedFields({ fields, subject }: Pick<Dataset, 'fields' | 'subj
   return fields.filter((field) => isErased(field, subject));
 }
 
+/** Those of them that can't be null: with any, no row can be kept without its person. */
+export function unerasable(dataset: Pick<Dataset, 'fields' | 'subject' | 'key'>): readonly Field[] {
+  return erasedFields(dataset).filter(({ name, required }) => required || dataset.key.includes(name));
+}
+
 /** A row that is kept for the books must be able to be without all that tells of its person. */
 export function checkErasure(dataset: DatasetShape, complain: (path: readonly (string | number)[], message: string) => void): void {
   const { subject, onErase, key = [], fields } = dataset;

@@ -11,8 +11,9 @@ export { UNCLASSIFIED, unclassifiedField, type ClassificationSpec } from './clas
 export { classificationKind } from './classification-kind.js';
 export { ClassificationEntity } from './classification.entity.js';
 export { purposeKind } from './purpose-kind.js';
-export { erasedFields } from './erasure-rules.js';
-export { holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld, type LegalHold } from './legal-hold.js';
+export { erasedFields, unerasable } from './erasure-rules.js';
+export { formsOf, rawIsAbout, wordsOf } from './raw-subject.js';
+export { forgetEndedHolds, holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld, type LegalHold } from './legal-hold.js';
 export { sourceKind } from './source-kind.js';
 export { isRemoteName } from './field-spec.js';
 export { refuseLive } from './live-dataset.js';

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { HeadgateError } from '../kernel/index.js';
-import { identifier, render, sql } from '../sql/index.js';
+import { identifier, param, raw, render, sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { Name, Text } from './field-spec.js';
+import { toDataset } from './dataset-spec.js';
 import { loadDatasets } from './load-catalog.js';
 import type { ManifestKind } from './manifest-kind.js';
+import { rawIsAbout } from './raw-subject.js';
 import { didYouMean } from './suggest.js';
 
 const LegalHoldSpec = z
@@ -81,7 +83,7 @@ export async function holdsOn(tx: Pick<Transaction, 'query'>, dataset: string): 
 }
 
 /**
- * For whatever takes rows away as a whole. With `subjects`, a hold on a person of whom the dataset has rows counts too.
+ * For whatever takes rows away as a whole. With `subjects`, a hold on a person of whom the dataset has rows, or refused rows, counts too.
  * @throws HeadgateError CONFLICT that names the hold
  */
 export async function refuseHeld(tx: Transaction, dataset: string, what: string, { subjects = false } = {}): Promise<void> {
@@ -97,11 +99,36 @@ export async function refuseHeld(tx: Transaction, dataset: string, what: string,
 async function holdOnSubjectOf(tx: Transaction, name: string): Promise<LegalHold | undefined> {
   const [stored] = await loadDatasets(tx, name);
   const { subject, source } = stored?.spec ?? {};
-  if (subject === undefined || source !== undefined) return undefined;
+  if (!stored || subject === undefined || source !== undefined) return undefined;
+  const { id, fields } = toDataset(stored.spec, stored);
+  const field = fields.find((one) => one.name === subject);
+  if (!field) return undefined;
   for (const hold of await loadHolds(tx)) {
     if (!isHeld(hold) || !hold.subjects) continue;
-    const { text } = render(sql`SELECT 1 FROM ${identifier('data', name)} WHERE ${identifier(subject)}::text = ANY ($1::text[]) LIMIT 1`);
-    if ((await tx.query(text, [hold.subjects])).length > 0) return hold;
+    const held = param(hold.subjects, 'text[]');
+    const { text, values } = render(
+      sql`SELECT 1 WHERE EXISTS (SELECT FROM ${identifier('data', name)} WHERE ${identifier(subject)}::text = ANY (${held}))
+        OR EXISTS (SELECT FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(id, 'uuid')} AND ${rawIsAbout(field, raw('q.raw'), (form) => sql`${form} = ANY (${held})`)})`,
+    );
+    if ((await tx.query(text, values)).length > 0) return hold;
   }
   return undefined;
+}
+
+/**
+ * Takes persons out of holds that are over; one that is left with nobody and no dataset goes.
+ * @returns how many holds had one
+ */
+export async function forgetEndedHolds(tx: Pick<Transaction, 'query'>, isIt: (subject: string) => boolean): Promise<number> {
+  const theirs = (await loadHolds(tx)).filter((hold) => !isHeld(hold) && hold.subjects?.some(isIt));
+  for (const { name, subjects = [], ...rest } of theirs) {
+    const others = subjects.filter((subject) => !isIt(subject));
+    if (others.length === 0 && !rest.datasets) await tx.query('DELETE FROM headgate.legal_hold WHERE name = $1', [name]);
+    else
+      await tx.query('UPDATE headgate.legal_hold SET spec = $2 WHERE name = $1', [
+        name,
+        JSON.stringify({ name, ...rest, ...(others.length > 0 && { subjects: others }) }),
+      ]);
+  }
+  return theirs.length;
 }

@@ -5,4 +5,4 @@ export type { EraseHook } from './subjects/erase-hook.js';
 export type { Erasures } from './subjects/erasures.js';
 export type { ErasureReceipt } from './subjects/receipt.js';
 export { openSubjects, type Subjects, type SubjectsOptions } from './subjects/open-subjects.js';
-export type { SubjectDownload, SubjectExport, SubjectExportRequest, SubjectExports } from './subjects/subject-exports.js';
+export { SUBJECT_EXPORTS, type SubjectDownload, type SubjectExport, type SubjectExportRequest, type SubjectExports } from './subjects/subject-exports.js';

@@ -58,7 +58,7 @@ export function ingestRoute(app: FastifyInstance, options: IngestRouteOptions): 
 
 /** The run as the GraphQL API shows it, without what needs another question. */
 export function jsonOf(entity: RunEntity): Run & { readonly dataset: string | null; readonly pipeline: string | null } {
-  const { datasetName, pipelineName, ...run } = toRun(entity);
+  const { datasetName, pipelineName, requestedWith: _, ...run } = toRun(entity);
   return { ...run, dataset: datasetName, pipeline: pipelineName } as ReturnType<typeof jsonOf>;
 }
 

@@ -4,7 +4,7 @@ export { ENVELOPE_PATTERN, ENVELOPE_START, INDEX_PART, MOST_VALUE_BYTES, type Pl
 export { openFieldKeys, type FieldKeysRoom } from './field-keys.js';
 export { FieldCipher } from './field-cipher.js';
 export { pinKeys } from './pinned-keys.js';
-export { REWRAPPERS } from './rewrap.js';
+export { REWRAPPERS, secretsIn } from './rewrap.js';
 export { SubjectKeys, type SubjectKeysOptions } from './subject-keys.js';
 
 export { KeyKeeper, type KeyKeeperOptions, type KeyRotation, type KeyState, type KeyStatus } from './key-keeper.js';

@@ -1,19 +1,21 @@
-import type { KeyTable } from './key-table.js';
-import { DATA_KEYS, PINNED_KEYS, SUBJECT_KEYS } from './key-table.js';
+import { DATA_KEYS, PINNED_KEYS, SUBJECT_KEYS, type KeyTable } from './key-table.js';
 import type { Rewrapper } from './rewraps.js';
 
-/** A table of wrapped keys. They stay as they are, and so does all that they encrypt. */
-function keysIn({ table, column, label }: KeyTable, name: string): Rewrapper {
+/** A table of secrets that are wrapped in a column, `wrapped` when absent, each for the name in another. */
+type WrappedTable = KeyTable & { readonly wrapped?: string };
+
+/** A table of wrapped secrets, such as keys. They stay as they are, and so does all that they encrypt. */
+export function secretsIn({ table, column, label, wrapped: secret = 'wrapped' }: WrappedTable, name: string): Rewrapper {
   return {
     name,
     async count(tx, keyId) {
-      const [row] = await tx.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table} WHERE substr(wrapped, 1, 8) = decode($1, 'hex')`, [keyId]);
+      const [row] = await tx.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${table} WHERE substr(${secret}, 1, 8) = decode($1, 'hex')`, [keyId]);
       return row?.count ?? 0;
     },
     async rewrap(tx, { keyId, limit, again }) {
       for (let after = ''; ;) {
         const rows = await tx.query<{ name: string; wrapped: Buffer }>(
-          `SELECT ${column} AS name, wrapped FROM ${table} WHERE substr(wrapped, 1, 8) = decode($1, 'hex') AND ${column} > $2 ORDER BY ${column} LIMIT $3 FOR UPDATE`,
+          `SELECT ${column}::text AS name, ${secret} AS wrapped FROM ${table} WHERE substr(${secret}, 1, 8) = decode($1, 'hex') AND ${column}::text > $2 ORDER BY ${column}::text LIMIT $3 FOR UPDATE`,
           [keyId, after, limit],
         );
         const anew = rows.flatMap(({ name: context, wrapped }) => {
@@ -21,10 +23,10 @@ function keysIn({ table, column, label }: KeyTable, name: string): Rewrapper {
           return made ? [{ context, made }] : [];
         });
         if (anew.length > 0) {
-          await tx.query(`UPDATE ${table} t SET wrapped = n.wrapped FROM unnest($1::text[], $2::bytea[]) AS n (name, wrapped) WHERE t.${column} = n.name`, [
-            anew.map(({ context }) => context),
-            anew.map(({ made }) => made),
-          ]);
+          await tx.query(
+            `UPDATE ${table} t SET ${secret} = n.wrapped FROM unnest($1::text[], $2::bytea[]) AS n (name, wrapped) WHERE t.${column}::text = n.name`,
+            [anew.map(({ context }) => context), anew.map(({ made }) => made)],
+          );
           return anew.length;
         }
         // One that nobody can unwrap is left as it is.
@@ -56,8 +58,8 @@ const TOKENS: Rewrapper = {
 
 /** All secrets of the vault that are wrapped with a master key. */
 export const REWRAPPERS: readonly Rewrapper[] = [
-  keysIn(PINNED_KEYS, 'keys of references'),
-  keysIn(DATA_KEYS, 'keys of datasets'),
-  keysIn(SUBJECT_KEYS, 'keys of subjects'),
+  secretsIn(PINNED_KEYS, 'keys of references'),
+  secretsIn(DATA_KEYS, 'keys of datasets'),
+  secretsIn(SUBJECT_KEYS, 'keys of subjects'),
   TOKENS,
 ];

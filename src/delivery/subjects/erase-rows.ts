@@ -1,8 +1,7 @@
-import { columnType, erasedFields, LOAD_ID } from '../../catalog/index.js';
+import { columnType, erasedFields, LOAD_ID, rawIsAbout, unerasable } from '../../catalog/index.js';
 import { identifier, join, param, raw, render, sql, type Sql } from '../../sql/index.js';
 import type { Transaction } from '../../store/index.js';
 import { subjectValue, type SubjectDataset } from './subject.js';
-import { rawIsAbout } from './raw-subject.js';
 
 export interface ErasedRows {
   readonly dataset: string;
@@ -23,7 +22,8 @@ export async function eraseRows(tx: Transaction, target: SubjectDataset, subject
   if (value === undefined) return none;
   const table = identifier('data', dataset.name);
   const isAbout = sql`${identifier(field.name)} = ${param(value, columnType(field))}`;
-  if (dataset.onErase !== 'nullify') {
+  // What can't be without the person does not stay: a tag can have come to a field that was required before.
+  if (dataset.onErase !== 'nullify' || unerasable(dataset).length > 0) {
     const rows = await run(tx, sql`DELETE FROM ${table} WHERE ${isAbout}`);
     if (rows > 0) await raiseVersion(tx, dataset.id, rows);
     return { ...none, rows };
@@ -57,7 +57,7 @@ export async function eraseQuarantine(tx: Transaction, target: SubjectDataset, s
 /** A condition on `headgate.quarantined_row q`. */
 export function inQuarantine(target: SubjectDataset, subject: string): Sql {
   const name = param(subject, 'text');
-  return sql`q.dataset_id = ${param(target.dataset.id, 'uuid')} AND ${rawIsAbout(target, raw('q.raw'), (text) => sql`${text} = ${name}`)}`;
+  return sql`q.dataset_id = ${param(target.dataset.id, 'uuid')} AND ${rawIsAbout(target.field, raw('q.raw'), (text) => sql`${text} = ${name}`)}`;
 }
 
 async function raiseVersion(tx: Transaction, datasetId: string, rows: number): Promise<void> {

@@ -1,9 +1,8 @@
-import { LOAD_ID, type Dataset } from '../../catalog/index.js';
+import { LOAD_ID, rawIsAbout, type Dataset } from '../../catalog/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import { identifier, param, raw, render, sql, type Sql } from '../../sql/index.js';
 import type { KeyRing, Transaction } from '../../store/index.js';
 import { subjectReferenceSql } from '../../vault/index.js';
-import { rawIsAbout } from './raw-subject.js';
 import { subjectDatasets } from './subject.js';
 
 /** What a run computes may be read while an erasure of a moment before is about to commit; and clocks of machines differ. */
@@ -40,7 +39,7 @@ export async function refuseErased(tx: Transaction, keyRing: KeyRing, { dataset,
   const version = sql`(SELECT data_version FROM headgate.dataset WHERE id = ${param(dataset.id, 'uuid')})`;
   const { text, values } = render(sql`SELECT
     EXISTS (SELECT FROM ${identifier('data', dataset.name)} WHERE ${identifier(LOAD_ID)} = ${version} AND ${isErased(column)})
-    OR EXISTS (SELECT FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND q.run_id = ${param(run.id, 'uuid')} AND ${rawIsAbout(target, raw('q.raw'), isErased)})
+    OR EXISTS (SELECT FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND q.run_id = ${param(run.id, 'uuid')} AND ${rawIsAbout(target.field, raw('q.raw'), isErased)})
     AS "isBack"`);
   const [found] = await tx.query<{ isBack: boolean }>(text, values);
   if (!found?.isBack) return;

@@ -1,9 +1,8 @@
-import { loadCatalog } from '../../catalog/index.js';
+import { formsOf, loadCatalog, rawIsAbout, wordsOf } from '../../catalog/index.js';
 import { identifier, param, raw, render, sql, type Sql } from '../../sql/index.js';
 import type { KeyRing, Transaction } from '../../store/index.js';
 import { subjectReference, subjectReferenceSql } from '../../vault/index.js';
 import type { EraseHook } from './erase-hook.js';
-import { formsOf, rawIsAbout, wordsOf } from './raw-subject.js';
 import { subjectDatasets } from './subject.js';
 
 /** Who is behind references, as far as anything in the database still says: by reference. Every place where a subject may stand is hashed. */
@@ -28,7 +27,7 @@ export async function findSubjects(
     const { dataset, field } = target;
     const column = sql`${identifier(field.name)}::text`;
     await note(sql`SELECT DISTINCT ${column} AS subject FROM ${identifier('data', dataset.name)} WHERE ${isWanted(column)}`);
-    const rows = sql`SELECT q.raw FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND ${rawIsAbout(target, raw('q.raw'), isWanted)}`;
+    const rows = sql`SELECT q.raw FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND ${rawIsAbout(target.field, raw('q.raw'), isWanted)}`;
     const texts = sql`SELECT r.raw ->> ${param(field.name, 'text')} AS t FROM (${rows}) AS r UNION SELECT w FROM (${rows}) AS r, ${wordsOf(raw('r.raw'))} AS w`;
     for (const form of formsOf(field, raw('t.t'))) await note(sql`SELECT DISTINCT ${form} AS subject FROM (${texts}) AS t WHERE ${isWanted(form)}`);
   }

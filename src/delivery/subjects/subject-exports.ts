@@ -5,7 +5,7 @@ import type { Authorizer } from '../../governance/index.js';
 import { isSameOne, type Principal } from '../../identity/index.js';
 import { HeadgateError, isHeadgateError, isUuid, newId, sha256 } from '../../kernel/index.js';
 import type { Database, KeyRing, Transaction } from '../../store/index.js';
-import { subjectReference, type FieldCipher } from '../../vault/index.js';
+import { secretsIn, subjectReference, type FieldCipher } from '../../vault/index.js';
 import { Left } from '../export-run.js';
 import type { Exporter } from '../exporter.js';
 import { exportScope, type ExportedDataset, type ExportScope } from './export-scope.js';
@@ -49,6 +49,9 @@ export interface SubjectDownload extends SubjectExportRequest {
 const HOURS = 24;
 /** What the sealing of subjects is for. */
 const LABEL = 'subject-export';
+
+/** The persons whose exports wait to be fetched. */
+export const SUBJECT_EXPORTS = secretsIn({ table: 'headgate.subject_export', column: 'id', wrapped: 'subject', label: LABEL }, 'exports of subjects');
 
 /** All that is known of a person, as an archive: governed by the grants of whoever asks, when it is asked for and again when it is fetched. */
 export class SubjectExports {
@@ -217,7 +220,18 @@ export class SubjectExports {
           open: () => exporter.start({ principal, authorizer, selection, values: [subject], patterns: [], format, operationHash, signal }),
         }))
       : [];
-    const quarantine: ZipPart = { name: `quarantine/${dataset.name}.json`, open: async () => quarantinePart(database, target, subject, openRefused) };
+    const quarantine: ZipPart = {
+      name: `quarantine/${dataset.name}.json`,
+      open: async () => {
+        await this.#record(
+          principal,
+          'ALLOWED',
+          { export: id, state: 'quarantine' },
+          { dataset: dataset.name, fields: dataset.fields.map(({ name }) => name), rowCount: await countQuarantine(database, target, subject) },
+        );
+        return quarantinePart(database, target, subject, openRefused);
+      },
+    };
     return withQuarantine ? [...files, quarantine] : files;
   }
 

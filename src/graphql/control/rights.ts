@@ -66,6 +66,14 @@ export function knowsOf({ visible, world }: Pick<RequestContext, 'visible' | 'wo
   };
 }
 
+/** Whether a dataset has nothing that is secret to who asks. */
+export function knowsAllOf({ visible, world }: Pick<RequestContext, 'visible' | 'world'>, name: string): boolean {
+  const [shown, whole] = [visible.datasets.get(name), world.catalog.datasets.get(name)];
+  const links = (dataset: Dataset) => dataset.fields.reduce((sum, { rules }) => sum + rules.length, 0);
+  // A reference to a secret dataset is no rule of the field for those who may not know of it.
+  return shown !== undefined && whole?.fields.length === shown.fields.length && links(whole) === links(shown);
+}
+
 /** A change request as far as the one who looks may know of what it names. */
 export function requestFor<Request extends Pick<ChangeRequestEntity, 'accessChanges'>>(request: Request, knows: Knows): Request {
   const accessChanges = request.accessChanges.filter(

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { rawIsAbout } from '../../../src/delivery/subjects/raw-subject.js';
+import { rawIsAbout } from '../../../src/catalog/index.js';
 import { subjectValue, type SubjectDataset } from '../../../src/delivery/subjects/subject.js';
 import { param, render, sql } from '../../../src/sql/index.js';
 import { Database, KeyRing } from '../../../src/store/index.js';
@@ -23,7 +23,7 @@ const target = (type: string) => ({ dataset: {}, field: { name: 'who', type } })
 
 async function isAbout(type: string, raw: object, subject: string): Promise<boolean> {
   // Of a column, as in the quarantine: of a constant PostgreSQL would compute what CASE keeps from being computed.
-  const isIt = rawIsAbout(target(type), sql`q.raw`, (form) => sql`${form} = ${param(subject, 'text')}`);
+  const isIt = rawIsAbout(target(type).field, sql`q.raw`, (form) => sql`${form} = ${param(subject, 'text')}`);
   const { text, values } = render(sql`SELECT ${isIt} AS yes FROM (SELECT ${param(JSON.stringify(raw), 'jsonb')} AS raw OFFSET 0) AS q`);
   const [row] = await database.query<{ yes: boolean | null }>(text, values);
   return row?.yes === true;

@@ -17,9 +17,12 @@ export class QuarantineResolver {
     @Arg('first', () => Int, { nullable: true }) first?: number,
     @Arg('after', () => String, { nullable: true }) after?: string,
   ): Promise<Page<QuarantinedRow>> {
-    const { principal, services } = context;
+    const { principal, services, world } = context;
     const dataset = visibleDataset(context, name);
+    // With what is secret to who asks: a refused row has that too.
+    const whole = world.catalog.datasets.get(name) ?? dataset;
     const plain = plainFields(context, dataset);
+    const isAllPlain = whole.fields.every((field) => plain.has(field.name));
     if (plain.size === 0 && !hasRole(principal, ...OVERSEERS)) {
       const refusal = refusedTo(principal, `the quarantine of ${name}`, 'admin, steward, engineer, auditor, and those who may see every row of the dataset');
       await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'DENIED', details: { code: refusal.code } });
@@ -30,14 +33,14 @@ export class QuarantineResolver {
       ...(after !== undefined && { after: idOf(after) }),
     });
     await services.audit.record({ actor: principal, action: 'quarantine', dataset: name, decision: 'ALLOWED', fields: [...plain], rowCount: sealed.length });
-    const rows = await services.quarantine.opened(dataset, sealed, (field) => plain.has(field));
+    const rows = await services.quarantine.opened(whole, sealed, (field) => plain.has(field));
     const known = new Set(dataset.fields.map((field) => field.name));
-    const isTold = reasonsOf(dataset, hasRole(principal, ...OVERSEERS) ? undefined : plain);
+    const isTold = reasonsOf(dataset, hasRole(principal, ...OVERSEERS) ? undefined : { plain, isAllPlain });
     return pageOf(rows, {
       hasNextPage: hasNext,
       after,
       cursor: (row) => Buffer.from(`quarantine/${row.id}`).toString('base64url'),
-      node: (row) => toRow(row, known, plain, isTold),
+      node: (row) => toRow(row, { known, plain, isAllPlain, isTold }),
       totalCount: () => services.quarantine.count(dataset.id),
     });
   }
@@ -56,14 +59,14 @@ function plainFields({ principal, world }: RequestContext, dataset: Dataset): Re
 /**
  * Reasons that name nothing hidden: of a field or rule that is known, and of a reference only where its target is. They tell
  * of the field's value, so that it must be among the plain ones.
- * @param plain all fields when absent
+ * @param shown everything when absent
  */
-function reasonsOf(dataset: Dataset, plain?: ReadonlySet<string>): (reason: Reason) => boolean {
+function reasonsOf(dataset: Dataset, shown?: Pick<Shown, 'plain' | 'isAllPlain'>): (reason: Reason) => boolean {
   const fields = new Map(dataset.fields.map((field) => [field.name, field]));
   const rules = new Set(['json', 'key', ...dataset.rules.map((rule) => rule.name)]);
   return ({ field: name, rule }) => {
-    if (name === null || name === undefined) return rules.has(rule) && (plain === undefined || plain.size === fields.size);
-    if (plain && !plain.has(name)) return false;
+    if (name === null || name === undefined) return rules.has(rule) && (shown === undefined || shown.isAllPlain);
+    if (shown && !shown.plain.has(name)) return false;
     const field = fields.get(name);
     return field !== undefined && (rule !== 'references' || field.rules.some(({ kind }) => kind === 'references'));
   };
@@ -71,11 +74,20 @@ function reasonsOf(dataset: Dataset, plain?: ReadonlySet<string>): (reason: Reas
 
 type Reason = QuarantinedRowEntity['reasons'][number];
 
-function toRow(row: QuarantinedRowEntity, known: ReadonlySet<string>, plain: ReadonlySet<string>, isTold: (reason: Reason) => boolean): QuarantinedRow {
-  const whole = plain.size > 0 && plain.size === known.size;
+/** What of a refused row somebody may see. */
+interface Shown {
+  /** Names of fields that they may know of. */
+  readonly known: ReadonlySet<string>;
+  readonly plain: ReadonlySet<string>;
+  /** All fields that there are are plain to them, secret ones too. */
+  readonly isAllPlain: boolean;
+  readonly isTold: (reason: Reason) => boolean;
+}
+
+function toRow(row: QuarantinedRowEntity, { known, plain, isAllPlain, isTold }: Shown): QuarantinedRow {
   // A line that could not be taken apart stands under an empty name: it is shown to those who may see all of it.
   const raw = Object.entries(row.raw).flatMap(([field, text]): [string, string | null][] => {
-    if (plain.has(field) || (whole && !known.has(field))) return [[field, text]];
+    if (plain.has(field) || (isAllPlain && !known.has(field))) return [[field, text]];
     return known.has(field) || field === '' ? [[field, null]] : [];
   });
   const reasons = row.reasons.filter(isTold);

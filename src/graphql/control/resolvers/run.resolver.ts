@@ -4,12 +4,12 @@ import { hasRole, isSameOne } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import { timeCursor } from '../../../store/index.js';
 import type { RequestContext } from '../../context.js';
-import { knowsAllNames, OVERSEERS, visibleDataset } from '../rights.js';
+import { knowsAllNames, knowsAllOf, OVERSEERS, visibleDataset } from '../rights.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
 import { RunKindEnum, RunStatusEnum } from '../types/enums.js';
 import { IngestInput } from '../types/ingest.type.js';
 import { pageOf, type Page } from '../types/page.js';
-import { Run, RunConnection, RunStep, toRun, toRunStep } from '../types/run.type.js';
+import { Run, RunConnection, RunError, RunStep, toRun, toRunStep } from '../types/run.type.js';
 
 @Resolver(() => Run)
 export class RunResolver {
@@ -75,6 +75,14 @@ export class RunResolver {
   async steps(@Root() { id }: Run, @Ctx() { loaders, principal }: RequestContext): Promise<RunStep[]> {
     const steps = (await loaders.steps.load(id)).map(toRunStep);
     return knowsAllNames(principal) ? steps : steps.map((step) => ({ ...step, statement: null }));
+  }
+
+  /** It can name fields and datasets that are secret. Who asked for a load named them, or was told when it was refused. */
+  @FieldResolver(() => RunError, { nullable: true })
+  error(@Root() { error, kind, datasetName, requestedBy, requestedWith }: Run, @Ctx() context: RequestContext): RunError | null {
+    const isOwn = isSameOne(context.principal, { subject: requestedBy, credential: requestedWith });
+    const isTold = knowsAllNames(context.principal) || (kind === 'INGESTION' && datasetName !== null && (isOwn || knowsAllOf(context, datasetName)));
+    return error && !isTold ? { code: error.code, message: 'Why is for those who may know all names in it: engineers and admins.' } : error;
   }
 
   @FieldResolver(() => Dataset, { nullable: true })

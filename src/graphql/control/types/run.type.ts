@@ -30,6 +30,8 @@ export class Run {
   @Field(() => ID) id!: string;
   @Field(() => RunKindEnum) kind!: RunKind;
   @Field(() => RunStatusEnum) status!: RunStatus;
+  /** The credential that it was asked for with. */
+  requestedWith!: string | null;
   /** Names; the resolvers give the objects. */
   datasetName!: string | null;
   pipelineName!: string | null;
@@ -60,6 +62,7 @@ export function toRun(entity: RunEntity): Run {
     datasetName: entity.dataset,
     pipelineName: entity.pipeline,
     requestedBy: entity.requestedBy,
+    requestedWith: entity.requestedWith,
     attempt: entity.attempt,
     createdAt: entity.createdAt,
     startedAt: entity.startedAt,

@@ -1,5 +1,11 @@
-import { signatureProblem, type Checkpoint, type VerifyingKeys } from './checkpoint.js';
+import { signatureProblem, type Checkpoint, type KeyOrigin, type VerifyingKeys } from './checkpoint.js';
 import type { AuditProblem } from './diagnose.js';
+
+interface WitnessOptions {
+  readonly linked: boolean;
+  /** Of the keys. */
+  readonly origin?: KeyOrigin;
+}
 
 /** Checkpoints that are remembered: about the last hour. */
 const LATELY = 100;
@@ -14,6 +20,7 @@ export class CheckpointWitness {
   readonly #keys: VerifyingKeys;
   /** The database's list is whole, so each must refer to the one before; a file has those of its own machine only. */
   readonly #linked: boolean;
+  readonly #origin: KeyOrigin;
   #next: Checkpoint | undefined;
   #before: Checkpoint | undefined;
   #seq = 0;
@@ -22,11 +29,12 @@ export class CheckpointWitness {
   /** Whoever keeps what was posted may have one twice, and then behind later ones. */
   readonly #lately = new Set<string>();
 
-  constructor(name: string, checkpoints: AsyncIterable<Checkpoint>, keys: VerifyingKeys, { linked }: { readonly linked: boolean }) {
+  constructor(name: string, checkpoints: AsyncIterable<Checkpoint>, keys: VerifyingKeys, { linked, origin = 'installation' }: WitnessOptions) {
     this.#name = name;
     this.#checkpoints = checkpoints[Symbol.asyncIterator]();
     this.#keys = keys;
     this.#linked = linked;
+    this.#origin = origin;
   }
 
   /** Checkpoints found good so far. */
@@ -82,7 +90,7 @@ export class CheckpointWitness {
     } while (this.#next && this.#lately.has(JSON.stringify(this.#next)));
     if (!this.#next) return undefined;
     this.#seq = Number(this.#next.seq);
-    const bad = signatureProblem(this.#keys, this.#next) ?? this.#orderProblem(this.#next, this.#before);
+    const bad = signatureProblem(this.#keys, this.#next, this.#origin) ?? this.#orderProblem(this.#next, this.#before);
     if (bad) return this.#problem(this.#next, bad);
     if (this.#linked && this.#next.previous !== (this.#before?.signature ?? null)) {
       return this.#problem(this.#next, 'does not follow the one before it: a checkpoint between them was removed or changed');
@@ -94,7 +102,9 @@ export class CheckpointWitness {
   /** Whoever got hold of an old key must not be able to sign what came after it. */
   #orderProblem({ keyId }: Checkpoint, before: Checkpoint | undefined): string | undefined {
     const rank = (id: string | undefined): number => this.#keys.findIndex((key) => key.keyId === id);
-    return rank(keyId) < rank(before?.keyId) ? `was signed with the key ${keyId}, which had been replaced by ${before?.keyId} before` : undefined;
+    if (rank(keyId) >= rank(before?.keyId)) return undefined;
+    const order = this.#origin === 'given' ? ', by the order in which you gave the keys: the oldest comes first' : '';
+    return `was signed with the key ${keyId}, which had been replaced by ${before?.keyId} before${order}`;
   }
 
   #remember(checkpoint: Checkpoint): void {

@@ -41,12 +41,22 @@ export function signCheckpoint(key: SigningKey, statement: Omit<Checkpoint, 'sig
   return { ...statement, signature, keyId: key.keyId };
 }
 
+/** Where the keys came from that a signature is checked with. */
+export type KeyOrigin = 'installation' | 'given' | 'proof';
+
+const ONE_IS: Readonly<Record<KeyOrigin, string>> = { installation: "this installation's is", given: 'the key you gave is', proof: 'the key of the proof is' };
+const MORE_ARE: Readonly<Record<KeyOrigin, string>> = {
+  installation: "this installation's are",
+  given: 'the keys you gave are',
+  proof: 'the keys of the proof are',
+};
+
 /** What is wrong with the signature, in words; nothing when it is good. */
-export function signatureProblem(keys: VerifyingKeys, checkpoint: Checkpoint): string | undefined {
+export function signatureProblem(keys: VerifyingKeys, checkpoint: Checkpoint, origin: KeyOrigin = 'installation'): string | undefined {
   const key = keys.find(({ keyId }) => keyId === checkpoint.keyId);
   if (!key) {
     const known = keys.map(({ keyId }) => keyId).join(', ');
-    return `was signed with the key ${checkpoint.keyId}, and this installation's ${keys.length === 1 ? 'is' : 'are'} ${known}`;
+    return `was signed with the key ${checkpoint.keyId}, and ${(keys.length === 1 ? ONE_IS : MORE_ARE)[origin]} ${known}`;
   }
   const good = verify(null, signedText(checkpoint), key.publicKey, Buffer.from(checkpoint.signature, 'base64url'));
   return good ? undefined : 'has a signature that is not good: it was changed or forged';

@@ -27,12 +27,12 @@ export class AuditFiles {
   }
 
   /**
-   * The proof of a part of the record; of all of it, after it was signed up to this moment.
+   * The proof of a part of the record; of one that goes on to now, after all was signed up to this moment.
    * @throws HeadgateError UNAVAILABLE when it can't be sealed or recorded.
    */
   async proof(actor: Actor, asked: RangeAsked): Promise<AuditProof> {
     const { database, audit, sign, keys } = this.#options;
-    if (asked.to === undefined) await sign();
+    if (reachesNow(asked)) await sign();
     const range = await auditRange(database, asked);
     await audit.record({ actor, action: 'audit.proof', decision: 'ALLOWED', details: places(range) });
     return auditProof(database, await keys(), range);
@@ -76,6 +76,14 @@ export class AuditFiles {
 export function parseAuditFormat(text: string): AuditFormat {
   if (text === 'ndjson' || text === 'parquet') return text;
   throw new HeadgateError('BAD_USER_INPUT', `format: expected one of ${Object.keys(AUDIT_FORMATS).join(', ')}.`, { path: 'format' });
+}
+
+/** Somewhat longer than it takes until the next checkpoint. */
+const UNSIGNED_MS = 2 * 60_000;
+
+/** What is older is signed by itself. */
+function reachesNow({ to }: RangeAsked): boolean {
+  return to === undefined || (to instanceof Date && to.getTime() > Date.now() - UNSIGNED_MS);
 }
 
 function places({ from, to }: AuditRange): { readonly from: string; readonly to: string } {

@@ -8,7 +8,7 @@ export type { AuditProblem } from './diagnose.js';
 export { auditRange, exportAudit, parseBound, type AuditRange, type RangeAsked } from './export.js';
 export type { Actor, AuditFact, Decision } from './fact.js';
 export { auditParquet } from './parquet.js';
-export { auditProof, parseProof, verifyingKey, type AuditProof } from './proof.js';
+export { auditProof, parseProof, verifyingKey, verifyingKeys, type AuditProof } from './proof.js';
 export { AUDIT_FORMATS, AuditFiles, parseAuditFormat, type AuditFilesOptions, type AuditFormat } from './files.js';
 export { AuditFeed } from './feed.js';
 export { Sealer, type SealerOptions } from './sealer.js';

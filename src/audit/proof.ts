@@ -59,7 +59,7 @@ const Proof = z.object({
   to: PLACE,
   prevHash: HASH,
   hash: HASH,
-  keys: z.array(z.object({ keyId: z.string(), publicKey: z.string() })),
+  keys: z.array(z.object({ keyId: z.string(), publicKey: z.string() })).min(1),
   checkpoints: z.array(z.object({ seq: PLACE, hash: z.string(), at: z.string(), previous: z.string().nullable(), signature: z.string(), keyId: z.string() })),
 });
 
@@ -91,4 +91,13 @@ export function verifyingKey(pem: string): VerifyingKey {
     // Told below.
   }
   throw new HeadgateError('BAD_USER_INPUT', 'Expected a public key of Ed25519 as PEM (-----BEGIN PUBLIC KEY-----).');
+}
+
+/**
+ * The keys of a PEM file, in its order.
+ * @throws HeadgateError BAD_USER_INPUT when there is none, or one that is no Ed25519 key.
+ */
+export function verifyingKeys(pem: string): VerifyingKeys {
+  const blocks = pem.split(/(?=-----BEGIN )/).filter((part) => part.startsWith('-----BEGIN '));
+  return (blocks.length === 0 ? [pem] : blocks).map((block) => verifyingKey(block));
 }

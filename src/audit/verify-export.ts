@@ -2,7 +2,7 @@ import { canonicalJson } from '../kernel/index.js';
 import { chainHash, GENESIS } from './chain.js';
 import { checkpointFileSize, readCheckpoints } from './checkpoint-file.js';
 import { CheckpointWitness } from './checkpoint-witness.js';
-import type { Checkpoint, VerifyingKey } from './checkpoint.js';
+import type { Checkpoint, KeyOrigin, VerifyingKeys } from './checkpoint.js';
 import type { AuditProblem } from './diagnose.js';
 import { verifyingKey, type AuditProof } from './proof.js';
 
@@ -12,8 +12,8 @@ export interface VerifyExportOptions {
   readonly proof?: AuditProof;
   /** Checkpoints that were kept elsewhere. */
   readonly checkpointsFile?: string;
-  /** A key that was not got with the proof: only what it signed counts. */
-  readonly key?: VerifyingKey;
+  /** Keys that were not got with the proof, the oldest first: only what they signed counts. */
+  readonly keys?: VerifyingKeys;
   readonly onProgress?: (entries: number) => void;
 }
 
@@ -29,7 +29,7 @@ export interface ExportVerification {
   /** The last entry that a signature covers, with all before it, and when it was signed. */
   readonly signedTo: string | null;
   readonly signedAt: string | null;
-  /** The keys that signed, and whether they are only what the proof says of itself. */
+  /** The keys that signed, and whether they were given: else they are only what the proof says of itself. */
   readonly keyIds: readonly string[];
   readonly trustedKey: boolean;
   readonly problem?: AuditProblem;
@@ -51,7 +51,7 @@ const PROGRESS = 10_000;
  * @throws HeadgateError BAD_USER_INPUT when the checkpoints file, or a key of the proof, can't be read.
  */
 export async function verifyExport(options: VerifyExportOptions): Promise<ExportVerification> {
-  const { lines, proof, key, onProgress } = options;
+  const { lines, proof, keys, onProgress } = options;
   const seen = new Seen(options);
   const witnesses = await seen.witnesses();
   let entries = 0;
@@ -65,7 +65,7 @@ export async function verifyExport(options: VerifyExportOptions): Promise<Export
     hash: before?.hash ?? null,
     checkpoints: witnesses.reduce((sum, witness) => sum + witness.good, 0),
     ...seen.signedUpTo(before ? BigInt(before.seq) : 0n, problem === undefined),
-    trustedKey: key !== undefined,
+    trustedKey: keys !== undefined,
     ...(problem && { problem }),
   });
 
@@ -99,13 +99,14 @@ class Seen {
   }
 
   async witnesses(): Promise<CheckpointWitness[]> {
-    const { proof, checkpointsFile, key } = this.#options;
-    const keys = key ? [key] : (proof?.keys ?? []).map(({ publicKey }) => verifyingKey(publicKey));
+    const { proof, checkpointsFile, keys: given } = this.#options;
+    const keys = given ?? (proof?.keys ?? []).map(({ publicKey }) => verifyingKey(publicKey));
+    const about: { linked: boolean; origin: KeyOrigin } = { linked: false, origin: given ? 'given' : 'proof' };
     const witnesses: CheckpointWitness[] = [];
-    if (proof) witnesses.push(new CheckpointWitness('The proof', this.#of(each(proof.checkpoints)), keys, { linked: false }));
+    if (proof) witnesses.push(new CheckpointWitness('The proof', this.#of(each(proof.checkpoints)), keys, about));
     const size = checkpointsFile === undefined ? undefined : await checkpointFileSize(checkpointsFile);
     if (checkpointsFile !== undefined && size !== undefined) {
-      witnesses.push(new CheckpointWitness(`The file ${checkpointsFile}`, this.#of(readCheckpoints(checkpointsFile, size)), keys, { linked: false }));
+      witnesses.push(new CheckpointWitness(`The file ${checkpointsFile}`, this.#of(readCheckpoints(checkpointsFile, size)), keys, about));
     }
     return witnesses;
   }

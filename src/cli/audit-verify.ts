@@ -1,6 +1,6 @@
 import { open, readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { parseProof, verifyExport, verifyingKey, type AuditVerification, type ExportVerification } from '../audit/index.js';
+import { parseProof, verifyExport, verifyingKeys, type AuditVerification, type ExportVerification, type VerifyingKey } from '../audit/index.js';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 import { problemError } from './client.js';
 import { withServer, type ServerOptions } from './connect.js';
@@ -10,7 +10,7 @@ export interface VerifyCommandOptions extends ServerOptions {
   readonly checkpoints?: string;
   readonly file?: string;
   readonly proof?: string;
-  readonly key?: string;
+  readonly key?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -37,17 +37,20 @@ export async function verifyOfServer(options: VerifyCommandOptions): Promise<voi
   if (problem) throw new HeadgateError('DATA_REJECTED', problem.message, { ...problem });
 }
 
-/** An export, without any server. @throws HeadgateError DATA_REJECTED with what does not fit. */
+/** An export, without any server. @throws HeadgateError DATA_REJECTED with what does not fit; BAD_USER_INPUT for what is not to be read, or no key. */
 export async function verifyFile(file: string, options: VerifyCommandOptions): Promise<void> {
   const { proof, key, checkpoints } = options;
+  if (checkpoints !== undefined && proof === undefined && key === undefined) {
+    throw new HeadgateError('BAD_USER_INPUT', '--checkpoints with --file needs the key that signed them: give --key, or --proof.');
+  }
   const result = await verifyExport({
     lines: linesOf(file),
     ...(proof !== undefined && { proof: parseProof(await readText(proof, 'proof')) }),
-    ...(key !== undefined && { key: verifyingKey(await readText(key, 'key')) }),
+    ...(key !== undefined && { keys: await readKeys(key) }),
     ...(checkpoints !== undefined && { checkpointsFile: checkpoints }),
     onProgress: startCount(),
   });
-  print(result, options.json, () => saidOf(result));
+  print(result, options.json, () => saidOf(result, proof !== undefined || checkpoints !== undefined));
   const { problem } = result;
   if (problem) throw new HeadgateError('DATA_REJECTED', problem.message, { ...problem });
 }
@@ -61,19 +64,21 @@ async function* linesOf(file: string): AsyncGenerator<string> {
 }
 
 /** What was found, and what it proves. */
-function saidOf({ entries, from, to, hash, checkpoints, signedTo, signedAt, keyIds, trustedKey, valid }: ExportVerification): string[] {
+function saidOf(result: ExportVerification, hasCheckpoints: boolean): string[] {
+  const { entries, from, to, hash, checkpoints, signedTo, signedAt, keyIds, trustedKey, valid } = result;
   const lines = [
     `${entries} entries${from === null ? '' : ` (${from} to ${to})`} and ${checkpoints} checkpoints are good.${hash === null ? '' : ` Last hash: ${hash}`}`,
   ];
   if (!valid) return lines;
+  if (entries === 0) return [...lines, 'There are no entries in this range, so there is nothing to prove.'];
   if (signedTo === null) {
-    return [
-      ...lines,
-      'Proven: no line was changed, removed or moved after the hashes were computed. Not proven: who computed them. Give --proof, or --checkpoints with a --key.',
-    ];
+    const chain = 'Proven: no line was changed, removed or moved after the hashes were computed. Not proven: who computed them.';
+    return [...lines, `${chain} ${hasCheckpoints ? 'What you gave has no checkpoint of these entries.' : 'Give --proof, or --checkpoints with a --key.'}`];
   }
   const whose = trustedKey ? 'which you gave' : 'which came with the proof: compare it with one that you got otherwise, or give --key';
-  lines.push(`Proven: the entries up to ${signedTo} are those that were sealed when key ${keyIds.join(', ')} signed them at ${signedAt}, ${whose}.`);
+  lines.push(
+    `Proven: the entries up to ${signedTo} are those that were sealed when key${keyIds.length === 1 ? '' : 's'} ${keyIds.join(', ')} signed them at ${signedAt}, ${whose}.`,
+  );
   if (to !== null && BigInt(signedTo) < BigInt(to))
     lines.push(`Not signed: the entries ${BigInt(signedTo) + 1n} to ${to}. Only the chain holds them together.`);
   return lines;
@@ -87,6 +92,13 @@ function startCount(): (entries: number) => void {
     last = Date.now();
     console.error(`verify: ${entries} entries`);
   };
+}
+
+/** Those of all files, one file after the other, each once. */
+async function readKeys(files: readonly string[]): Promise<VerifyingKey[]> {
+  const keys = new Map<string, VerifyingKey>();
+  for (const file of files) for (const key of verifyingKeys(await readText(file, 'key'))) if (!keys.has(key.keyId)) keys.set(key.keyId, key);
+  return [...keys.values()];
 }
 
 async function readText(file: string, what: string): Promise<string> {

@@ -15,6 +15,8 @@ interface ExportCommandOptions extends ServerOptions {
   readonly proof?: string;
 }
 
+const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
 export function auditCommand(program: Command): void {
   const audit = program.command('audit').summary('prove and export the record').description('Proves and exports the record of what was done.');
   audit
@@ -23,7 +25,7 @@ export function auditCommand(program: Command): void {
     .option('--checkpoints <file>', 'checkpoints that were kept elsewhere, instead of the file in HEADGATE_HOME')
     .option('--file <file>', 'an export (ndjson) to verify, instead of the record: without any server')
     .option('--proof <file>', 'with --file: the proof that came with it')
-    .option('--key <file>', 'with --file: the public key (PEM) that must have signed, as you got it otherwise')
+    .option('--key <file>', 'with --file: the public keys (PEM) that may have signed, the oldest first, as you got them otherwise; may be repeated', gather)
     .addHelpText(
       'after',
       '\nExamples:\n  headgate audit verify\n  headgate audit verify --checkpoints /mnt/safe/audit-checkpoints.ndjson\n  headgate audit verify --file audit.ndjson --proof audit.ndjson.proof.json --key audit.pem',

@@ -11,10 +11,12 @@ import {
   parseProof,
   verifyExport,
   verifyingKey,
+  verifyingKeys,
   type AuditProof,
   type ExportVerification,
   type RangeAsked,
 } from '../../src/audit/index.js';
+import { KeyRing } from '../../src/store/index.js';
 import { aRead, AuditWorld } from './support.js';
 
 let world: AuditWorld;
@@ -53,13 +55,13 @@ const edited = (i: number, change: Record<string, unknown>) => lines.with(i, JSO
 test('an export is proven without the database: all of it is signed', async () => {
   const key = verifyingKey(world.key.publicKey.export({ format: 'pem', type: 'spki' }).toString());
   expect(await verify(lines)).toMatchObject({ valid: true, entries: 12, from: '1', to: '12', checkpoints: 3, signedTo: '12', trustedKey: false });
-  expect(await verify(lines, { proof, key })).toMatchObject({ valid: true, keyIds: [world.key.keyId], trustedKey: true });
+  expect(await verify(lines, { proof, keys: [key] })).toMatchObject({ valid: true, keyIds: [world.key.keyId], trustedKey: true });
   // Whatever tool wrote the lines anew: what counts is what they say.
   const rewritten = lines.map((line) => JSON.stringify(Object.fromEntries(Object.entries(JSON.parse(line) as object).toReversed())));
   expect(await verify(rewritten)).toMatchObject({ valid: true, entries: 12 });
   // Without a proof the chain alone is proven, and checkpoints that were kept elsewhere count as well.
   expect(await verify(lines, {})).toMatchObject({ valid: true, checkpoints: 0, signedTo: null });
-  expect(await verify(lines, { checkpointsFile: file, key })).toMatchObject({ valid: true, checkpoints: 3, signedTo: '12' });
+  expect(await verify(lines, { checkpointsFile: file, keys: [key] })).toMatchObject({ valid: true, checkpoints: 3, signedTo: '12' });
 });
 
 test('a part of the record is proven in its place', async () => {
@@ -117,7 +119,7 @@ test('a chain that was computed anew, and all its hashes with it, is found by th
   const own = generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString();
   const keys = [{ keyId: world.key.keyId, publicKey: own }];
   expect((await verify(lines, { proof: { ...proof, keys } })).problem).toMatchObject({ kind: 'checkpoint', seq: '5' });
-  expect((await verify(lines, { proof, key: verifyingKey(own) })).problem).toMatchObject({ kind: 'checkpoint', seq: '5' });
+  expect((await verify(lines, { proof, keys: [verifyingKey(own)] })).problem).toMatchObject({ kind: 'checkpoint', seq: '5' });
 });
 
 test('a forged or changed checkpoint of the proof is named', async () => {
@@ -159,9 +161,38 @@ test('places and times are told apart, and all else is refused', () => {
   expect(() => verifyingKey('x')).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }));
 });
 
+test('a PEM file may have several keys', () => {
+  const pems = [1, 2].map(() => generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString());
+  const ids = pems.map((pem) => verifyingKey(pem).keyId);
+  expect(verifyingKeys(pems.join('')).map(({ keyId }) => keyId)).toEqual(ids);
+  expect(verifyingKeys(`the old one:\n${pems.join('\nthe new one:\n')}\n`).map(({ keyId }) => keyId)).toEqual(ids);
+  for (const bad of ['', 'x', `${pems.join('')}-----BEGIN PUBLIC KEY-----\n`, `${pems[0]}-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n`]) {
+    expect(() => verifyingKeys(bad)).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }));
+  }
+});
+
 test('a checkpoints file that is not there is told', async () => {
   await writeFile(file, 'no checkpoint\n{}\n');
-  await expect(verify(lines, { checkpointsFile: file, key: world.key })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+  await expect(verify(lines, { checkpointsFile: file, keys: [world.key] })).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
+});
+
+test('across a change of the key both are needed, and the older one may not sign after the newer', async () => {
+  const next = new KeyRing(Buffer.alloc(32, 8)).signingKey('audit');
+  const sealer = world.sealer({ key: next });
+  await world.audit.record(aRead(12));
+  await sealer.sealNow();
+  await sealer.stop();
+  const both = await exported({});
+  const check = async (keys: Parameters<typeof verifyExport>[0]['keys']) => verify(both.lines, { proof: both.proof, ...(keys && { keys }) });
+  expect(await check([world.key, next])).toMatchObject({ valid: true, signedTo: '13', keyIds: [world.key.keyId, next.keyId], trustedKey: true });
+  const [older, newer] = [world.key.keyId, next.keyId];
+  expect((await check([world.key])).problem?.message).toMatch(new RegExp(`entry 13, .* the key ${newer}, and the key you gave is ${older}\\.$`));
+  expect((await check([next])).problem?.message).toMatch(new RegExp(`entry 5, .* the key ${older}, and the key you gave is ${newer}\\.$`));
+  expect((await check([next, world.key])).problem?.message).toMatch(
+    new RegExp(`the key ${newer}, which had been replaced by ${older} before.*the oldest comes first`),
+  );
+  // This proof was made by one that knew the first key only.
+  expect((await check(undefined)).problem?.message).toContain(`and the key of the proof is ${older}.`);
 });
 
 function sorted(value: unknown): unknown {

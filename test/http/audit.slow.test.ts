@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +52,72 @@ test('an export to a file comes with its proof, which holds without the server, 
   expect(changed.code).toBe(3);
   expect(changed.stderr).toMatch(/^DATA_REJECTED: The entry [0-9a-f-]{36} \(number \d+\) was changed/);
   expect((await headgate(['audit', 'verify', '--file', join(folder, 'none')])).stderr).toMatch(/^BAD_USER_INPUT: The export .* can't be read/);
+});
+
+test('an export across a rotation is proven by the keys of before and after, in one file or in two', async () => {
+  const at = ['--url', served.url, '--token', admin];
+  const out = join(folder, 'across.ndjson');
+  // Signs what there is with the key of before.
+  expect(await headgate(['audit', 'export', '--out', out, ...at])).toMatchObject({ code: 0 });
+  expect(await headgate(['keys', 'rotate', ...at])).toMatchObject({ code: 0, stderr: '' });
+  // An end that is still to come is none: all is signed first.
+  expect(await headgate(['audit', 'export', '--to', '2999-01-01', '--out', out, ...at])).toMatchObject({ code: 0, stderr: '' });
+  const proof = JSON.parse(await readFile(`${out}.proof.json`, 'utf8')) as {
+    keys: { keyId: string; publicKey: string }[];
+    checkpoints: { seq: string; keyId: string }[];
+    to: string;
+  };
+  const [older, newer] = proof.keys;
+  expect(proof.keys).toHaveLength(2);
+  expect(proof.checkpoints.at(-1)).toMatchObject({ seq: proof.to, keyId: newer?.keyId });
+  const [oldFile, newFile, bothFile] = ['old.pem', 'new.pem', 'both.pem'].map((name) => join(folder, name)) as [string, string, string];
+  await writeFile(oldFile, older?.publicKey ?? '');
+  await writeFile(newFile, newer?.publicKey ?? '');
+  await writeFile(bothFile, proof.keys.map(({ publicKey }) => publicKey).join('\n'));
+
+  const verify = async (...keys: string[]) =>
+    headgate(['audit', 'verify', '--file', out, '--proof', `${out}.proof.json`, ...keys.flatMap((key) => ['--key', key])]);
+  for (const keys of [[bothFile], [oldFile, newFile], [oldFile, bothFile]]) {
+    const { code, stdout, stderr } = await verify(...keys);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(new RegExp(`up to ${proof.to} are .* when keys ${older?.keyId}, ${newer?.keyId} signed them at .*, which you gave\\.`));
+  }
+  for (const [file, own, other] of [
+    [oldFile, older, newer],
+    [newFile, newer, older],
+  ] as const) {
+    expect(await verify(file)).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(new RegExp(`^DATA_REJECTED: .* signed with the key ${other?.keyId}, and the key you gave is ${own?.keyId}\\.`)),
+    });
+  }
+  const stranger = generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString();
+  await writeFile(newFile, stranger);
+  expect(await verify(oldFile, newFile)).toMatchObject({ code: 3, stderr: expect.stringContaining('the keys you gave are ') });
+});
+
+test('checkpoints without a key are wrong usage, and where there are no entries nothing is to be proven', async () => {
+  const at = ['--url', served.url, '--token', admin];
+  const out = join(folder, 'none.ndjson');
+  expect(await headgate(['audit', 'export', '--from', '2999-01-01', '--out', out, ...at])).toMatchObject({ code: 0, stderr: '' });
+  const proofFile = `${out}.proof.json`;
+  const proof = JSON.parse(await readFile(proofFile, 'utf8')) as { keys: { publicKey: string }[] };
+  const key = join(folder, 'none.pem');
+  await writeFile(key, proof.keys.map(({ publicKey }) => publicKey).join(''));
+  const empty = await headgate(['audit', 'verify', '--file', out, '--proof', proofFile, '--key', key]);
+  expect(empty).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('There are no entries in this range, so there is nothing to prove.') });
+  expect(empty.stdout).not.toContain('Give --proof');
+
+  const part = join(folder, 'part.ndjson');
+  expect(await headgate(['audit', 'export', '--to', '2', '--out', part, ...at])).toMatchObject({ code: 0 });
+  const unsigned = await headgate(['audit', 'verify', '--file', part, '--proof', `${part}.proof.json`, '--key', key]);
+  expect(unsigned).toMatchObject({ code: 0, stdout: expect.stringContaining('What you gave has no checkpoint of these entries.') });
+
+  const checkpoints = join(served.home, 'audit-checkpoints.ndjson');
+  expect(await headgate(['audit', 'verify', '--file', part, '--checkpoints', checkpoints])).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/^BAD_USER_INPUT: --checkpoints with --file needs the key that signed them: give --key, or --proof\./),
+  });
 });
 
 test('start and end of an export are entries, with its number of entries and bytes; its proof is one too', async () => {

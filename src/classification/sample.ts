@@ -13,8 +13,9 @@ const CUT = 200;
 
 const TYPES: readonly ScalarType[] = ['text', 'integer', 'bigint', 'decimal', 'date', 'timestamp'];
 
-/** Whether a field can be of a kind at all. Of a list of texts, the first item is looked at. */
-export function isSampled({ type, list }: Pick<Field, 'type' | 'list'>): boolean {
+/** Whether a field can be of a kind at all. Of a list of texts, the first item is looked at; of what is encrypted only the envelopes could be. */
+export function isSampled({ type, list, encrypted }: Pick<Field, 'type' | 'list' | 'encrypted'>): boolean {
+  if (encrypted) return false;
   return list ? type === 'text' : TYPES.includes(type);
 }
 

@@ -42,7 +42,7 @@ export async function withServer<T>(options: ServerOptions, work: (client: Clien
   const stop = (signal: NodeJS.Signals) => void app.close().finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
-    return await work(new Client(app.url ?? '', await tokenFor(app.keyRing, options.as)), { own: true });
+    return await work(new Client(app.url ?? '', token ?? (await tokenFor(app.keyRing, options.as))), { own: true });
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
     await app.close();

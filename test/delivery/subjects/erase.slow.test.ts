@@ -36,6 +36,7 @@ describe('a person is erased', () => {
       keysDestroyed: 0,
       others: [
         { name: 'consents', count: 0 },
+        { name: 'holds', count: 0 },
         { name: 'tokens', count: 0 },
         { name: 'exports', count: 0 },
       ],

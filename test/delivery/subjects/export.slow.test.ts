@@ -79,6 +79,10 @@ describe('whoever may export all', () => {
       ['counted', 'spending'],
       ['counted', 'visits'],
       ['started', null],
+      ['quarantine', 'customers'],
+      ['quarantine', 'orders'],
+      ['quarantine', 'spending'],
+      ['quarantine', 'visits'],
       ['finished', null],
     ]);
     expect(entries.at(-1)).toMatchObject({ decision: 'ALLOWED', rows: 5, details: { subject: manifest['subject'] } });

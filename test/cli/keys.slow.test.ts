@@ -48,7 +48,9 @@ test('against a running server: list, rotate, retire; for people and for machine
   const [first] = JSON.parse(await ok(['keys', 'list', '--json'])) as Key[];
   expect(first).toMatchObject({ state: 'ACTIVE', held: true, dependents: [{ name: 'keys of references', count: 1 }] });
   expect(await ok(['keys', 'rotate'])).toMatch(
-    new RegExp(`^The master key [0-9a-f]{16} is active in every process\\.( 1 keys of references are being wrapped with it\\.)?\\nTokens signed with ${first?.id} stay good`),
+    new RegExp(
+      `^The master key [0-9a-f]{16} is active in every process\\.( 1 keys of references are being wrapped with it\\.)?\\nTokens signed with ${first?.id} stay good`,
+    ),
   );
   // What the old key wrapped is wrapped anew meanwhile.
   await expect

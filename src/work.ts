@@ -4,14 +4,14 @@ import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import { BatchLoads, Collectors, EventsCollector, InboxSweep, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
 import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
-import type { Database } from './store/index.js';
+import type { Database, Notifications } from './store/index.js';
 import type { FieldCipher } from './vault/index.js';
 
 /** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
@@ -39,13 +39,14 @@ interface WorkRoom {
   readonly dataChanges: DataChanges;
   readonly subjects: Subjects;
   readonly cipher: FieldCipher;
+  readonly notifications: Notifications;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, notifications }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -73,7 +74,10 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   await ingestion.start();
   const afterBatch = afterBatches({ subjects, detection });
   const batches = new BatchLoads({ loader, runs, audit, afterBatch });
-  const types = new Map<string, CollectorType>();
+  const events = new EventsCollector({ database, notifications, cipher, log, maxValueBytes: config.limits.maxValueBytes });
+  await events.start();
+  closing.add('events', () => events.close());
+  const types = new Map<string, CollectorType>([['events', events]]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
@@ -86,6 +90,9 @@ export async function openWork({ config, log, database, audit, closing, dataChan
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2 });
     jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME });
     collectors.start();
+    const sweep = new InboxSweep({ database, log });
+    closing.add('sweep of the inbox', () => sweep.close());
+    sweep.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
   }
   return { runs, ingestion, collectors, pipelines, retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines }) };

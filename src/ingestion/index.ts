@@ -1,4 +1,5 @@
 export * from './collectors/index.js';
+export * from './events/index.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
 export type { LoadRequest } from './load-request.js';

@@ -1,0 +1,32 @@
+import { createHmac } from 'node:crypto';
+import { openBytes, sealBytes } from '../kernel/index.js';
+
+const HASH_BYTES = 16;
+
+/** Encrypts what waits somewhere before it is loaded, piece by piece, and hashes it so that nothing can be guessed from the hash. */
+export class ContentCipher {
+  readonly #key: Buffer;
+  readonly #hashKey: Buffer;
+
+  constructor(key: Buffer, hashKey: Buffer) {
+    this.#key = key;
+    this.#hashKey = hashKey;
+  }
+
+  /** @param context where the piece belongs: it opens nowhere else */
+  seal(context: string, content: Buffer): Buffer {
+    return sealBytes(content, { key: this.#key, context });
+  }
+
+  /** Undefined for what was not sealed here. */
+  open(context: string, sealed: Buffer): Buffer | undefined {
+    return openBytes(sealed, { key: this.#key, context });
+  }
+
+  /** 16 bytes of a keyed hash over the parts, each with its length. */
+  hash(...parts: readonly (string | Buffer)[]): Buffer {
+    const hmac = createHmac('sha256', this.#hashKey);
+    for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:`).update(part);
+    return hmac.digest().subarray(0, HASH_BYTES);
+  }
+}

@@ -133,7 +133,7 @@ export function checkMode(dataset: Dataset, mode: LoadMode): void {
 function fromOutside(thrown: unknown): unknown {
   const error = thrown instanceof QueryFailedError ? thrown.driverError : thrown;
   const code = codeOf(error);
-  const isCut = error instanceof Error && !(error instanceof HeadgateError) && /^Connection terminated/.test(error.message);
+  const isCut = error instanceof Error && !(error instanceof HeadgateError) && error.message.startsWith('Connection terminated');
   const message = isCut ? CUT : MESSAGES.find(([pattern]) => pattern.test(code))?.[1];
   return message === undefined ? thrown : new HeadgateError('UNAVAILABLE', message, {}, { cause: error });
 }

@@ -231,7 +231,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     metrics,
     audit: record.audit,
     gate,
-    authenticator: new Authenticator({ config, keyRing, database }),
+    authenticator: new Authenticator({ config, keyRing, database, outbound }),
     world: () => live.current,
     views,
     contextOf,

@@ -21,7 +21,8 @@ export interface Circumstances {
 export function failureOf(error: unknown, about: Circumstances): unknown {
   const { place, host, signal, deadline, closing } = about;
   const failed = (code: ErrorCode, what: string, more = {}) => new HeadgateError(code, `${place} ${what}`, { host, ...more });
-  if (error instanceof HeadgateError) return error;
+  if (error instanceof HeadgateError)
+    return 'host' in error.details ? error : new HeadgateError(error.code, `${place}: ${error.message}`, { host, ...error.details });
   if (signal?.aborted) return signal.reason;
   if (closing.aborted) return failed('UNAVAILABLE', 'is not waited for: this process stops.');
   if (deadline.aborted) return failed('TIMEOUT', `was not done within ${about.timeoutMs} milliseconds. Try again later.`);

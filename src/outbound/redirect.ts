@@ -12,8 +12,10 @@ const HARMLESS = new Set(['accept', 'accept-encoding', 'accept-language', 'conte
  */
 export function redirected(hop: Hop, status: number, location: string | undefined): Hop | undefined {
   if (!REDIRECTS.has(status) || location === undefined) return undefined;
-  const url = withoutUser(httpUrl(location, hop.url));
   const { host } = hop.url;
+  const target = httpUrl(location, hop.url);
+  if (!target) throw new HeadgateError('BAD_USER_INPUT', `${host} redirects to what is no http:// or https:// URL. Use the final URL.`, { host });
+  const url = withoutUser(target);
   if (hop.url.protocol === 'https:' && url.protocol === 'http:') {
     throw new HeadgateError('BAD_USER_INPUT', `${host} redirects from https to http, which is not followed. Use the final URL.`, { host });
   }

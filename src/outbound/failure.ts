@@ -5,6 +5,7 @@ import { HeadgateError, type ErrorCode } from '../kernel/index.js';
 export interface Circumstances {
   /** Where it goes, as errors tell it. */
   readonly place: string;
+  /** Without the port. */
   readonly host: string;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;

@@ -1,5 +1,6 @@
 import { HeadgateError } from '../kernel/index.js';
 import { httpUrl, withoutUser, type Hop } from './outbound-request.js';
+import { bare } from './reach.js';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -12,7 +13,7 @@ const HARMLESS = new Set(['accept', 'accept-encoding', 'accept-language', 'conte
  */
 export function redirected(hop: Hop, status: number, location: string | undefined): Hop | undefined {
   if (!REDIRECTS.has(status) || location === undefined) return undefined;
-  const { host } = hop.url;
+  const host = bare(hop.url.hostname);
   const target = httpUrl(location, hop.url);
   if (!target) throw new HeadgateError('BAD_USER_INPUT', `${host} redirects to what is no http:// or https:// URL. Use the final URL.`, { host });
   const url = withoutUser(target);

@@ -64,7 +64,7 @@ describe('an answer', () => {
   test('that is not JSON is refused without being quoted', async () => {
     const heard = await opened.server((_, response) => response.end('{"name": planted'));
     const error = await refusal((await reach().fetch(asked(heard.url()))).json());
-    expect(error).toMatchObject({ code: 'DATA_REJECTED', details: { host: `127.0.0.1:${heard.port}` } });
+    expect(error).toMatchObject({ code: 'DATA_REJECTED', details: { host: '127.0.0.1' } });
     expect(`${error.message} ${error.stack} ${String(error.cause)}`).not.toContain('planted');
   });
 });
@@ -76,7 +76,7 @@ describe('an answer that is too large', () => {
       response.write('x');
     });
     const error = await refusal(reach().fetch(asked(heard.url(), { maxBytes: 1000 })));
-    expect(error).toMatchObject({ code: 'DATA_REJECTED', details: { expected: 1000, host: `127.0.0.1:${heard.port}` } });
+    expect(error).toMatchObject({ code: 'DATA_REJECTED', details: { expected: 1000, host: '127.0.0.1' } });
   });
 
   test('without a word is cut off where it is, and so is the connection', async () => {
@@ -154,7 +154,7 @@ describe('an answer that is cut off is no short answer', () => {
     const packed = gzipSync('a'.repeat(1000)).subarray(0, 20);
     const heard = await opened.server((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed));
     const error = await refusal((await reach().fetch(asked(heard.url('/x')))).text());
-    expect(error).toMatchObject({ code: 'DATA_REJECTED', details: { host: `127.0.0.1:${heard.port}` }, message: expect.stringContaining('cut off') });
+    expect(error).toMatchObject({ code: 'DATA_REJECTED', details: { host: '127.0.0.1' }, message: expect.stringContaining('cut off') });
   });
 
   test('what is not HTTP is told as such', async () => {

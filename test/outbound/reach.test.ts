@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Resolve } from '../../src/outbound/index.js';
-import { asked, Opened, refusal } from './support.js';
+import { asked, Opened, refusal, type Heard } from './support.js';
 
 const opened = new Opened();
 
@@ -152,6 +152,14 @@ describe('what the configuration allows is reached, and nothing beside it', () =
     expect(await refusal(outbound.fetch(asked(`${url}away`, { trusted: true })))).toMatchObject(REFUSED);
     expect(new Set(heard.connectedTo)).toEqual(new Set(['127.0.0.1']));
   });
+});
+
+test('who is redirected to by a trusted URL has no way back inside', async () => {
+  const other = await opened.server((_, response) => response.writeHead(302, { location: `http://127.0.0.1:${heard.port}/chosen` }).end());
+  const heard: Heard = await opened.server((_, response) => response.writeHead(302, { location: `http://other.example.com:${other.port}/` }).end());
+  const outbound = opened.outbound({ allow: 'other.example.com', resolve: answers('127.0.0.1') });
+  expect(await refusal(outbound.fetch(asked(heard.url(), { trusted: true })))).toMatchObject(REFUSED);
+  expect([other, heard].map(({ requests }) => requests.map(({ url }) => url))).toEqual([['/'], ['/']]);
 });
 
 describe('DNS', () => {

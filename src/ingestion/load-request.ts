@@ -18,6 +18,8 @@ export interface LoadRequest {
   readonly idempotencyKey?: string | undefined;
   /** `gzip` when the sender says so; gzip is also known by its first bytes. */
   readonly contentEncoding?: string | undefined;
+  /** A few rows out of many, not a file: where none of them is an object, it is not that somebody sent the wrong file. */
+  readonly isStream?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

@@ -101,7 +101,9 @@ fields: { '*': allow }
 `;
 
 export async function applyManifest(served: Served, manifest: string): Promise<void> {
-  const { errors } = await served.ask(await served.token('root', ['admin']), 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: manifest });
+  const { errors } = await served.ask(await served.token('root', ['admin']), 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', {
+    m: manifest,
+  });
   if (errors) throw new Error(JSON.stringify(errors));
 }
 
@@ -112,7 +114,11 @@ export interface Sent {
 }
 
 export async function post(url: string, source: string, body: string | Buffer, headers: Record<string, string> = {}): Promise<Sent> {
-  const response = await fetch(`${url}/events/${source}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: body as string });
+  const response = await fetch(`${url}/events/${source}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: body as string,
+  });
   const text = await response.text();
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>), headers: response.headers };
 }

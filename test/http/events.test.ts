@@ -15,7 +15,8 @@ beforeAll(async () => {
 afterAll(async () => served?.close());
 
 const orders = () => served.sql('SELECT id, kind, at::text, customer, total::text FROM data.orders ORDER BY id');
-const order = async (id: string) => ((await served.sql(`SELECT id, kind, customer, total::text FROM data.orders WHERE id = '${id}'`)) as Record<string, unknown>[])[0];
+const order = async (id: string) =>
+  ((await served.sql(`SELECT id, kind, customer, total::text FROM data.orders WHERE id = '${id}'`)) as Record<string, unknown>[])[0];
 
 describe('CloudEvents', () => {
   test('structured: it is taken, its attributes and data become a row, and numbers keep their digits', async () => {
@@ -72,18 +73,25 @@ describe('webhooks', () => {
     // The delivery is signed by nobody: the same body under another one is the same event.
     expect((await post(url, 'github', body, { ...headers, 'x-github-delivery': 'another' })).body).toEqual({ id: 'another', duplicate: true });
     await drained(served, 'github');
-    expect(await served.sql('SELECT * FROM data.pushes')).toEqual([expect.objectContaining({ delivery: headers['x-github-delivery'], event: 'push', ref: 'refs/heads/main' })]);
+    expect(await served.sql('SELECT * FROM data.pushes')).toEqual([
+      expect.objectContaining({ delivery: headers['x-github-delivery'], event: 'push', ref: 'refs/heads/main' }),
+    ]);
     // What was refused as sent again does not keep a delivery of that name away.
     const next = '{"ref":"refs/heads/next"}';
     const signature = `sha256=${createHmac('sha256', ENV.HEADGATE_SECRET_GITHUB).update(next).digest('hex')}`;
-    expect((await post(url, 'github', next, { ...headers, 'x-hub-signature-256': signature, 'x-github-delivery': 'another' })).body).toEqual({ id: 'another', duplicate: false });
+    expect((await post(url, 'github', next, { ...headers, 'x-hub-signature-256': signature, 'x-github-delivery': 'another' })).body).toEqual({
+      id: 'another',
+      duplicate: false,
+    });
     await drained(served, 'github');
   });
 
   test('of Stripe, whose id is in the body; sent again it may have changed beside', async () => {
     const send = (body: string) => {
       const time = Math.floor(Date.now() / 1000);
-      return post(url, 'stripe', body, { 'stripe-signature': `t=${time},v1=${createHmac('sha256', ENV.HEADGATE_SECRET_STRIPE).update(`${time}.${body}`).digest('hex')}` });
+      return post(url, 'stripe', body, {
+        'stripe-signature': `t=${time},v1=${createHmac('sha256', ENV.HEADGATE_SECRET_STRIPE).update(`${time}.${body}`).digest('hex')}`,
+      });
     };
     const body = '{"id":"evt_1","type":"charge.succeeded","pending_webhooks":2,"data":{"object":{"amount":100}}}';
     expect((await send(body)).body).toEqual({ id: 'evt_1', duplicate: false });
@@ -128,7 +136,10 @@ describe('an event is taken once', () => {
     const headers = { ...signed(body), 'idempotency-key': 'k1' };
     expect((await post(url, 'shop', body, headers)).body).toEqual({ id: 'k1', duplicate: false });
     expect((await post(url, 'shop', body, { ...headers, 'idempotency-key': 'k2' })).body).toEqual({ id: 'k2', duplicate: true });
-    expect((await post(url, 'shop', body, { ...signed(body, { at: Date.now() - 2000 }), 'idempotency-key': 'k1' })).body).toEqual({ id: 'k1', duplicate: true });
+    expect((await post(url, 'shop', body, { ...signed(body, { at: Date.now() - 2000 }), 'idempotency-key': 'k1' })).body).toEqual({
+      id: 'k1',
+      duplicate: true,
+    });
   });
 });
 
@@ -140,7 +151,13 @@ describe('nobody else may send', () => {
     const none = await missing();
     expect(none).toMatchObject({ status: 401, body: { code: 'UNAUTHENTICATED' } });
     const { 'x-signature': _, ...unsigned } = signed(body);
-    for (const headers of [{}, unsigned, signed(`${body} `), signed(body, { secret: 'other' }), { ...signed(body), authorization: `Bearer ${await served.token('root', ['admin'])}`, 'x-signature': 'x' }])
+    for (const headers of [
+      {},
+      unsigned,
+      signed(`${body} `),
+      signed(body, { secret: 'other' }),
+      { ...signed(body), authorization: `Bearer ${await served.token('root', ['admin'])}`, 'x-signature': 'x' },
+    ])
       expect((await post(url, 'shop', body, { ...headers, ...STRUCTURED })).body).toEqual(none.body);
     for (const source of ['inner', 'pg', '__proto__', 'constructor', 'orders', '%00', 'shop%2f'])
       expect((await post(url, source, body, { ...signed(body), ...STRUCTURED })).body).toEqual(none.body);
@@ -170,10 +187,20 @@ describe('nobody else may send', () => {
 
   test('refusals are on the record by their number, and what was taken with its source and count', async () => {
     await until('they are recorded', async () => {
-      const rows = (await served.sql("SELECT DISTINCT principal, details->>'reason' AS reason FROM headgate.audit_record WHERE decision = 'DENIED'")) as { principal: string; reason: string }[];
-      return ['signature', 'replay'].every((reason) => rows.some((row) => row.reason === reason && row.principal === 'events/shop')) && rows.some(({ principal }) => principal === 'unknown');
+      const rows = (await served.sql("SELECT DISTINCT principal, details->>'reason' AS reason FROM headgate.audit_record WHERE decision = 'DENIED'")) as {
+        principal: string;
+        reason: string;
+      }[];
+      return (
+        ['signature', 'replay'].every((reason) => rows.some((row) => row.reason === reason && row.principal === 'events/shop')) &&
+        rows.some(({ principal }) => principal === 'unknown')
+      );
     });
-    const taken = (await served.sql("SELECT principal, row_count::int AS n, details FROM headgate.audit_record WHERE action = 'event.receive'")) as { principal: string; n: number; details: object }[];
+    const taken = (await served.sql("SELECT principal, row_count::int AS n, details FROM headgate.audit_record WHERE action = 'event.receive'")) as {
+      principal: string;
+      n: number;
+      details: object;
+    }[];
     expect(taken).toContainEqual({ principal: 'events/shop', n: 1, details: { source: 'shop', requests: 1 } });
     expect(taken.some(({ principal }) => principal === 'feed')).toBe(true);
   });
@@ -188,7 +215,12 @@ test('a source without a collector takes nothing, and says when to come again', 
 test('who asks before they send is answered when their origin is declared, and else not told of the source', async () => {
   const ask = async (source: string, origin: string) => fetch(`${url}/events/${source}`, { method: 'OPTIONS', headers: { 'webhook-request-origin': origin } });
   const allowed = await ask('shop', 'shop.example.com');
-  expect([allowed.status, allowed.headers.get('webhook-allowed-origin'), allowed.headers.get('webhook-allowed-rate'), allowed.headers.get('allow')]).toEqual([200, 'shop.example.com', '*', 'POST']);
+  expect([allowed.status, allowed.headers.get('webhook-allowed-origin'), allowed.headers.get('webhook-allowed-rate'), allowed.headers.get('allow')]).toEqual([
+    200,
+    'shop.example.com',
+    '*',
+    'POST',
+  ]);
   const others = await Promise.all([ask('shop', 'evil.example.com'), ask('nothere', 'shop.example.com')]);
   for (const { status, headers } of others) expect([status, headers.get('webhook-allowed-origin')]).toEqual([200, null]);
 });
@@ -237,11 +269,26 @@ test('what breaks the contract goes to quarantine under the name of its event, a
 });
 
 test('nothing of an event lies plain in the inbox, and nothing is left of what was taken', async () => {
-  await applyManifest(served, EVENTS.split('---').find((text) => text.includes('name: inner_notes'))!.replace('batch:', 'paused: true\nbatch:'));
-  await until('the stream has stopped', async () => (await served.sql("SELECT 1 FROM headgate.run WHERE collector = 'inner_notes' AND status IN ('QUEUED', 'RUNNING')")).length === 0);
-  await post(url, 'inner', '{"note":"canary-waiting"}', { authorization: `Bearer ${await served.token('root', ['engineer'])}`, 'idempotency-key': 'canary-key' });
+  await applyManifest(
+    served,
+    EVENTS.split('---')
+      .find((text) => text.includes('name: inner_notes'))!
+      .replace('batch:', 'paused: true\nbatch:'),
+  );
+  await until(
+    'the stream has stopped',
+    async () => (await served.sql("SELECT 1 FROM headgate.run WHERE collector = 'inner_notes' AND status IN ('QUEUED', 'RUNNING')")).length === 0,
+  );
+  await post(url, 'inner', '{"note":"canary-waiting"}', {
+    authorization: `Bearer ${await served.token('root', ['engineer'])}`,
+    'idempotency-key': 'canary-key',
+  });
   expect(await waits(served, 'inner')).toBe(1);
-  const text = JSON.stringify(await served.sql("SELECT encode(content, 'escape') || encode(key, 'escape') AS t FROM headgate.inbox UNION ALL SELECT encode(key, 'escape') FROM headgate.inbox_seen"));
+  const text = JSON.stringify(
+    await served.sql(
+      "SELECT encode(content, 'escape') || encode(key, 'escape') AS t FROM headgate.inbox UNION ALL SELECT encode(key, 'escape') FROM headgate.inbox_seen",
+    ),
+  );
   expect(text).not.toContain('canary');
   expect(await waits(served, 'shop')).toBe(0);
   expect(SECRET).not.toBe('');

@@ -62,6 +62,7 @@ export class BatchLoads {
       mode,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: true,
+      isStream: true,
       signal,
       inTransaction: async (tx, outcome) => {
         const { read, loaded, quarantined, deduplicated, bytes } = outcome;

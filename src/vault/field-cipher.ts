@@ -13,6 +13,8 @@ const AT_A_TIME = 256;
 export class FieldCipher {
   readonly #subjects: Pick<SubjectKeys, 'obtain' | 'find'>;
   readonly #data: DataKeys;
+  /** By their keys, for as long as those are kept. */
+  readonly #contents = new WeakMap<Buffer, ContentCipher>();
 
   constructor(subjects: Pick<SubjectKeys, 'obtain' | 'find'>, data: DataKeys) {
     this.#subjects = subjects;
@@ -66,7 +68,9 @@ export class FieldCipher {
     const keys = await this.#data.obtain([key, hashKey]);
     const [content, hash] = [keys.get(key), keys.get(hashKey)];
     if (!content || !hash) throw new Error('a key that was obtained is not there');
-    return new ContentCipher(content, hash);
+    const known = this.#contents.get(content) ?? new ContentCipher(content, hash);
+    this.#contents.set(content, known);
+    return known;
   }
 
   /** The content of a load that waits for a worker. */

@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { DEFAULT_TOLERANCE, parseDuration, type SignatureSpec } from '../../catalog/index.js';
 import { schemeOf, type SigningScheme } from './presets.js';
 
@@ -26,7 +26,7 @@ const PART = /\{(?<name>body|timestamp|id|ce)\}/;
  */
 export class SignatureCheck {
   readonly scheme: SigningScheme;
-  readonly #keys: readonly Buffer[];
+  readonly #keys: readonly KeyObject[];
   readonly #toleranceMs: number;
 
   /** @param secrets what the references stand for; without any, nothing is right */
@@ -110,8 +110,8 @@ function sameBytes(given: Buffer, expected: Buffer): boolean {
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 
-function keyOf({ secret: form }: SigningScheme, secret: string): Buffer | undefined {
-  if (form === undefined) return Buffer.from(secret);
+function keyOf({ secret: form }: SigningScheme, secret: string): KeyObject | undefined {
+  if (form === undefined) return createSecretKey(Buffer.from(secret));
   const key = Buffer.from(secret.replace(/^whsec_/, ''), 'base64');
-  return key.length > 0 ? key : undefined;
+  return key.length > 0 ? createSecretKey(key) : undefined;
 }

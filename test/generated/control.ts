@@ -1329,6 +1329,7 @@ export type SourceStatus =
   | 'UNREACHABLE';
 
 export type SourceType =
+  | 'events'
   | 'graphql'
   | 'http'
   | 'postgres';

@@ -66,7 +66,7 @@ describe('over the demo', () => {
     const { connection, drop } = await createTestDatabase();
     const database = await Database.open({
       connection,
-      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity],
+      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity, CollectorEntity],
       statementTimeoutMs: 10_000,
     });
     close = async () => {

@@ -1,6 +1,7 @@
 import { readdir, readFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createHmac } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -28,7 +29,7 @@ beforeAll(async () => {
     log[level] = ((...given: unknown[]) =>
       logged.push(given.map((part) => (part instanceof Error ? (part.stack ?? '') : (JSON.stringify(part) ?? ''))).join(' '))) as never;
   }
-  app = await startApp(loadConfig({ HEADGATE_HOME: home, HEADGATE_FILES: home, PORT: '0', LOG_LEVEL: 'debug' }), { log });
+  app = await startApp(loadConfig({ HEADGATE_HOME: home, HEADGATE_FILES: home, PORT: '0', LOG_LEVEL: 'debug', HEADGATE_SECRET_CLINIC: 'clinic' }), { log });
   url = app.url ?? '';
   for (const role of ['admin', 'doctor', 'engineer'])
     tokens.set(role, (await createToken(app.keyRing, { subject: role, roles: [role], ttlSeconds: 900 })).token);
@@ -61,6 +62,27 @@ async function upload(content: string | Uint8Array<ArrayBuffer>, type: string, m
     body: content,
   });
   return { status: response.status, text: await response.text() };
+}
+
+const EVENTS = `
+kind: Source
+name: clinic
+type: events
+signature: { secrets: ['\${HEADGATE_SECRET_CLINIC}'] }
+---
+kind: Collector
+name: clinic_patients
+source: clinic
+dataset: patients
+batch: { wait: 20ms }
+`;
+
+async function send(body: string, key: string): Promise<void> {
+  const time = String(Math.floor(Date.now() / 1000));
+  const signature = createHmac('sha256', 'clinic').update(`${time}.${body}`).digest('hex');
+  const headers = { 'content-type': 'application/json', 'x-timestamp': time, 'x-signature': `sha256=${signature}`, 'idempotency-key': key };
+  const response = await fetch(`${url}/events/clinic`, { method: 'POST', headers, body });
+  if (response.status !== 202) throw new Error(String(response.status));
 }
 
 /** All files below a folder. */
@@ -102,9 +124,26 @@ async function foundIn(values: readonly string[]): Promise<string[]> {
 }
 
 const HEAD = 'id,person,national_id,note,country,free\n';
-const CANARIES = ['CSV', 'GZIP', 'NDJSON', 'JSON', 'INLINE', 'BADROW', 'LASTROW', 'REFUSED', 'RAGGED', 'NOTE', 'FILTER', 'INLIST', 'MERGED', 'RAGJSON'].map(
-  (name) => `canary-${name}-9d3f`,
-);
+const CANARIES = [
+  'CSV',
+  'GZIP',
+  'NDJSON',
+  'JSON',
+  'INLINE',
+  'BADROW',
+  'LASTROW',
+  'REFUSED',
+  'RAGGED',
+  'NOTE',
+  'FILTER',
+  'INLIST',
+  'MERGED',
+  'RAGJSON',
+  'EVENT',
+  'EVENTKEY',
+  'BADEVENT',
+  'TEXTEVENT',
+].map((name) => `canary-${name}-9d3f`);
 const canary = (name: string): string => {
   const value = `canary-${name}-9d3f`;
   if (!CANARIES.includes(value)) throw new Error(`${name} is not looked for`);
@@ -162,6 +201,15 @@ test('what is encrypted is in no file, no log and no spool, whatever is done wit
   const inline = await ask('admin', 'mutation ($c: String!) { ingest(input: { dataset: "machines", content: $c, format: csv }) { id } }', { c: content });
   expect(inline.errors).toBeUndefined();
   await until('the inline content is loaded', async () => ((await owner.query('SELECT 1 FROM data.machines')).rowCount ?? 0) > 0);
+
+  expect((await ask('admin', 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: EVENTS })).errors).toBeUndefined();
+  await send(`{"id":70,"person":"emma","national_id":"${canary('EVENT')}"}`, canary('EVENTKEY'));
+  await send(`{"id":71,"person":"fred","national_id":"x","other":"${canary('BADEVENT')}"}`, '1');
+  await send(JSON.stringify(canary('TEXTEVENT')), '2');
+  await until(
+    'the events are loaded',
+    async () => (await owner.query('SELECT 1 FROM data.patients WHERE id = 70 AND NOT EXISTS (SELECT FROM headgate.inbox)')).rowCount === 1,
+  );
 
   const filtered = await ask('doctor', 'query ($w: PatientsWhere) { patients(where: $w) { nodes { id nationalId } } }', {
     w: { or: [{ nationalId: { eq: canary('FILTER') } }, { nationalId: { in: [canary('INLIST'), canary('JSON')] } }] },

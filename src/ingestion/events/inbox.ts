@@ -29,8 +29,6 @@ const MOST_EVENTS = 5_000;
 const MOST_BYTES = 8 * 1024 ** 2;
 const ATTEMPTS = 3;
 const BETWEEN_ATTEMPTS_MS = 50;
-/** One waits for the disk while the other is sent; more only take turns, since numbers are given to one at a time. */
-const WRITES_AT_ONCE = 2;
 /** Seconds: whoever is refused for load can come again soon. */
 const RETRY_AFTER = 1;
 
@@ -43,7 +41,8 @@ export class Inbox {
   #waiting: Waiting[] = [];
   #waitingEvents = 0;
   #waitingBytes = 0;
-  readonly #writes = new Set<Promise<void>>();
+  /** One at a time: numbers are given under a lock, so that a second would wait for it, with half of the events. */
+  #writing: Promise<void> | undefined;
   #isDue = false;
   #closed = false;
 
@@ -73,9 +72,9 @@ export class Inbox {
   /** Takes no more, and resolves when what waits is written or refused. */
   async close(): Promise<void> {
     this.#closed = true;
-    while (this.#writes.size > 0 || this.#waiting.length > 0) {
+    while (this.#writing || this.#waiting.length > 0) {
       this.#writeMore();
-      await Promise.race(this.#writes);
+      await this.#writing;
     }
   }
 
@@ -90,14 +89,11 @@ export class Inbox {
   }
 
   #writeMore(): void {
-    while (this.#waiting.length > 0 && this.#writes.size < WRITES_AT_ONCE) {
-      const group = this.#take();
-      const write = this.#write(group).finally(() => {
-        this.#writes.delete(write);
-        this.#writeMore();
-      });
-      this.#writes.add(write);
-    }
+    if (this.#writing || this.#waiting.length === 0) return;
+    this.#writing = this.#write(this.#take()).finally(() => {
+      this.#writing = undefined;
+      this.#writeMore();
+    });
   }
 
   #take(): readonly Waiting[] {

@@ -5,7 +5,16 @@ export { RETRY_POLICY, waitMs, type RetryPolicy } from './retry-policy.js';
 export type { RunError } from './run-error.js';
 export { RunKeeper, type RunContext, type RunWork } from './run-keeper.js';
 export { type RunFilter } from './run-list.js';
-export { RUN_PRIORITIES, RUN_QUEUES, type RunActor, type RunCounts, type RunPriority, type RunRequest } from './run-request.js';
+export {
+  RUN_PRIORITIES,
+  RUN_QUEUES,
+  STREAM_QUEUE,
+  type Collected,
+  type RunActor,
+  type RunCounts,
+  type RunPriority,
+  type RunRequest,
+} from './run-request.js';
 export { RUN_EVENTS, RUN_TRANSITIONS, type RunEvent } from './run-states.js';
 export { RunEntity, RunStepEntity, type RunKind, type RunStatus } from './run.entity.js';
 export { LAPSE_SECONDS, MOST_ATTEMPTS, Runs, type RunsOptions } from './runs.js';

@@ -619,6 +619,8 @@ export type Mutation = {
   readonly deleteChangePolicy: Scalars['Boolean']['output'];
   /** Takes back what stewards said of a dataset's fields; the tags of its contract stay. */
   readonly deleteClassification: Scalars['Boolean']['output'];
+  /** Removes a collector; what it collected stays. */
+  readonly deleteCollector: Scalars['Boolean']['output'];
   /** Removes a dataset with all its rows. */
   readonly deleteDataset: Scalars['Boolean']['output'];
   readonly deleteGrant: Scalars['Boolean']['output'];
@@ -627,7 +629,7 @@ export type Mutation = {
   /** Removes a pipeline; its output dataset goes with it. */
   readonly deletePipeline: Scalars['Boolean']['output'];
   readonly deletePurpose: Scalars['Boolean']['output'];
-  /** Removes a source that no dataset needs. */
+  /** Removes a source that no dataset and no collector needs. */
   readonly deleteSource: Scalars['Boolean']['output'];
   /** What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit. */
   readonly detokenize: ReadonlyArray<DetokenizedValue>;
@@ -706,6 +708,12 @@ export type MutationDeleteChangePolicyArgs = {
 
 
 export type MutationDeleteClassificationArgs = {
+  name: Scalars['String']['input'];
+  reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDeleteCollectorArgs = {
   name: Scalars['String']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
 };
@@ -1233,7 +1241,7 @@ export type Sight = {
   readonly rows: Scalars['BigInt']['output'];
 };
 
-/** Another system whose rows stay there. Where it is, and with which secret, is told to nobody. */
+/** Another system, whose rows stay there or are collected. Where it is, and with which secret, is told to nobody. */
 export type Source = {
   /** The code of the error that reads end with now; null when they do not. */
   readonly code?: Maybe<Scalars['String']['output']>;
@@ -1256,13 +1264,16 @@ export type SourceImport = {
   readonly warnings: ReadonlyArray<Scalars['String']['output']>;
 };
 
-/** OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds. */
+/** OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds. UNASKED: it is asked only when its rows are collected. */
 export type SourceStatus =
   | 'OK'
   | 'OPEN'
+  | 'UNASKED'
   | 'UNREACHABLE';
 
 export type SourceType =
+  | 'graphql'
+  | 'http'
   | 'postgres';
 
 /** All that you may export of a person, as a ZIP archive that is made while you fetch it. */

@@ -140,6 +140,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       withdrawConsent: steward,
       deleteDataset: engineer,
       deletePipeline: engineer,
+      deleteCollector: engineer,
       deleteSource: engineer,
       deleteGrant: steward,
       deletePurpose: steward,

@@ -2,7 +2,17 @@ import type { Actor, AuditLog } from '../audit/index.js';
 import { loadCatalog, refuseLive, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
 import { HeadgateError, isHeadgateError, newId } from '../kernel/index.js';
-import { advanceStage, AttemptLostError, RUN_PRIORITIES, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
+import {
+  advanceStage,
+  AttemptLostError,
+  RUN_PRIORITIES,
+  WHOLE_LOAD,
+  type RunActor,
+  type RunContext,
+  type RunEntity,
+  type RunKeeper,
+  type Runs,
+} from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { formatOf } from './format.js';
@@ -147,8 +157,7 @@ export class Ingestion {
         const { mode, format, force, source, actor } = RunInput.parse(run.input);
         const dataset = await this.#dataset(run.dataset ?? '');
         const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source =
-          source === undefined ? { content: await this.#content(run, dataset) } : { file: source };
+        const from: Source = source === undefined ? { content: await this.#content(run, dataset) } : { file: source };
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });

@@ -6,7 +6,8 @@ import type { RunEntity } from './run.entity.js';
 export type QueuedRun = Pick<RunEntity, 'id' | 'kind' | 'input' | 'priority' | 'groupId' | 'groupLimit' | 'notBefore'>;
 
 /** For a RETURNING: the run's part in its job. */
-export const QUEUED_RUN = 'run.id, run.kind, run.input, run.priority, run.group_id AS "groupId", run.group_limit AS "groupLimit", run.not_before AS "notBefore"';
+export const QUEUED_RUN =
+  'run.id, run.kind, run.input, run.priority, run.group_id AS "groupId", run.group_limit AS "groupLimit", run.not_before AS "notBefore"';
 
 /** The job of a run, in the transaction that made it QUEUED. */
 export async function enqueueRun(jobs: Pick<JobQueue, 'enqueue'>, tx: Queryable, run: QueuedRun): Promise<void> {

@@ -73,9 +73,10 @@ export class RunKeeper {
     const look = () => {
       looks += 1;
       const sweeps = looks % SWEEP_EVERY === 1;
-      this.#recovering = this.#runs.recover().then(
-        () => (sweeps ? this.#runs.sweep() : undefined),
-      ).catch((error: unknown) => this.#log.warn({ name: (error as Error).name }, 'runs without a worker could not be looked for'));
+      this.#recovering = this.#runs
+        .recover()
+        .then(() => (sweeps ? this.#runs.sweep() : undefined))
+        .catch((error: unknown) => this.#log.warn({ name: (error as Error).name }, 'runs without a worker could not be looked for'));
     };
     look();
     this.#recovery = setInterval(look, RECOVERY_MS);

@@ -7,6 +7,8 @@ export interface RunFilter {
   readonly pipeline?: string | undefined;
   readonly kind?: RunKind | undefined;
   readonly status?: RunStatus | undefined;
+  /** The name of the process that has it. */
+  readonly worker?: string | undefined;
   /** True for those that were given up and wait to be redriven, false for the others. */
   readonly deadLetter?: boolean | undefined;
   /** How many at the most: 1 to 1000, by default 50. */
@@ -27,7 +29,7 @@ export async function countRuns(manager: EntityManager, { first: _first, after: 
 
 function filtered(manager: EntityManager, filter: Omit<RunFilter, 'first' | 'after'>): SelectQueryBuilder<RunEntity> {
   const query = manager.createQueryBuilder(RunEntity, 'run');
-  for (const column of ['dataset', 'pipeline', 'kind', 'status'] as const) {
+  for (const column of ['dataset', 'pipeline', 'kind', 'status', 'worker'] as const) {
     const value = filter[column];
     if (value !== undefined) query.andWhere(`run.${column} = :${column}`, { [column]: value });
   }

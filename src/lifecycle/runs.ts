@@ -265,10 +265,13 @@ export class Runs {
     const message = run.resumable
       ? `The run ended the process that did it ${run.lapses} times, and is not tried again.`
       : 'The process that received the data ended before the load was committed. Nothing was changed: send the data again.';
-    await this.#writeEnd(tx, { id: run.id, attempt: run.attempt }, 'LAPSE_FINAL', `finished_at = now(), error_code = $4, error_message = $5, ${DEAD_LETTERED}`, [
-      'UNAVAILABLE',
-      message,
-    ]);
+    await this.#writeEnd(
+      tx,
+      { id: run.id, attempt: run.attempt },
+      'LAPSE_FINAL',
+      `finished_at = now(), error_code = $4, error_message = $5, ${DEAD_LETTERED}`,
+      ['UNAVAILABLE', message],
+    );
   }
 
   async #end(run: Attempt, event: RunEvent, set: string, values: readonly unknown[]): Promise<boolean> {

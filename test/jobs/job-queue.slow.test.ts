@@ -139,10 +139,14 @@ test('the job of the highest priority is taken first, and one with a time not be
   });
   const { done, handler } = recorder();
   let laterAt = 0;
-  jobs.work('ordered', async (data, context) => {
-    if (data.id === later) laterAt = Date.now();
-    await handler(data, context);
-  }, { concurrency: 1 });
+  jobs.work(
+    'ordered',
+    async (data, context) => {
+      if (data.id === later) laterAt = Date.now();
+      await handler(data, context);
+    },
+    { concurrency: 1 },
+  );
   await vi.waitFor(() => expect(done).toEqual([high, normal, low, later]), 10_000);
   expect(laterAt).toBeGreaterThanOrEqual(startAfter.getTime());
 });

@@ -211,9 +211,7 @@ test('the real run does what the table of states and events says, whatever happe
     fc.constant(new Wait()),
     fc.constant(new Abandon()),
     fc.boolean().map((silent) => new Sweep(silent)),
-    fc
-      .tuple(fc.constantFrom(...WRITES), fc.nat(2))
-      .map(([event, behind]) => new Write(event, behind)),
+    fc.tuple(fc.constantFrom(...WRITES), fc.nat(2)).map(([event, behind]) => new Write(event, behind)),
   ];
   const result = await fc.check(
     fc.asyncProperty(fc.commands(commands, { maxCommands: 25 }), fc.boolean(), async (history, resumable) => {
@@ -221,7 +219,15 @@ test('the real run does what the table of states and events says, whatever happe
         const request = { kind: 'PIPELINE', pipeline: 'p', requestedBy: 'ann' } as const;
         return resumable ? world.runs.submit(tx, request) : world.runs.begin(tx, request, 'w');
       });
-      const model = (): Model => ({ status: resumable ? 'QUEUED' : 'RUNNING', attempt: resumable ? 0 : 1, resumable, tries: 0, lapses: 0, isDead: false, isWaiting: false });
+      const model = (): Model => ({
+        status: resumable ? 'QUEUED' : 'RUNNING',
+        attempt: resumable ? 0 : 1,
+        resumable,
+        tries: 0,
+        lapses: 0,
+        isDead: false,
+        isWaiting: false,
+      });
       await fc.asyncModelRun(() => ({ model: model(), real: { id: run.id } }), history);
     }),
     { numRuns: 60 },

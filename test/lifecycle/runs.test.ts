@@ -59,7 +59,9 @@ test('of the runs of a group no more run than its limit says, however many proce
   const running = taken.filter((run) => run !== undefined);
   expect(running).toHaveLength(2);
   // Those that found no room have a job again, for a moment later.
-  const [jobs] = await world.database.query<{ n: number }>("SELECT count(*)::int AS n FROM pgboss.job WHERE group_id = 'g' AND group_tier = '2' AND start_after > created_on");
+  const [jobs] = await world.database.query<{ n: number }>(
+    "SELECT count(*)::int AS n FROM pgboss.job WHERE group_id = 'g' AND group_tier = '2' AND start_after > created_on",
+  );
   expect(jobs?.n).toBe(6);
   const [first] = running;
   if (first) await world.runs.finish(world.database, first);

@@ -23,8 +23,9 @@ export const ERROR_CLASSES: Readonly<Record<ErrorCode, 'LATER' | 'NEVER' | 'CONT
   INTERNAL_SERVER_ERROR: 'NEVER',
 };
 
-/** Whether the same work may succeed later. */
+/** Whether the same work may succeed later. Details of `mayPass: false` say that it won't: it has used up the time that it is given. */
 export function mayPass({ code, details }: RunError): boolean {
+  if (details['mayPass'] === false) return false;
   const found = ERROR_CLASSES[code];
   return found === 'LATER' || (found === 'CONTRACT' && details['contractChanged'] === true);
 }

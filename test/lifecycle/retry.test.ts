@@ -120,8 +120,8 @@ describe('dead letters', () => {
     await keep(old.id);
     expect((await world.runs.list({ deadLetter: true, dataset: 'dead_a' })).nodes.map(({ id }) => id)).toEqual([old.id]);
     const both = await Promise.all([redrive({ dataset: 'dead_a' }), redrive({ dataset: 'dead_a' })]);
-    expect(both.map(({ length }) => length).toSorted()).toEqual([0, 1]);
-    const [again] = both.flat();
+    const [again, ...others] = both.flat();
+    expect(others).toEqual([]);
     expect(again).toMatchObject({ status: 'QUEUED', parentId: old.id, contentOf: old.id, requestedBy: 'ann', input: { mode: 'append' }, priority: 50 });
     expect(again?.givenAt).toEqual(old.createdAt);
     expect(await world.runs.get(old.id)).toMatchObject({ status: 'FAILED', redrivenAs: again?.id });

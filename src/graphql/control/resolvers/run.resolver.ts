@@ -1,5 +1,5 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
-import { RunEntity, type RunKind, type RunPriority, type RunStatus } from '../../../lifecycle/index.js';
+import type { RunEntity, RunKind, RunPriority, RunStatus } from '../../../lifecycle/index.js';
 import { isSameOne } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import { timeCursor } from '../../../store/index.js';

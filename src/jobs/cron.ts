@@ -24,11 +24,14 @@ export function cronProblem(cron: string): string | undefined {
   }
 }
 
+/** Its clocks change by half an hour, as nowhere else, and the library finds no time in the night in which they are put back. */
+const HALF_AN_HOUR = 'Australia/Lord_Howe';
+
 export function isTimeZone(name: string): boolean {
   try {
-    Intl.DateTimeFormat('en', { timeZone: name });
+    const { timeZone } = Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions();
     // An offset is none: it does not say when the clocks change.
-    return /^[A-Za-z]/.test(name);
+    return /^[A-Za-z]/.test(name) && timeZone !== HALF_AN_HOUR;
   } catch {
     return false;
   }
@@ -39,29 +42,14 @@ export function isTimeZone(name: string): boolean {
  * time of the day that comes twice is the first one. Times of every hour, or every few minutes, go on through both as real time does.
  */
 export function timeAfter(times: CronTimes, after: Date): Date {
-  return found((from) => timesAfter(times, from).next().toDate(), after, STEP_MS);
+  return timesAfter(times, after).next().toDate();
 }
 
 /** The last time that is not after `until`. */
 export function timeUntil(times: CronTimes, until: Date): Date {
-  return found((from) => timesAfter(times, from).prev().toDate(), new Date(until.getTime() + 1), -STEP_MS);
-}
-
-const STEP_MS = 1_800_000;
-const MOST_STEPS = 48;
-
-/**
- * The library searches for ever, and gives up, when it begins just before a change of half an hour (Lord Howe Island's): it is begun behind it.
- * For other expressions it gives up at once, and each time.
- */
-function found(search: (from: Date) => Date, from: Date, stepMs: number): Date {
-  for (let step = 0; ; step++) {
-    try {
-      return search(new Date(from.getTime() + step * stepMs));
-    } catch (error) {
-      if (step === MOST_STEPS) throw error;
-    }
-  }
+  return timesAfter(times, new Date(until.getTime() + 1))
+    .prev()
+    .toDate();
 }
 
 function timesAfter({ cron, timeZone }: CronTimes, currentDate: Date): CronExpression {

@@ -116,7 +116,8 @@ test('what was given up is redriven from its kept content, sealed where a field 
   for (const run of [kept, erased, twice]) await giveUp(run);
   expect(await served.sql("SELECT run_id FROM headgate.run_content WHERE position('KEPT-1'::bytea in content) > 0")).toEqual([]);
   const dead = async () =>
-    (await served.ask<{ runs: { nodes: RunAnswer[]; totalCount: number } }>(as('engineer'), `{ runs(deadLetter: true) { totalCount nodes { id } } }`)).data.runs;
+    (await served.ask<{ runs: { nodes: RunAnswer[]; totalCount: number } }>(as('engineer'), `{ runs(deadLetter: true) { totalCount nodes { id } } }`)).data
+      .runs;
   expect(await dead()).toMatchObject({ totalCount: 3 });
 
   const receipt = await served.ask<{ eraseSubject: { others: unknown[] } }>(

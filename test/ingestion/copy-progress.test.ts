@@ -41,8 +41,10 @@ test('a content in which a person may be is found in whichever way their key is 
   for (const content of ['id\n13\n', 'id\n"0013"\n', '{"id": 13}', '{"id":"13"}', 'id;n\n +13;x\n', 'id\n13.0\n'])
     expect(mayHold(content, '13', 'bigint'), content).toBe(true);
   for (const content of ['id\n130\n', 'id\n213\n', 'id\n1 4\n']) expect(mayHold(content, '13', 'bigint'), content).toBe(false);
-  for (const content of ['name\n"o""hara"\n', '{"name":"o\\"hara"}', '{"name":"\\u006f\\"hara"}', 'name\nO"HARA\n']) expect(mayHold(content, 'o"hara', 'text'), content).toBe(true);
+  for (const content of ['name\n"o""hara"\n', '{"name":"o\\"hara"}', '{"name":"\\u006f\\"hara"}', 'name\nO"HARA\n'])
+    expect(mayHold(content, 'o"hara', 'text'), content).toBe(true);
   expect(mayHold('name\nobrien\n', 'o"hara', 'text')).toBe(false);
   const id = '01a2055e-45e7-7f5f-b56c-360e25be34a3';
-  for (const content of [`id\n${id}\n`, `id\n{${id.toUpperCase()}}\n`, `id\n${id.replaceAll('-', '')}\n`]) expect(mayHold(content, id, 'uuid'), content).toBe(true);
+  for (const content of [`id\n${id}\n`, `id\n{${id.toUpperCase()}}\n`, `id\n${id.replaceAll('-', '')}\n`])
+    expect(mayHold(content, id, 'uuid'), content).toBe(true);
 });

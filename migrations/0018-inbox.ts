@@ -29,6 +29,5 @@ const STATEMENTS = [
     hash bytea,
     expires_at timestamptz NOT NULL
   )`,
-  // Nearly in the order in which they came: a small index that costs next to nothing to keep.
-  'CREATE INDEX inbox_seen_expires_at ON headgate.inbox_seen USING brin (expires_at) WITH (autosummarize = on)',
+  'CREATE INDEX inbox_seen_expires_at ON headgate.inbox_seen (expires_at)',
 ];

@@ -52,7 +52,7 @@ export class InboxSweep {
       gone = (
         await database.query(
           `DELETE FROM headgate.inbox_seen WHERE key = ANY (ARRAY(
-             SELECT key FROM headgate.inbox_seen WHERE expires_at < now() LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
+             SELECT key FROM headgate.inbox_seen WHERE expires_at < now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1`,
           [SOME],
         )
       ).length;

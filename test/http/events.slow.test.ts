@@ -269,12 +269,8 @@ test('what breaks the contract goes to quarantine under the name of its event, a
 });
 
 test('nothing of an event lies plain in the inbox, and nothing is left of what was taken', async () => {
-  await applyManifest(
-    served,
-    EVENTS.split('---')
-      .find((text) => text.includes('name: inner_notes'))!
-      .replace('batch:', 'paused: true\nbatch:'),
-  );
+  const inner = EVENTS.split('---').find((text) => text.includes('name: inner_notes')) ?? '';
+  await applyManifest(served, inner.replace('batch:', 'paused: true\nbatch:'));
   await until(
     'the stream has stopped',
     async () => (await served.sql("SELECT 1 FROM headgate.run WHERE collector = 'inner_notes' AND status IN ('QUEUED', 'RUNNING')")).length === 0,

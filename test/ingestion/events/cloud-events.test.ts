@@ -172,7 +172,7 @@ describe('rows', () => {
   test('law: what is kept is what came, whatever JSON it is', () => {
     fc.assert(
       fc.property(fc.json({ maxDepth: 4 }), fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }), (data, extension) => {
-        const body = JSON.stringify({ ...base, extension }).replace(/\}$/, `,"data":${data}}`);
+        const body = JSON.stringify({ ...base, extension }).replace(/\}$/, () => `,"data":${data}}`);
         let received;
         try {
           received = structuredEvent(Buffer.from(body));

@@ -6,7 +6,7 @@ const FOREIGN: readonly (readonly [begin: readonly number[], what: string])[] = 
   [[0xfe, 0xff], 'UTF-16 text. Convert it first: iconv -f UTF-16 -t UTF-8'],
   [[0x50, 0x4b, 0x03, 0x04], 'a ZIP archive or a spreadsheet. Take the file out, or save the sheet as CSV in UTF-8'],
   [[0xd0, 0xcf, 0x11, 0xe0], 'an old spreadsheet. Save the sheet as CSV in UTF-8'],
-  [[0x50, 0x41, 0x52, 0x31, 0x15], 'Parquet, which this version does not load. Write the rows as CSV or NDJSON'],
+  [[0x50, 0x41, 0x52, 0x31, 0x15], 'Parquet. Name its format: --format parquet, or ?format=parquet'],
   [[0x28, 0xb5, 0x2f, 0xfd], 'packed with zstd. Unpack it, or pack it with gzip'],
   [[0xfd, 0x37, 0x7a, 0x58], 'packed with xz. Unpack it, or pack it with gzip'],
   [[0x1f, 0x8b], 'packed with gzip twice. Unpack it once'],

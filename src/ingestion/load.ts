@@ -8,6 +8,7 @@ import { type Landed, type LandingJob, TooManyBadRows } from './landing.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import type { SpooledLoad } from './load-request.js';
 import type { LoadCounts, LoadOutcome } from './outcome.js';
+import { landParquet } from './parquet/parquet-landing.js';
 import { quarantine, refusedExamples } from './quarantine.js';
 import { rejected, unreadable } from './rejection.js';
 import { createShadowWorkTables, takeShadow, tryKey } from './shadow-landing.js';
@@ -100,11 +101,12 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxVa
     `SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`,
   );
   const settling = { request, head, empty };
-  if (canLandTyped(job)) {
+  const quick = format === 'parquet' ? landParquet : canLandTyped(job) ? landTyped : undefined;
+  if (quick) {
     await tx.query('SAVEPOINT landing');
     const inShadow = spooled.size >= SHADOW_FROM_BYTES && (mode === 'replace' || empty);
     try {
-      return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: landTyped });
+      return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: quick });
     } catch (error) {
       if (!(error instanceof TooManyBadRows)) throw error;
       await tx.query('ROLLBACK TO SAVEPOINT landing');

@@ -11,6 +11,7 @@ import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
 import type { LoadMode, LoadOutcome } from './outcome.js';
 import { inFile } from './rejection.js';
+import { Veil } from './parquet/veil.js';
 import { openSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
@@ -96,7 +97,12 @@ export class Loader {
     const cipher = this.#cipher;
     if (!cipher) throw new Error('a load of encrypted fields without what encrypts');
     const { maxValueBytes } = this.#config.limits;
-    return { hash: await cipher.contentHash(dataset.id), sealed: (content) => sealedContent(content, { dataset, format, cipher, maxValueBytes }) };
+    const hash = await cipher.contentHash(dataset.id);
+    if (format === 'parquet') {
+      const veil = new Veil();
+      return { hash, sealed: (content) => veil.hidden(content), veil, cipher };
+    }
+    return { hash, sealed: (content) => sealedContent(content, { dataset, format, cipher, maxValueBytes }) };
   }
 
   async #loadSpooled(request: SpooledLoad): Promise<LoadOutcome> {

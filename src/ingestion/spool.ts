@@ -3,6 +3,8 @@ import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { HeadgateError } from '../kernel/index.js';
+import type { FieldCipher } from '../vault/index.js';
+import type { Veil } from './parquet/veil.js';
 import { rejected } from './rejection.js';
 import { unpacked } from './unpack.js';
 
@@ -15,6 +17,12 @@ export interface Spooled {
   readonly contentSize: number;
   /** SHA-256 of the unpacked content, hex; of content with encrypted fields a keyed hash. */
   readonly hash: string;
+  /** What it may have, unpacked; of a format that is unpacked when it is read. */
+  readonly maxBytes?: number;
+  /** Of a file whose bytes are hidden: what shows them. */
+  readonly veil?: Veil | undefined;
+  /** Of a hidden file with encrypted fields: they are encrypted as it is read. */
+  readonly cipher?: Pick<FieldCipher, 'seal'> | undefined;
 }
 
 export interface SpoolOptions {
@@ -29,6 +37,9 @@ export interface SpoolOptions {
 export interface Sealing {
   readonly hash: Hash | Hmac;
   readonly sealed: (content: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+  /** Where the values can only be found in the whole file, which is then hidden as a whole. */
+  readonly veil?: Veil;
+  readonly cipher?: Pick<FieldCipher, 'seal'>;
 }
 
 /** The folder `spool` of the home: a file per load that runs, named `<run>.<process>`; all of them are ours to delete. */
@@ -72,14 +83,14 @@ async function write(path: string, source: Readable, options: SpoolOptions): Pro
   try {
     const written = await (sealing ? writeSealed(file, source, options, sealing) : writePlain(file, source, options));
     signal?.throwIfAborted();
-    return { path, ...written };
+    return { path, ...written, maxBytes: options.maxBytes, veil: sealing?.veil, cipher: sealing?.cipher };
   } finally {
     signal?.removeEventListener('abort', onAbort);
     await file.close();
   }
 }
 
-type Written = Omit<Spooled, 'path'>;
+type Written = Pick<Spooled, 'size' | 'contentSize' | 'hash'>;
 
 async function writePlain(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions): Promise<Written> {
   const hash = createHash('sha256');

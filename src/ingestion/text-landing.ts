@@ -7,6 +7,7 @@ import { fieldInput } from './field-input.js';
 import { jsonLines } from './json-lines.js';
 import { COMMA, type Landed, type LandingJob, TAB } from './landing.js';
 import { rejected } from './rejection.js';
+import { stageParquet } from './parquet/parquet-landing.js';
 import { columnsOf, LANDED, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
 /** The text of one CSV row, and where it is. */
@@ -23,11 +24,17 @@ const STAGE = raw('pg_temp.stage');
  * it fits. It takes every format and any number of bad rows.
  */
 export async function landText(job: LandingJob): Promise<Landed> {
-  const read = job.format === 'csv' || job.format === 'tsv' ? await landCsv(job) : await landJson(job);
+  const read = job.format === 'parquet' ? await landParquetTexts(job) : job.format === 'csv' || job.format === 'tsv' ? await landCsv(job) : await landJson(job);
   const keepRaw = async () => {
     await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(job)} FROM ${STAGE} s WHERE s._pos IN (SELECT _pos FROM ${REFUSED})`);
   };
   return { read, keepRaw };
+}
+
+async function landParquetTexts(job: LandingJob): Promise<number> {
+  const { read, dataset } = await stageParquet(job);
+  await run(job.tx, readStage({ ...job, dataset }));
+  return read;
 }
 
 async function landCsv(job: LandingJob): Promise<number> {
@@ -151,7 +158,7 @@ function stageText({ format }: LandingJob, field: Field): Sql {
 
 /** Whether a JSON value is of a kind that the field can be read from. */
 function stageShape({ format }: LandingJob, field: Field): Sql {
-  if (format === 'csv' || format === 'tsv' || field.list || field.type === 'json') return sql`true`;
+  if ((format !== 'json' && format !== 'ndjson') || field.list || field.type === 'json') return sql`true`;
   return sql`(jsonb_typeof(s._doc -> ${literal(field.name)}) IN ('object', 'array')) IS NOT TRUE`;
 }
 

@@ -1,0 +1,117 @@
+import type { Dataset } from '../../catalog/index.js';
+import { identifier, join, param, raw, sql } from '../../sql/index.js';
+import { copyIn } from '../copy.js';
+import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from '../landing.js';
+import { rejected } from '../rejection.js';
+import { Sealer } from '../sealer.js';
+import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from '../work-tables.js';
+import { copyRows, openCursors, rowsAtOnce, type CopyRowsOptions, type EncodedColumn, type ParquetSealing } from './copy-rows.js';
+import { textEncoder, typedEncoder } from './entries.js';
+import { columnsOfFields } from './parquet-columns.js';
+import { ParquetFile } from './parquet-file.js';
+
+const STAGE = raw('pg_temp.stage');
+/** What the texts of refused rows may take. */
+const MOST_RAW_BYTES = 16 * 1024 * 1024;
+
+/** Rows as texts in `stage`, to be read by the general way. Returns how many, and the dataset with fields as the texts are to be read. */
+export async function stageParquet(job: LandingJob): Promise<{ readonly read: number; readonly dataset: Dataset }> {
+  const { tx, dataset, signal } = job;
+  const file = await ParquetFile.open(job.spooled);
+  try {
+    const columns = textColumns(file, dataset);
+    const names = columns.map(({ field }) => identifier(field.name));
+    await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join(names.map((name) => sql`${name} text`))}) ON COMMIT DROP`);
+    const copy = sql`COPY ${STAGE} (_pos, _line, ${join(names)}) FROM STDIN (FORMAT binary)`;
+    const read = await copyIn(tx, copy, copyRows({ ...optionsOf(job, file), columns, numbered: true, sealing: sealingOf(job) }), signal);
+    // A typed value was written by us, whatever format texts come in.
+    const typed = new Set(columns.filter(({ column }) => column.leaf && column.leaf.kind !== 'text').map(({ field }) => field.name));
+    const fields = dataset.fields.map((field) => {
+      const { format: _, ...rest } = field;
+      return typed.has(field.name) ? rest : field;
+    });
+    return { read, dataset: { ...dataset, fields } };
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The quick way: rows straight into typed columns, where each column's type is as good as the field's.
+ * @throws TooManyBadRows where one is not, or a value is none for its field: the general way tells which
+ */
+export async function landParquet(job: LandingJob): Promise<Landed> {
+  const { tx, dataset, signal } = job;
+  const file = await ParquetFile.open(job.spooled);
+  try {
+    const columns = columnsOfFields(file, dataset).map(({ field, column }) => {
+      const encoder = column.leaf && !column.isList ? typedEncoder(column.leaf, field) : undefined;
+      if (!encoder) throw new TooManyBadRows();
+      return { field, column, encoder };
+    });
+    const names = join(columns.map(({ field }) => identifier(field.name)));
+    const read = await copyIn(
+      tx,
+      sql`COPY ${job.table} (${names}) FROM STDIN (FORMAT binary)`,
+      copyRows({ ...optionsOf(job, file), columns, numbered: false }),
+      signal,
+    );
+    if (read !== file.rows) throw rejected('The Parquet file has other rows than it says. Write it anew.', { expected: file.rows, actual: read });
+    return { read, keepRaw: () => keepRaw(job) };
+  } finally {
+    await file.close();
+  }
+}
+
+function optionsOf({ spooled, maxValueBytes, signal, onBytes }: LandingJob, file: ParquetFile): Omit<CopyRowsOptions, 'columns' | 'numbered'> {
+  return { file, maxValueBytes, maxBytes: spooled.maxBytes ?? Infinity, signal, onBytes };
+}
+
+function textColumns(file: ParquetFile, dataset: Dataset): readonly EncodedColumn[] {
+  return columnsOfFields(file, dataset).map(({ field, column }) => ({ field, column, encoder: textEncoder(column.leaf ?? { kind: 'text' }, field) }));
+}
+
+function sealingOf({ dataset, spooled }: LandingJob): ParquetSealing | undefined {
+  const sealer = new Sealer(dataset);
+  if (sealer.fields.size === 0) return undefined;
+  if (!spooled.cipher) throw new Error('a load of encrypted fields without what encrypts');
+  return { sealer, cipher: spooled.cipher };
+}
+
+/** The texts of refused rows, by their numbers. */
+async function keepRaw({ tx, dataset, spooled, maxValueBytes, signal }: LandingJob): Promise<void> {
+  const refused = await rows<{ pos: string }>(tx, sql`SELECT _pos AS pos FROM ${REFUSED} ORDER BY _pos LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`);
+  if (refused.length > MOST_BAD_ROWS) throw new TooManyBadRows();
+  const wanted = new Set(refused.map(({ pos }) => Number(pos) / POSITION_STEP));
+  const texts: { pos: number; line: number; raw: Record<string, string | null> }[] = [];
+  let left = MOST_RAW_BYTES;
+  const file = await ParquetFile.open(spooled);
+  try {
+    const columns = textColumns(file, dataset);
+    for (const group of file.groups) {
+      const inGroup = [...wanted].some((number) => number > group.start && number <= group.start + group.rows);
+      if (!inGroup) continue;
+      const cursors = openCursors(file, columns, group, maxValueBytes);
+      for (let done = 0; done < group.rows;) {
+        signal?.throwIfAborted();
+        const count = await rowsAtOnce(cursors, group.rows - done);
+        const first = group.start + done + 1;
+        const found = Array.from({ length: count }, (_, i) => i).filter((i) => wanted.has(first + i));
+        const values = found.length > 0 ? cursors.map((cursor) => cursor.texts(count)) : [];
+        for (const i of found) {
+          const row = Object.fromEntries(columns.map(({ field }, k) => [field.name, values[k]?.[i] ?? null]));
+          left -= Object.values(row).reduce((sum, text) => sum + (text?.length ?? 0), 0);
+          if (left < 0) throw new TooManyBadRows();
+          texts.push({ pos: (first + i) * POSITION_STEP, line: first + i, raw: row });
+        }
+        for (const cursor of cursors) cursor.skip(count);
+        done += count;
+      }
+    }
+  } finally {
+    await file.close();
+  }
+  if (texts.length === 0) return;
+  const given = param(JSON.stringify(texts), 'jsonb');
+  await run(tx, sql`INSERT INTO ${RAW_ROW} SELECT pos, line, raw FROM jsonb_to_recordset(${given}) AS t(pos bigint, line bigint, raw jsonb)`);
+}

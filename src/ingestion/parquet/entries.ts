@@ -148,18 +148,19 @@ function timestamp(kind: LeafKind): Encoder | undefined {
   const { unit } = kind;
   return fixed(8, (value, out, at) => {
     const given = value as bigint;
-    const micros = unit === 'MICROS' ? given : unit === 'MILLIS' ? given * 1_000n : floorDivide(given, 1_000n);
+    const micros = unit === 'MICROS' ? given : unit === 'MILLIS' ? given * 1_000n : floorDivide(given + 500n, 1_000n);
     if (micros < first || micros >= end) throw new TooManyBadRows();
     out.writeBigInt64BE(micros - EPOCH_MICROS, at);
   });
 }
 
+/** Nanoseconds are rounded as PostgreSQL rounds their text. */
 function floorDivide(value: bigint, by: bigint): bigint {
   return value / by - (value % by < 0n ? 1n : 0n);
 }
 
 function timeMicros(value: bigint, unit: string): bigint {
-  const micros = unit === 'MICROS' ? value : unit === 'MILLIS' ? value * 1_000n : value / 1_000n;
+  const micros = unit === 'MICROS' ? value : unit === 'MILLIS' ? value * 1_000n : (value + 500n) / 1_000n;
   if (micros < 0n || micros > DAY_MICROS) throw new TooManyBadRows();
   return micros;
 }

@@ -23,7 +23,7 @@ export function ingestCommand(program: Command): void {
     .summary('load a file into a dataset')
     .description('Loads a file into a dataset, entirely or not at all. Rows that break the contract go to quarantine and are counted.')
     .argument('<dataset>', 'its name')
-    .argument('<file>', 'CSV, TSV, NDJSON or JSON, also with gzip; - for standard input')
+    .argument('<file>', 'CSV, TSV, NDJSON, JSON or Parquet, also with gzip or zstd; - for standard input')
     .addOption(new Option('--format <format>', "what the bytes are; found by the file's name when left out").choices(FORMATS))
     .addOption(new Option('--mode <mode>', 'add rows, make them the whole dataset, or insert and update by key').choices(LOAD_MODES).default('append'))
     .option('--force', 'load a file that was loaded already')
@@ -48,6 +48,7 @@ async function load(dataset: string, file: string, options: IngestOptions): Prom
     const headers = {
       'content-type': 'application/octet-stream',
       ...(name?.endsWith('.gz') && { 'content-encoding': 'gzip' }),
+      ...(name?.endsWith('.zst') && { 'content-encoding': 'zstd' }),
       ...(source.size !== undefined && { 'content-length': source.size }),
       ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
     };

@@ -9,14 +9,14 @@ export interface LoadRequest {
   readonly runId: string;
   readonly dataset: Dataset;
   readonly source: Source;
-  /** `csv`, `tsv`, `ndjson` or `json`; found by content type or file name when absent. */
+  /** `csv`, `tsv`, `ndjson`, `json` or `parquet`; found by content type or file name when absent. */
   readonly format?: string | undefined;
   readonly mode: LoadMode;
   /** Loads a file that was loaded already. */
   readonly force?: boolean | undefined;
   /** The same key for the same dataset gives the first load's outcome again, and loads nothing. */
   readonly idempotencyKey?: string | undefined;
-  /** `gzip` when the sender says so; gzip is also known by its first bytes. */
+  /** `gzip` or `zstd` when the sender says so; both are also known by their first bytes. */
   readonly contentEncoding?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;

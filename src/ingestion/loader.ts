@@ -15,7 +15,7 @@ import { Veil } from './parquet/veil.js';
 import { openSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
-import { ByteCounter } from './unpack.js';
+import { announcedPacking, ByteCounter } from './unpack.js';
 
 export interface LoaderOptions {
   readonly database: Database;
@@ -56,7 +56,7 @@ export class Loader {
   async load(request: LoadRequest): Promise<LoadOutcome> {
     const { runId, dataset, mode, signal, onProgress } = request;
     checkMode(dataset, mode);
-    const packed = gzipAnnounced(request.contentEncoding);
+    announcedPacking(request.contentEncoding, undefined);
     const opened = await openSource(request.source, this.#config.filesDir);
     const { stream, size } = opened;
     const fileName = opened.name;
@@ -69,10 +69,10 @@ export class Loader {
       // would without a listener end the process.
       counter.on('error', () => undefined);
       const source = stream.pipe(counter);
-      const gzip = packed || (fileName?.endsWith('.gz') ?? false);
+      const packing = announcedPacking(request.contentEncoding, fileName);
       const maxBytes = this.#config.limits.maxUploadBytes;
       const sealing = await this.#sealing(dataset, format);
-      const outcome = await this.#spool.with(runId, source, { gzip, maxBytes, signal, sealing }, (spooled) =>
+      const outcome = await this.#spool.with(runId, source, { packing, maxBytes, signal, sealing }, (spooled) =>
         this.#loadSpooled({ ...request, spooled, format }),
       );
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
@@ -148,11 +148,4 @@ function connectionLost(error: unknown): unknown {
         { cause: error },
       )
     : error;
-}
-
-function gzipAnnounced(encoding: string | undefined): boolean {
-  const name = encoding?.trim().toLowerCase();
-  if (name === undefined || name === '' || name === 'identity') return false;
-  if (name === 'gzip' || name === 'x-gzip') return true;
-  throw new HeadgateError('BAD_USER_INPUT', `Expected the Content-Encoding gzip or none, got "${name.slice(0, 40)}".`, { expected: ['gzip', 'identity'] });
 }

@@ -6,7 +6,7 @@ import type { HeadgateError } from '../kernel/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import type { Veil } from './parquet/veil.js';
 import { rejected } from './rejection.js';
-import { unpacked } from './unpack.js';
+import { unpacked, type Packing } from './unpack.js';
 
 /** A source, unpacked and whole on the local disk, so that no transaction is open while a slow client sends. */
 export interface Spooled {
@@ -26,8 +26,8 @@ export interface Spooled {
 }
 
 export interface SpoolOptions {
-  /** Gzip by name or Content-Encoding. */
-  readonly gzip: boolean;
+  /** By name or Content-Encoding. */
+  readonly packing: Packing | undefined;
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
   /** Of content that may not reach the disk as it is: what is written instead, and what hashes the content. */
@@ -52,7 +52,7 @@ export class Spool {
 
   /**
    * Writes the source to the disk while hashing, hands the file to `work`, and deletes it however that ends.
-   * @throws HeadgateError DATA_REJECTED when it is larger than `maxBytes` unpacked, or its gzip is not whole.
+   * @throws HeadgateError DATA_REJECTED when it is larger than `maxBytes` unpacked, or what packs it is not whole.
    */
   async with<T>(runId: string, source: Readable, options: SpoolOptions, work: (spooled: Spooled) => Promise<T>): Promise<T> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
@@ -92,10 +92,10 @@ async function write(path: string, source: Readable, options: SpoolOptions): Pro
 
 type Written = Pick<Spooled, 'size' | 'contentSize' | 'hash'>;
 
-async function writePlain(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions): Promise<Written> {
+async function writePlain(file: FileHandle, source: Readable, { packing, maxBytes }: SpoolOptions): Promise<Written> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of unpacked(source, gzip)) {
+  for await (const chunk of unpacked(source, packing)) {
     size += chunk.length;
     if (size > maxBytes) throw tooLarge(maxBytes);
     // The system writes while this thread hashes.
@@ -106,10 +106,10 @@ async function writePlain(file: FileHandle, source: Readable, { gzip, maxBytes }
   return { size, contentSize: size, hash: hash.digest('hex') };
 }
 
-async function writeSealed(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
+async function writeSealed(file: FileHandle, source: Readable, { packing, maxBytes }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
   let contentSize = 0;
   async function* content(): AsyncGenerator<Buffer> {
-    for await (const chunk of unpacked(source, gzip)) {
+    for await (const chunk of unpacked(source, packing)) {
       contentSize += chunk.length;
       if (contentSize > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);

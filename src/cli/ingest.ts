@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
-import { FORMATS, formatOf, inFile, LOAD_MODES } from '../ingestion/index.js';
+import { DECIMALS, FORMATS, formatOf, inFile, LOAD_MODES, QUOTES } from '../ingestion/index.js';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { print } from './output.js';
@@ -14,6 +14,12 @@ interface IngestOptions extends ServerOptions {
   readonly mode: string;
   readonly force?: boolean;
   readonly idempotencyKey?: string;
+  readonly delimiter?: string;
+  readonly quote?: string;
+  readonly encoding?: string;
+  readonly header: boolean;
+  readonly decimal?: string;
+  readonly detect?: boolean;
   readonly json?: boolean;
 }
 
@@ -28,6 +34,12 @@ export function ingestCommand(program: Command): void {
     .addOption(new Option('--mode <mode>', 'add rows, make them the whole dataset, or insert and update by key').choices(LOAD_MODES).default('append'))
     .option('--force', 'load a file that was loaded already')
     .option('--idempotency-key <key>', 'the same key for the same dataset loads once')
+    .option('--delimiter <character>', 'what stands between values: one character, or tab')
+    .addOption(new Option('--quote <quote>', 'what values stand in that hold delimiters').choices(QUOTES))
+    .option('--encoding <encoding>', 'of the text, such as windows-1252 or utf-16le; utf-8 when left out')
+    .option('--no-header', "the first line is a row; the columns are the contract's, in its order")
+    .addOption(new Option('--decimal <mark>', 'what stands before the decimals of numbers').choices(DECIMALS))
+    .option('--detect', 'find out what is not said of delimiter, quote, encoding, header, decimals and dates')
     .addHelpText(
       'after',
       '\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  cat orders.csv | headgate ingest orders - --format csv',
@@ -44,7 +56,7 @@ async function load(dataset: string, file: string, options: IngestOptions): Prom
   const name = file === '-' ? undefined : file;
   try {
     const format = formatOf({ format: options.format, ...(name !== undefined && { fileName: basename(name) }) });
-    const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }) });
+    const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }), ...dialectQuery(options) });
     const headers = {
       'content-type': 'application/octet-stream',
       ...(name?.endsWith('.gz') && { 'content-encoding': 'gzip' }),
@@ -71,6 +83,18 @@ async function load(dataset: string, file: string, options: IngestOptions): Prom
   } finally {
     source.stream.destroy();
   }
+}
+
+/** What was said of the dialect, for the server to check. */
+function dialectQuery({ delimiter, quote, encoding, header, decimal, detect }: IngestOptions): Record<string, string> {
+  return {
+    ...(delimiter !== undefined && { delimiter }),
+    ...(quote !== undefined && { quote }),
+    ...(encoding !== undefined && { encoding }),
+    ...(!header && { header: 'false' }),
+    ...(decimal !== undefined && { decimal }),
+    ...(detect && { detect: 'true' }),
+  };
 }
 
 async function openFile(file: string): Promise<{ readonly stream: Readable; readonly size?: number }> {

@@ -5,7 +5,7 @@ import type { Dataset } from '../catalog/index.js';
 import type { AuditFact } from '../audit/index.js';
 import { visibleCatalog } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { LOAD_MODES, type LoadMode } from '../ingestion/index.js';
+import { dialectRequest, LOAD_MODES, type DialectRequest, type LoadMode } from '../ingestion/index.js';
 import type { RunEntity } from '../lifecycle/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
@@ -18,6 +18,7 @@ export interface Upload {
   readonly format?: string;
   readonly mode: LoadMode;
   readonly force: boolean;
+  readonly dialect: DialectRequest;
   readonly idempotencyKey?: string;
 }
 
@@ -27,7 +28,7 @@ export interface IngestRouteOptions extends Door {
   readonly load: (upload: Upload, principal: Principal, signal: AbortSignal) => Promise<RunEntity>;
 }
 
-const PARAMETERS = ['mode', 'format', 'force'];
+const PARAMETERS = ['mode', 'format', 'force', 'delimiter', 'quote', 'encoding', 'header', 'decimal', 'detect'];
 const LONGEST_KEY = 200;
 
 /** `POST /ingest/{dataset}`: the body is the file, streamed; the answer comes when the load is committed. */
@@ -85,13 +86,13 @@ async function allowed({ world, audit }: IngestRouteOptions, principal: Principa
 }
 
 function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
-  const query = request.query as Readonly<Record<string, string | string[]>>;
+  const query = request.query as Query;
   for (const parameter of Object.keys(query)) {
     if (!PARAMETERS.includes(parameter)) throw bad(parameter, `unknown parameter; known: ${PARAMETERS.join(', ')}`);
   }
-  const { mode = 'append', format, force = 'false' } = query;
+  const { mode = 'append', format } = query;
   if (!isMode(mode)) throw bad('mode', `expected ${LOAD_MODES.join(', ')}`);
-  if (force !== 'true' && force !== 'false') throw bad('force', 'expected true or false');
+  const force = flag(query, 'force') ?? false;
   if (Array.isArray(format)) throw bad('format', 'expected one format');
   const { 'idempotency-key': key, 'content-length': length, 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers;
   if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > LONGEST_KEY))
@@ -102,11 +103,33 @@ function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
     dataset,
     source: { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) },
     mode,
-    force: force === 'true',
+    force,
+    dialect: dialectRequest({
+      delimiter: one(query, 'delimiter'),
+      quote: one(query, 'quote'),
+      encoding: one(query, 'encoding'),
+      header: flag(query, 'header'),
+      decimal: one(query, 'decimal'),
+      detect: flag(query, 'detect'),
+    }),
     ...(format !== undefined && { format }),
     ...(contentEncoding !== undefined && { contentEncoding }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
+}
+
+type Query = Readonly<Record<string, string | string[]>>;
+
+function one(query: Query, name: string): string | undefined {
+  const value = query[name];
+  if (Array.isArray(value)) throw bad(name, 'expected one value');
+  return value;
+}
+
+function flag(query: Query, name: string): boolean | undefined {
+  const value = one(query, name);
+  if (value !== undefined && value !== 'true' && value !== 'false') throw bad(name, 'expected true or false');
+  return value === undefined ? undefined : value === 'true';
 }
 
 function isMode(mode: string | string[]): mode is LoadMode {

@@ -14,6 +14,16 @@ export interface CsvHeader {
   readonly line: number;
 }
 
+/** The columns of a file: by its header, or where it has none those of the contract, in its order. @throws HeadgateError as `readHeader` */
+export function headerOf(
+  begin: Buffer,
+  last: boolean,
+  { delimiter, header, dataset }: { readonly delimiter: number; readonly header?: boolean | undefined; readonly dataset: Dataset },
+): CsvHeader | undefined {
+  if (header !== false || (begin.length === 0 && last)) return readHeader(begin, last, delimiter, dataset);
+  return { fields: dataset.fields, bytes: BOM.every((byte, i) => begin[i] === byte) ? BOM.length : 0, line: 1 };
+}
+
 /**
  * Reads the header at the beginning of a file and maps its names to the contract's fields, in any order.
  * `last` says that `begin` is the whole file; undefined is returned when the header goes on behind `begin`.
@@ -45,7 +55,7 @@ function mapColumns(columns: readonly (string | null)[], dataset: Dataset): read
     const hint =
       other === undefined
         ? ''
-        : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas (CSV), or by tabs with the format tsv.`;
+        : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas, or say so: --delimiter (or ?delimiter=), or have it found out: --detect.`;
     throw rejected(`The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${names(dataset)}.${hint}`, {
       line: 1,
       missing,

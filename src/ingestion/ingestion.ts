@@ -5,12 +5,13 @@ import { HeadgateError, isHeadgateError, newId } from '../kernel/index.js';
 import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
+import { dialectRequest, dialectText } from './dialect/dialect.js';
 import { formatOf } from './format.js';
 import type { LoadRequest } from './load-request.js';
 import { checkMode, type Loader } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
-import { actorOf, RunInput, type IngestInput } from './run-input.js';
+import { actorOf, dialectOf, keptDialect, RunInput, type IngestInput } from './run-input.js';
 import type { Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
@@ -59,7 +60,14 @@ export class Ingestion {
     const mode = modeOf(wantedMode);
     checkMode(dataset, mode);
     const { idempotencyKey, format, force } = request;
-    const input: RunInput = { mode, ...(format !== undefined && { format }), ...(force && { force }), ...nameOf(request.source), actor: actorOf(actor) };
+    const input: RunInput = {
+      mode,
+      ...(format !== undefined && { format }),
+      ...(force && { force }),
+      ...nameOf(request.source),
+      ...(request.dialect && keptDialect(request.dialect)),
+      actor: actorOf(actor),
+    };
     const { run, created } = await database.transaction((tx) =>
       runs.begin(
         tx,
@@ -105,6 +113,7 @@ export class Ingestion {
       throw new HeadgateError('BAD_USER_INPUT', 'Expected either source (a file below the configured folder) or content (the rows themselves).', {});
     }
     const format = formatOf({ format: rest.format, fileName: source });
+    const dialect = dialectRequest(rest);
     if (source !== undefined) await this.#options.loader.checkFile(source);
     const queued = content === undefined ? undefined : await queuedContent(dataset, content, this.#options.cipher);
     const input: RunInput = {
@@ -113,6 +122,7 @@ export class Ingestion {
       ...(rest.force && { force: true }),
       ...(source !== undefined && { source }),
       ...(queued && { contentHash: queued.hash }),
+      ...keptDialect(dialect),
       actor: actorOf(actor),
     };
     const { idempotencyKey } = rest;
@@ -135,9 +145,10 @@ export class Ingestion {
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {
       await this.#options.keeper.perform(id, signal, async (run, context) => {
-        const { mode, format, force, source, actor } = RunInput.parse(run.input);
+        const input = RunInput.parse(run.input);
+        const { mode, format, force, source, actor } = input;
         const dataset = await this.#dataset(run.dataset ?? '');
-        const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
+        const request = { mode, format, force, dialect: dialectOf(input), idempotencyKey: run.idempotencyKey ?? undefined };
         const from: Source =
           source === undefined ? { content: await openedContent(dataset, run.id, await this.#content(run.id), this.#options.cipher) } : { file: source };
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
@@ -179,7 +190,15 @@ export class Ingestion {
             bytesTotal: bytes,
           });
           await advanceStage(tx, dataset.name, WHOLE_LOAD);
-          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, contentHash: outcome.contentHash };
+          const details = {
+            run: run.id,
+            mode: request.mode,
+            read,
+            quarantined,
+            deduplicated,
+            contentHash: outcome.contentHash,
+            ...(request.dialect?.detect && { dialect: dialectText(outcome.dialect ?? {}) }),
+          };
           await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });
           await afterLoad?.(tx, dataset, run, outcome, actor);
         },

@@ -1,5 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import type { Transaction } from '../store/index.js';
+import type { DialectRequest } from './dialect/dialect.js';
 import type { Format } from './format.js';
 import type { LoadMode, LoadOutcome, LoadProgress } from './outcome.js';
 import type { Source } from './source.js';
@@ -12,6 +13,8 @@ export interface LoadRequest {
   /** `csv`, `tsv`, `ndjson`, `json` or `parquet`; found by content type or file name when absent. */
   readonly format?: string | undefined;
   readonly mode: LoadMode;
+  /** How its text is written, or that this is to be found out; as RFC 4180 says when absent. */
+  readonly dialect?: DialectRequest | undefined;
   /** Loads a file that was loaded already. */
   readonly force?: boolean | undefined;
   /** The same key for the same dataset gives the first load's outcome again, and loads nothing. */
@@ -28,7 +31,7 @@ export interface LoadRequest {
 }
 
 /** A load whose source is on the disk already. */
-export interface SpooledLoad extends Omit<LoadRequest, 'source' | 'format' | 'contentEncoding'> {
+export interface SpooledLoad extends Omit<LoadRequest, 'source' | 'format' | 'contentEncoding' | 'dialect'> {
   readonly spooled: Spooled;
   readonly format: Format;
 }

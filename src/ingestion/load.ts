@@ -50,7 +50,7 @@ export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes:
   }
   const outcome = { runId, mode, ...counts, bytes: spooled.contentSize, contentHash: spooled.hash, dataVersion, rowCount };
   await ledger.record({ ...outcome, idempotencyKey, contractVersion: dataset.contractVersion, changed });
-  return finish(tx, request, { ...outcome, repeated: before !== undefined });
+  return finish(tx, request, { ...outcome, repeated: before !== undefined, dialect: spooled.dialect });
 }
 
 async function finish(tx: Transaction, request: SpooledLoad, outcome: LoadOutcome): Promise<LoadOutcome> {

@@ -6,6 +6,8 @@ import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
+import type { DialectRequest } from './dialect/dialect.js';
+import { readText } from './dialect/read-dialect.js';
 import { formatOf, type Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
@@ -24,6 +26,8 @@ export interface LoaderOptions {
   /** Of encrypted fields; without it no dataset with such fields can be loaded. */
   readonly cipher?: FieldCipher | undefined;
 }
+
+const AS_IT_IS: DialectRequest = { said: {}, detect: false };
 
 /**
  * The load kernel: a source of rows goes into a dataset entirely or not at all. Rows that break the contract go to
@@ -71,8 +75,9 @@ export class Loader {
       const source = stream.pipe(counter);
       const packing = announcedPacking(request.contentEncoding, fileName);
       const maxBytes = this.#config.limits.maxUploadBytes;
+      const reading = (content: AsyncIterable<Buffer>) => readText(content, format, request.dialect ?? AS_IT_IS, dataset);
       const sealing = await this.#sealing(dataset, format);
-      const outcome = await this.#spool.with(runId, source, { packing, maxBytes, signal, sealing }, (spooled) =>
+      const outcome = await this.#spool.with(runId, source, { packing, maxBytes, reading, signal, sealing }, (spooled) =>
         this.#loadSpooled({ ...request, spooled, format }),
       );
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
@@ -102,7 +107,7 @@ export class Loader {
       const veil = new Veil();
       return { hash, sealed: (content) => veil.hidden(content), veil, cipher };
     }
-    return { hash, sealed: (content) => sealedContent(content, { dataset, format, cipher, maxValueBytes }) };
+    return { hash, sealed: (content, dialect) => sealedContent(content, { dataset, format, dialect, cipher, maxValueBytes }) };
   }
 
   async #loadSpooled(request: SpooledLoad): Promise<LoadOutcome> {

@@ -1,3 +1,5 @@
+import type { Dialect } from './dialect/dialect.js';
+
 /** What a load is made of and what became of it; shared by the loader and those who call it. */
 export const LOAD_MODES = ['append', 'replace', 'merge'] as const;
 export type LoadMode = (typeof LOAD_MODES)[number];
@@ -21,6 +23,8 @@ export interface LoadOutcome extends LoadCounts {
   readonly contentHash: string;
   /** The dataset's version after the load; unchanged when no row changed. */
   readonly dataVersion: number;
+  /** How the text was read, where this was found out. */
+  readonly dialect?: Dialect | undefined;
   /** Rows of the dataset after the load. */
   readonly rowCount: number;
 }

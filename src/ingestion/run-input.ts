@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { Actor } from '../audit/index.js';
+import { DECIMALS, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
 import { LOAD_MODES } from './outcome.js';
 
 /** What the `ingest` mutation takes. */
-export interface IngestInput {
+export interface IngestInput extends SaidDialect {
   readonly dataset: string;
   /** A file below the configured folder. */
   readonly source?: string | undefined;
@@ -23,6 +24,17 @@ export const RunInput = z.object({
   force: z.boolean().optional(),
   source: z.string().optional(),
   contentHash: z.string().optional(),
+  /** What was said of how the text is written. */
+  dialect: z
+    .object({
+      delimiter: z.string().optional(),
+      quote: z.enum(QUOTES).optional(),
+      encoding: z.string().optional(),
+      header: z.boolean().optional(),
+      decimal: z.enum(DECIMALS).optional(),
+    })
+    .optional(),
+  detect: z.boolean().optional(),
   actor: z.object({ roles: z.array(z.string()), purpose: z.string().optional() }),
 });
 export type RunInput = z.infer<typeof RunInput>;
@@ -30,4 +42,16 @@ export type RunInput = z.infer<typeof RunInput>;
 /** The part of an actor that the run does not name elsewhere, so that its entry is complete also when a worker writes it. */
 export function actorOf({ roles, purpose }: Actor): RunInput['actor'] {
   return { roles: [...roles], ...(purpose !== undefined && { purpose }) };
+}
+
+/** What a run keeps of the dialect, and the other way round. */
+export function keptDialect({ said, detect }: DialectRequest): Pick<RunInput, 'dialect' | 'detect'> {
+  const { delimiter, quote, encoding, header, decimal } = said;
+  const dialect = { delimiter, quote, encoding, header, decimal };
+  const isSaid = Object.values(dialect).some((value) => value !== undefined);
+  return { ...(isSaid && { dialect }), ...(detect && { detect }) };
+}
+
+export function dialectOf({ dialect = {}, detect = false }: Pick<RunInput, 'dialect' | 'detect'>): DialectRequest {
+  return { said: dialect, detect };
 }

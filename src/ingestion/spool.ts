@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { HeadgateError } from '../kernel/index.js';
 import type { FieldCipher } from '../vault/index.js';
+import { rowsDialect, type Dialect } from './dialect/dialect.js';
+import type { ReadText } from './dialect/read-dialect.js';
 import type { Veil } from './parquet/veil.js';
 import { rejected } from './rejection.js';
 import { unpacked, type Packing } from './unpack.js';
@@ -19,6 +21,8 @@ export interface Spooled {
   readonly hash: string;
   /** What it may have, unpacked; of a format that is unpacked when it is read. */
   readonly maxBytes?: number;
+  /** How the rows of a CSV text are written. */
+  readonly dialect: Dialect;
   /** Of a file whose bytes are hidden: what shows them. */
   readonly veil?: Veil | undefined;
   /** Of a hidden file with encrypted fields: they are encrypted as it is read. */
@@ -29,6 +33,8 @@ export interface SpoolOptions {
   /** By name or Content-Encoding. */
   readonly packing: Packing | undefined;
   readonly maxBytes: number;
+  /** Makes of the unpacked content what is read: a text in UTF-8. */
+  readonly reading: (content: AsyncIterable<Buffer>) => Promise<ReadText>;
   readonly signal?: AbortSignal | undefined;
   /** Of content that may not reach the disk as it is: what is written instead, and what hashes the content. */
   readonly sealing?: Sealing | undefined;
@@ -36,7 +42,7 @@ export interface SpoolOptions {
 
 export interface Sealing {
   readonly hash: Hash | Hmac;
-  readonly sealed: (content: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+  readonly sealed: (content: AsyncIterable<Buffer>, dialect: Dialect) => AsyncIterable<Buffer>;
   /** Where the values can only be found in the whole file, which is then hidden as a whole. */
   readonly veil?: Veil;
   readonly cipher?: Pick<FieldCipher, 'seal'>;
@@ -90,38 +96,47 @@ async function write(path: string, source: Readable, options: SpoolOptions): Pro
   }
 }
 
-type Written = Pick<Spooled, 'size' | 'contentSize' | 'hash'>;
+type Written = Pick<Spooled, 'size' | 'contentSize' | 'hash' | 'dialect'>;
 
-async function writePlain(file: FileHandle, source: Readable, { packing, maxBytes }: SpoolOptions): Promise<Written> {
+async function writePlain(file: FileHandle, source: Readable, { packing, maxBytes, reading }: SpoolOptions): Promise<Written> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of unpacked(source, packing)) {
+  const { content, dialect } = await reading(bounded(unpacked(source, packing), maxBytes));
+  for await (const chunk of content) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
     // The system writes while this thread hashes.
     const written = file.appendFile(chunk);
     hash.update(chunk);
     await written;
   }
-  return { size, contentSize: size, hash: hash.digest('hex') };
+  return { size, contentSize: size, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
 }
 
-async function writeSealed(file: FileHandle, source: Readable, { packing, maxBytes }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
+async function writeSealed(file: FileHandle, source: Readable, { packing, maxBytes, reading }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
   let contentSize = 0;
-  async function* content(): AsyncGenerator<Buffer> {
-    for await (const chunk of unpacked(source, packing)) {
+  const { content, dialect } = await reading(bounded(unpacked(source, packing), maxBytes));
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const chunk of content) {
       contentSize += chunk.length;
-      if (contentSize > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
       yield chunk;
     }
   }
   let size = 0;
-  for await (const chunk of sealed(content())) {
+  for await (const chunk of sealed(hashed(), dialect)) {
     size += chunk.length;
     await file.appendFile(chunk);
   }
-  return { size, contentSize, hash: hash.digest('hex') };
+  return { size, contentSize, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
+}
+
+async function* bounded(content: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
+  let size = 0;
+  for await (const chunk of content) {
+    size += chunk.length;
+    if (size > maxBytes) throw tooLarge(maxBytes);
+    yield chunk;
+  }
 }
 
 function tooLarge(maxBytes: number): HeadgateError {

@@ -3,9 +3,10 @@ import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
 import { copyIn } from './copy.js';
 import { place } from './contract-rules.js';
+import { delimiterByte, isCsv } from './dialect/read-dialect.js';
 import { fieldInput } from './field-input.js';
 import { jsonLines } from './json-lines.js';
-import { COMMA, type Landed, type LandingJob, TAB } from './landing.js';
+import type { Landed, LandingJob } from './landing.js';
 import { rejected } from './rejection.js';
 import { stageParquet } from './parquet/parquet-landing.js';
 import { columnsOf, LANDED, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
@@ -24,7 +25,7 @@ const STAGE = raw('pg_temp.stage');
  * it fits. It takes every format and any number of bad rows.
  */
 export async function landText(job: LandingJob): Promise<Landed> {
-  const read = job.format === 'parquet' ? await landParquetTexts(job) : job.format === 'csv' || job.format === 'tsv' ? await landCsv(job) : await landJson(job);
+  const read = job.format === 'parquet' ? await landParquetTexts(job) : isCsv(job.format) ? await landCsv(job) : await landJson(job);
   const keepRaw = async () => {
     await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(job)} FROM ${STAGE} s WHERE s._pos IN (SELECT _pos FROM ${REFUSED})`);
   };
@@ -39,8 +40,8 @@ async function landParquetTexts(job: LandingJob): Promise<number> {
 
 async function landCsv(job: LandingJob): Promise<number> {
   const { dataset, spooled, format, maxValueBytes, onBytes } = job;
-  const delimiter = format === 'tsv' ? TAB : COMMA;
-  const file = new CsvFile({ path: spooled.path, delimiter, dataset, maxValueBytes });
+  const delimiter = delimiterByte(format, spooled.dialect);
+  const file = new CsvFile({ path: spooled.path, delimiter, header: spooled.dialect.header, dataset, maxValueBytes });
   const fields = await file.fields();
   let pieces: Buffer[] = [];
   const numbered = file.records(
@@ -56,8 +57,19 @@ async function landCsv(job: LandingJob): Promise<number> {
     onBytes,
   );
   const read = await stageCsv(job, fields, delimiter, numbered);
-  await run(job.tx, readStage(job));
+  await run(job.tx, readStage(withFormats(job)));
   return read;
+}
+
+/** Fields of dates are read in the formats that the dialect has for them, where the contract has none. */
+function withFormats(job: LandingJob): LandingJob {
+  const { formats } = job.spooled.dialect;
+  if (!formats) return job;
+  const fields = job.dataset.fields.map((field) => {
+    const format = formats[field.name];
+    return field.format === undefined && format !== undefined ? { ...field, format } : field;
+  });
+  return { ...job, dataset: { ...job.dataset, fields } };
 }
 
 /**
@@ -148,12 +160,24 @@ function column(prefix: string, i: number): Sql {
   return identifier(`${prefix}${i}`);
 }
 
-function stageText({ format }: LandingJob, field: Field): Sql {
+function stageText({ format, spooled }: LandingJob, field: Field): Sql {
   const isJson = format === 'json' || format === 'ndjson';
   const name = isJson ? literal(field.name) : identifier(field.name);
   // What is nested keeps its JSON; anything else is taken without its quotes.
   const text = isJson ? (field.list || field.type === 'json' ? sql`nullif(s._doc -> ${name}, 'null')::text` : sql`s._doc ->> ${name}`) : sql`s.${name}`;
-  return field.type === 'text' && !field.list ? text : sql`nullif(${text}, '')`;
+  if (field.type === 'text' && !field.list) return text;
+  return isCsv(format) && spooled.dialect.decimal === 'comma' && isFraction(field) && !field.list ? withPoint(text) : sql`nullif(${text}, '')`;
+}
+
+/** Whether its values may have decimals. */
+export function isFraction({ type }: Pick<Field, 'type'>): boolean {
+  return type === 'decimal' || type === 'float';
+}
+
+/** A number with a decimal comma, and points between thousands if any, as PostgreSQL reads it; what is none stays none. */
+function withPoint(text: Sql): Sql {
+  return sql`CASE WHEN ${text} ~ ${literal('^ *[+-]?([0-9]{1,3}([.][0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]+)? *$')}
+    THEN nullif(replace(replace(${text}, '.', ''), ',', '.'), '') WHEN ${text} IS NULL THEN NULL ELSE 'not a number with a decimal comma' END`;
 }
 
 /** Whether a JSON value is of a kind that the field can be read from. */

@@ -2,11 +2,12 @@ import { identifier, join, literal, param, raw, render, sql, type Sql } from '..
 import { CsvFile } from './csv-file.js';
 import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
+import { delimiterByte, isCsv } from './dialect/read-dialect.js';
 import { isoShape } from './iso-shape.js';
-import { COMMA, type Landed, type LandingJob, MOST_BAD_ROWS, TAB, TooManyBadRows } from './landing.js';
+import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from './landing.js';
 import { RecordMarks } from './record-marks.js';
 import { RowNumbers } from './row-numbers.js';
-import { landCsvRows, type TextRow } from './text-landing.js';
+import { isFraction, landCsvRows, type TextRow } from './text-landing.js';
 import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
 /** Bytes of suspect rows that are held in memory at most. */
@@ -24,8 +25,14 @@ interface Suspect {
 type SentVisitor = (record: CsvRecord, bytes: Buffer, n: number) => void;
 
 /** True when the quick way can be tried: CSV whose values PostgreSQL's own input reads as the contract means them. */
-export function canLandTyped({ format, dataset }: LandingJob): boolean {
-  return (format === 'csv' || format === 'tsv') && dataset.fields.every((field) => field.format === undefined && !field.list);
+export function canLandTyped({ format, dataset, spooled }: LandingJob): boolean {
+  const { decimal, formats = {} } = spooled.dialect;
+  return (
+    isCsv(format) &&
+    dataset.fields.every(
+      (field) => field.format === undefined && formats[field.name] === undefined && !field.list && !(decimal === 'comma' && isFraction(field)),
+    )
+  );
 }
 
 /**
@@ -35,8 +42,8 @@ export function canLandTyped({ format, dataset }: LandingJob): boolean {
  */
 export async function landTyped(job: LandingJob): Promise<Landed> {
   const { tx, dataset, spooled, format, maxValueBytes, signal, onBytes } = job;
-  const delimiter = format === 'tsv' ? TAB : COMMA;
-  const file = new CsvFile({ path: spooled.path, delimiter, dataset, maxValueBytes });
+  const delimiter = delimiterByte(format, spooled.dialect);
+  const file = new CsvFile({ path: spooled.path, delimiter, header: spooled.dialect.header, dataset, maxValueBytes });
   const fields = await file.fields();
   const shapes = fields.map((field) => isoShape(field.type));
 

@@ -42,7 +42,7 @@ import {
 } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
-import { Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
+import { CollectorEntity, collectorKind, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
 import { RunEntity, RunStepEntity } from './lifecycle/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
@@ -70,6 +70,7 @@ const ENTITIES = [
   AccessGrantEntity,
   ChangePolicyEntity,
   ChangeRequestEntity,
+  CollectorEntity,
   PipelineEntity,
   AuditEntryEntity,
   AuditCheckpointEntity,
@@ -93,6 +94,7 @@ const KINDS = [
   classificationKind,
   datasetKind,
   pipelineKind,
+  collectorKind,
   grantKind,
   legalHoldKind,
   changePolicyKind,

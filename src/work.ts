@@ -4,10 +4,10 @@ import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
 import type { Principal } from './identity/index.js';
-import { Ingestion, Loader } from './ingestion/index.js';
-import { JobQueue } from './jobs/index.js';
+import { BatchLoads, Collectors, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
-import { RUN_QUEUES, RunKeeper, Runs, type RunEntity } from './lifecycle/index.js';
+import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
@@ -18,10 +18,17 @@ import type { FieldCipher } from './vault/index.js';
 export interface Work {
   readonly runs: Runs;
   readonly ingestion: Ingestion;
+  readonly collectors: Collectors;
   readonly pipelines: Pipelines;
   /** @throws HeadgateError CONFLICT for a run that is not over, or whose input is gone. */
   readonly retryRun: (run: RunEntity, principal: Principal) => Promise<RunEntity>;
 }
+
+/** Streams that one process follows. */
+const STREAMS_AT_A_TIME = 64;
+/** Between two checks of a dataset that streams go into: at least this long, and so many times as long as a check takes. */
+const CHECK_EVERY_MS = 30_000;
+const CHECK_SHARE = 30;
 
 interface WorkRoom {
   readonly config: Config;
@@ -39,7 +46,7 @@ interface WorkRoom {
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
 export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom): Promise<Work> {
-  const jobs = await JobQueue.start({ connection: database.connection, log, queues: Object.values(RUN_QUEUES) });
+  const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
   closing.add('runs', () => keeper.stop());
@@ -47,13 +54,14 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   keeper.start();
 
   const detection = new TagDetection({ audit, log });
+  const loader = new Loader({ database, config, log, cipher });
   const ingestion = new Ingestion({
     database,
     runs,
     keeper,
     audit,
     cipher,
-    loader: new Loader({ database, config, log, cipher }),
+    loader,
     // The report belongs to the version that it speaks of, so it is committed with it.
     afterLoad: async (tx, dataset, run, outcome, actor) => {
       await subjects.afterLoad(tx, dataset, run);
@@ -63,13 +71,41 @@ export async function openWork({ config, log, database, audit, closing, dataChan
     },
   });
   await ingestion.start();
+  const afterBatch = afterBatches({ subjects, detection });
+  const batches = new BatchLoads({ loader, runs, audit, afterBatch });
+  const types = new Map<string, CollectorType>();
+  const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
+  closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
     await pipelines.sweep();
-    jobs.work(RUN_QUEUES.INGESTION, (job, context) => ingestion.handler(job, context).finally(() => dataChanges.refresh()), { concurrency: 2 });
+    const ingest: JobHandler = async (job, context) => {
+      const { collector } = await runs.get(job.id);
+      await (collector === null ? ingestion : collectors).handler(job, context).finally(() => dataChanges.refresh());
+    };
+    jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2 });
+    jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME });
+    collectors.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
   }
-  return { runs, ingestion, pipelines, retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines }) };
+  return { runs, ingestion, collectors, pipelines, retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines }) };
+}
+
+/**
+ * Batches follow each other in moments, and the checks of a dataset read all of its rows: they are made when their last time
+ * is so long ago that they take a small share of it.
+ */
+function afterBatches({ subjects, detection }: { readonly subjects: Subjects; readonly detection: TagDetection }): AfterBatch {
+  const due = new Map<string, number>();
+  return async (tx, dataset, { run, outcome, receivedAt, actor }) => {
+    await subjects.afterLoad(tx, dataset, { id: run.id, createdAt: receivedAt });
+    const began = performance.now();
+    if (began < (due.get(dataset.id) ?? 0)) return;
+    await checkQuality(tx, dataset, { runId: run.id });
+    await detection.afterLoad(tx, dataset, { runId: run.id, outcome, actor });
+    const ended = performance.now();
+    due.set(dataset.id, ended + Math.max(CHECK_EVERY_MS, CHECK_SHARE * (ended - began)));
+  };
 }
 
 async function retryRun(run: RunEntity, principal: Principal, { ingestion, pipelines }: Pick<Work, 'ingestion' | 'pipelines'>): Promise<RunEntity> {

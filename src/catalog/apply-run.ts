@@ -8,7 +8,7 @@ import { describeKeys } from './describe.js';
 import { loadCatalog } from './load-catalog.js';
 import type { ApplyContext, Fail, ManifestKind } from './manifest-kind.js';
 import { absentDocument, type ManifestDocument } from './manifest.js';
-import type { Catalog } from './model.js';
+import type { Catalog } from './catalog.js';
 import { catalogVersion, lockCatalog, raiseCatalogVersion } from './version.js';
 
 /** Another apply is waited for this long; its own work takes seconds. */

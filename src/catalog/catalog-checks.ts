@@ -1,7 +1,8 @@
 import { isJoinable } from './dataset-meaning.js';
 import { unerasable } from './erasure-rules.js';
 import type { Fail } from './manifest-kind.js';
-import { columnType, type Catalog, type Dataset, type Field, type Relation } from './model.js';
+import type { Catalog } from './catalog.js';
+import { columnType, type Dataset, type Field, type Relation } from './model.js';
 import { didYouMean, listOf } from './suggest.js';
 import { rootNamesOf, typeNamesOf } from './type-names.js';
 

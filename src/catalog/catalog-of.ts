@@ -1,5 +1,6 @@
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
-import type { Catalog, Dataset } from './model.js';
+import type { Catalog } from './catalog.js';
+import type { Dataset } from './model.js';
 
 /** The catalog of these contracts as if each had just been applied: for what needs no store. */
 export function catalogOf(specs: readonly DatasetSpec[]): Catalog {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ClassificationEntity } from './classification.entity.js';
 import { ClassificationSpec, loadClassifications } from './classification.js';
 import type { Fail, ManifestKind } from './manifest-kind.js';
-import type { Catalog } from './model.js';
+import type { Catalog } from './catalog.js';
 import { didYouMean, listOf } from './suggest.js';
 
 /**

@@ -1,3 +1,4 @@
+export type { Catalog } from './catalog.js';
 export * from './model.js';
 export type { ApplyContext, Fail, ManifestKind, Need } from './manifest-kind.js';
 export { absentDocument, parseManifests, type ManifestDocument, type ManifestFile } from './manifest.js';
@@ -19,6 +20,10 @@ export { erasedFields, unerasable } from './erasure-rules.js';
 export { formsOf, rawIsAbout, wordsOf } from './raw-subject.js';
 export { forgetEndedHolds, holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld, type LegalHold } from './legal-hold.js';
 export { sourceKind } from './source-kind.js';
+export { SOURCE_TYPES, SourceSpec, timeoutMsOf, toLiveSource, type LiveSource, type SourceType } from './source-spec.js';
+export { plainUrl, Secret, SecretUrl, withoutDefaults } from './sources/parts.js';
+export { Name, Text } from './field-spec.js';
+export { durationText, parseDuration } from './duration.js';
 export { isRemoteName } from './field-spec.js';
 export { refuseLive } from './live-dataset.js';
 export { tableNameText } from './table-name.js';

@@ -1,7 +1,8 @@
 import type { Transaction } from '../store/index.js';
 import { classified, loadClassifications } from './classification.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
-import type { Catalog, Dataset, Purpose } from './model.js';
+import type { Catalog } from './catalog.js';
+import type { Dataset, Purpose } from './model.js';
 import { PurposeEntity } from './purpose.entity.js';
 import { loadSources } from './source-kind.js';
 import { catalogVersion } from './version.js';

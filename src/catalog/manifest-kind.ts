@@ -1,7 +1,7 @@
 import type { ZodType } from 'zod';
 import type { ErrorCode } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
-import type { Catalog } from './model.js';
+import type { Catalog } from './catalog.js';
 import type { SourceInspector } from './source-inspector.js';
 
 /** What a kind may use while its documents are checked and saved. */

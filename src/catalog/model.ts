@@ -68,19 +68,6 @@ export interface Relation {
   readonly description?: string;
 }
 
-/** Another system whose rows stay there. */
-export interface LiveSource {
-  readonly name: string;
-  readonly type: 'postgres';
-  readonly description?: string;
-  /** `${HEADGATE_SECRET_...}`: a reference, resolved when it is used and kept nowhere. */
-  readonly url: string;
-  /** No part of an answer waits longer for it. */
-  readonly timeoutMs: number;
-  /** Sessions at the most. */
-  readonly poolSize: number;
-}
-
 /** Where the rows of a live dataset are. */
 export interface RemoteTable {
   readonly source: string;
@@ -144,14 +131,6 @@ export interface Purpose extends Processing {
   readonly name: string;
   readonly description?: string;
   readonly lawfulBasis?: string;
-}
-
-/** The catalog at one version: immutable, and all that is needed to build the data plane's schema. */
-export interface Catalog {
-  readonly version: string;
-  readonly datasets: ReadonlyMap<string, Dataset>;
-  readonly purposes: ReadonlyMap<string, Purpose>;
-  readonly sources: ReadonlyMap<string, LiveSource>;
 }
 
 /** Whether a relation between the two leads from one source, or the store, to another. */

@@ -13,6 +13,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   deletePipeline deletePurpose deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold accessDiff whoCanSee
   whoSaw grantUses processingActivities changeRequests approveChange refuseChange tagProposals tagProposal acceptTagProposal refuseTagProposal
   classifications classification deleteClassification runProgress datasetChanged auditAppended and or not masterKeys rotateKeys retireMasterKey
+  collectors collector deleteCollector runCollector resetCollector previewIngest discardQuarantine patchQuarantine redriveRuns workers schedules
   `),
 );
 
@@ -33,6 +34,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection QuarantinedRowEdge
   Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
   AggregateDecision AggregateOnly SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility SubjectExportDataset
+  Collector CollectorPartition CollectorSchedule Worker Priority CatchUp IngestPreview PreviewReason PreviewRow DriftChange QuarantineCount QuarantineState RunPriority
   `),
 );
 

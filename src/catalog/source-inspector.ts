@@ -1,4 +1,5 @@
-import type { Dataset, LiveSource } from './model.js';
+import type { Dataset } from './model.js';
+import type { SourceSpec } from './source-spec.js';
 
 /** How a live dataset's contract and its table fit. */
 export interface Inspection {
@@ -13,5 +14,5 @@ export interface SourceInspector {
    * Compares the contract with the table as it is now.
    * @throws HeadgateError UNAVAILABLE when the source can't be reached in its time; BAD_USER_INPUT when its secret is not set.
    */
-  inspect(source: LiveSource, dataset: Dataset): Promise<Inspection>;
+  inspect(source: SourceSpec, dataset: Dataset): Promise<Inspection>;
 }

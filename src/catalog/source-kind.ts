@@ -1,8 +1,7 @@
 import type { Transaction } from '../store/index.js';
 import type { ManifestKind } from './manifest-kind.js';
-import type { LiveSource } from './model.js';
 import { SourceEntity } from './source.entity.js';
-import { SourceSpec, toSource } from './source-spec.js';
+import { SourceSpec } from './source-spec.js';
 
 /** Sources as manifests. Before datasets, which name them. */
 export const sourceKind: ManifestKind<SourceSpec> = {
@@ -20,7 +19,6 @@ export const sourceKind: ManifestKind<SourceSpec> = {
   },
 };
 
-export async function loadSources(tx: Transaction): Promise<ReadonlyMap<string, LiveSource>> {
-  const sources = await sourceKind.load(tx);
-  return new Map([...sources].map(([name, spec]) => [name, toSource(spec)]));
+export async function loadSources(tx: Transaction): Promise<ReadonlyMap<string, SourceSpec>> {
+  return sourceKind.load(tx);
 }

@@ -1,45 +1,56 @@
 import { z } from 'zod';
-import { durationText, parseDuration } from './duration.js';
-import { Name, Text } from './field-spec.js';
-import type { LiveSource } from './model.js';
+import { parseDuration } from './duration.js';
+import { GraphqlSource, HttpSource } from './sources/http.js';
+import { withoutDefaults } from './sources/parts.js';
+import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
 
 const DEFAULT_TIMEOUT = '5s';
-/** A request waits for it: longer than this nobody does. */
-const LONGEST_TIMEOUT_S = 300;
-const DEFAULT_POOL = 5;
 
 /** Types that the language of manifests has, and this version not yet. */
-const LATER_TYPES = ['http', 'graphql', 'nats', 'kafka', 'redis', 'events', 'files'];
+const LATER_TYPES = ['nats', 'kafka', 'redis', 'events', 'files'];
 
-const Timeout = z.string().refine((text) => (parseDuration(text) ?? Infinity) <= LONGEST_TIMEOUT_S, {
-  error: `expected a duration such as 2s or 30s, at most ${durationText(LONGEST_TIMEOUT_S)}`,
+/** The types there are, in the order in which they are told. */
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource] as const;
+
+const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
+  error: (issue) => {
+    const known = SOURCE_SHAPES.map(({ shape }) => shape.type.value).join(', ');
+    const type = typeof issue.input === 'object' && issue.input !== null ? (issue.input as { readonly type?: unknown }).type : undefined;
+    return typeof type === 'string' && LATER_TYPES.includes(type)
+      ? `sources of type ${type} are not supported by this version; ${known} are`
+      : `expected one of ${known}`;
+  },
 });
 
-const SourceShape = z.strictObject({
-  name: Name,
-  type: z.literal('postgres', {
-    error: ({ input }) =>
-      typeof input === 'string' && LATER_TYPES.includes(input)
-        ? `sources of type ${input} are not supported by this version; postgres is`
-        : 'expected postgres',
-  }),
-  description: Text.optional(),
-  url: z.string().regex(/^\$\{HEADGATE_SECRET_[A-Z0-9_]+\}$/, {
-    error:
-      'expected a reference to a secret of the server, such as ${HEADGATE_SECRET_CRM_URL}, and nothing beside it: a URL holds a password, which has no place in a manifest',
-  }),
-  timeout: Timeout.optional(),
-  pool: z.int().min(1).max(100).optional(),
-});
+/** A `Source` document, without what is so by default. */
+export const SourceSpec = SourceShape.transform((spec): SourceSpec =>
+  withoutDefaults(spec, { timeout: DEFAULT_TIMEOUT, pool: DEFAULT_POOL, concurrency: undefined } as object),
+);
+export type SourceSpec = z.output<typeof SourceShape>;
+export type SourceType = SourceSpec['type'];
+export const SOURCE_TYPES: readonly SourceType[] = SOURCE_SHAPES.map(({ shape }) => shape.type.value);
 
-/** Without what is so by default. */
-export const SourceSpec = SourceShape.transform(({ timeout, pool, ...rest }) => {
-  const wait = timeout === undefined ? undefined : durationText(parseDuration(timeout) ?? 0);
-  return { ...rest, ...(wait !== undefined && wait !== DEFAULT_TIMEOUT && { timeout: wait }), ...(pool !== undefined && pool !== DEFAULT_POOL && { pool }) };
-});
-export type SourceSpec = z.output<typeof SourceSpec>;
+/** Another PostgreSQL, whose rows can stay there. */
+export interface LiveSource {
+  readonly name: string;
+  readonly type: 'postgres';
+  readonly description?: string;
+  /** `${HEADGATE_SECRET_...}`: a reference, resolved when it is used and kept nowhere. */
+  readonly url: string;
+  /** No part of an answer waits longer for it. */
+  readonly timeoutMs: number;
+  /** Sessions at the most. */
+  readonly poolSize: number;
+}
 
-/** With what is so by default. */
-export function toSource({ name, type, description, url, timeout = DEFAULT_TIMEOUT, pool = DEFAULT_POOL }: SourceSpec): LiveSource {
-  return { name, type, ...(description !== undefined && { description }), url, timeoutMs: (parseDuration(timeout) ?? 0) * 1_000, poolSize: pool };
+/** How long a part of an answer or a request waits for the source, in milliseconds. */
+export function timeoutMsOf({ timeout = DEFAULT_TIMEOUT }: Pick<SourceSpec, 'timeout'>): number {
+  return (parseDuration(timeout) ?? 0) * 1_000;
+}
+
+/** A source whose rows can stay where they are, with what is so by default; undefined for one that can't. */
+export function toLiveSource(spec: SourceSpec): LiveSource | undefined {
+  if (spec.type !== 'postgres') return undefined;
+  const { name, type, description, url, pool = DEFAULT_POOL } = spec;
+  return { name, type, ...(description !== undefined && { description }), url, timeoutMs: timeoutMsOf(spec), poolSize: pool };
 }

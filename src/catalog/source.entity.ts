@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { SourceSpec } from './source-spec.js';
 
-/** A source of live datasets. Its URL is the name of a variable, never a value. */
+/** A source of rows, as its document declares it: secrets are names of variables, never values. */
 @Entity({ name: 'source', schema: 'headgate' })
 export class SourceEntity {
   @PrimaryColumn('text') name!: string;

@@ -1,6 +1,6 @@
 import { identifier, render, sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
-import type { Catalog } from './model.js';
+import type { Catalog } from './catalog.js';
 import { blindIndexName, createBlindIndex, createIndex, indexesOf, sameList } from './table.js';
 
 /**

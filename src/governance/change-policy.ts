@@ -6,7 +6,19 @@ import type { Transaction } from '../store/index.js';
 import { tagMatches } from './grant.js';
 
 /** What can be changed on the control plane: kinds of manifests, and credentials. */
-const CHANGEABLE = ['Purpose', 'Source', 'Dataset', 'Classification', 'Pipeline', 'Grant', 'LegalHold', 'ChangePolicy', 'ApiKey', 'Token'] as const;
+const CHANGEABLE = [
+  'Purpose',
+  'Source',
+  'Dataset',
+  'Classification',
+  'Pipeline',
+  'Collector',
+  'Grant',
+  'LegalHold',
+  'ChangePolicy',
+  'ApiKey',
+  'Token',
+] as const;
 
 /** A `ChangePolicy` document: under which conditions the control plane itself can be changed. Several add up. */
 export const ChangePolicySpec = z

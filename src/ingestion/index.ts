@@ -1,3 +1,4 @@
+export * from './collectors/index.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
 export type { LoadRequest } from './load-request.js';

@@ -1,9 +1,17 @@
 import type { Actor } from '../audit/index.js';
-import type { RunKind } from './run.entity.js';
+import type { RunEntity, RunKind } from './run.entity.js';
 
 /** Who asks for a run, and by which credential, so that nobody else of the same name is shown it. */
 export interface RunActor extends Actor {
   readonly credential?: string;
+}
+
+/** Whose run it is, and of which partition of its source: of each there is one that is not over. */
+export interface Collected {
+  readonly collector: string;
+  readonly partition: string;
+  /** It goes on until it is stopped, and so needs a place of its own. */
+  readonly isStream: boolean;
 }
 
 /** What is asked for when a run is made. */
@@ -11,6 +19,9 @@ export interface RunRequest {
   readonly kind: RunKind;
   readonly dataset?: string;
   readonly pipeline?: string;
+  readonly collected?: Collected | undefined;
+  /** The run that this one repeats or goes on with. */
+  readonly parentId?: string | undefined;
   /** Mode, format, source ... Never content, never a secret. */
   readonly input?: Readonly<Record<string, unknown>>;
   readonly requestedBy: string;
@@ -49,5 +60,19 @@ export function assignments(counts: RunCounts, first: number): { readonly text: 
   return { text: given.map(([column], i) => `, ${column} = $${first + i}`).join(''), values: given.map(([, value]) => value) };
 }
 
+/** `, rows_read = rows_read + $4, ...` with its values, as `assignments`. */
+export function additions(counts: RunCounts, first: number): { readonly text: string; readonly values: readonly string[] } {
+  const { values, text } = assignments(counts, first);
+  return { text: text.replaceAll(/(\w+) = (\$\d+)/g, '$1 = $1 + $2::bigint'), values };
+}
+
+/** The queue of runs that go on until they are stopped: they must not take the places of those that end. */
+export const STREAM_QUEUE = 'stream';
+
 /** The queue whose workers do runs of a kind. */
 export const RUN_QUEUES: Readonly<Record<RunKind, string>> = { INGESTION: 'ingestion', PIPELINE: 'pipeline', QUALITY: 'quality' };
+
+/** The queue for a run. */
+export function queueOf({ kind, input }: Pick<RunEntity, 'kind' | 'input'>): string {
+  return input['stream'] === true ? STREAM_QUEUE : RUN_QUEUES[kind];
+}

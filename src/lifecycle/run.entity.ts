@@ -12,6 +12,11 @@ export class RunEntity {
   @Column('text') status!: RunStatus;
   @Column('text', { nullable: true }) dataset!: string | null;
   @Column('text', { nullable: true }) pipeline!: string | null;
+  /** What collects, and the partition of its source that this run takes. */
+  @Column('text', { nullable: true }) collector!: string | null;
+  @Column('text', { nullable: true }) partition!: string | null;
+  /** The run that this one repeats or goes on with. */
+  @Column('uuid', { name: 'parent_id', nullable: true }) parentId!: string | null;
   /** What was asked: mode, format, source ... Never content, never a secret. */
   @Column('jsonb') input!: Record<string, unknown>;
   @Column('text', { name: 'requested_by' }) requestedBy!: string;

@@ -5,7 +5,7 @@ import type { Database, TimePage, Transaction } from '../store/index.js';
 import { AttemptLostError, type Attempt } from './attempt.js';
 import { listRuns, type RunFilter } from './run-list.js';
 import { runError } from './run-error.js';
-import { assignments, RUN_QUEUES, type RunCounts, type RunRequest } from './run-request.js';
+import { additions, assignments, queueOf, type RunCounts, type RunRequest } from './run-request.js';
 import { RunEntity, RunStepEntity } from './run.entity.js';
 import { RUN_TRANSITIONS, statesBefore, type RunEvent } from './run-states.js';
 
@@ -38,7 +38,7 @@ export class Runs {
    */
   async submit(tx: Transaction, request: RunRequest): Promise<{ readonly run: RunEntity; readonly created: boolean }> {
     const result = await this.#insert(tx, request, { status: 'QUEUED', resumable: true, attempt: 0 });
-    if (result.created) await this.#jobs.enqueue(tx, RUN_QUEUES[request.kind], { id: result.run.id });
+    if (result.created) await this.#jobs.enqueue(tx, queueOf(result.run), { id: result.run.id });
     return result;
   }
 
@@ -51,7 +51,7 @@ export class Runs {
   async claim(id: string, worker: string): Promise<RunEntity | undefined> {
     const claimed = await this.#database.query<{ id: string }>(
       `UPDATE headgate.run SET status = 'RUNNING', attempt = attempt + 1, worker = $2, heartbeat_at = now(), started_at = coalesce(started_at, now()),
-         rows_read = 0, rows_loaded = 0, rows_quarantined = 0, rows_deduplicated = 0, bytes_read = 0
+         rows_read = CASE WHEN collector IS NULL THEN 0 ELSE rows_read END, rows_loaded = CASE WHEN collector IS NULL THEN 0 ELSE rows_loaded END, rows_quarantined = CASE WHEN collector IS NULL THEN 0 ELSE rows_quarantined END, rows_deduplicated = CASE WHEN collector IS NULL THEN 0 ELSE rows_deduplicated END, bytes_read = CASE WHEN collector IS NULL THEN 0 ELSE bytes_read END
        WHERE id = $1 AND status = ANY($3) RETURNING id`,
       [id, worker, statesBefore('CLAIM')],
     );
@@ -62,6 +62,12 @@ export class Runs {
   async beat(run: Attempt, counts: RunCounts = {}): Promise<void> {
     const set = assignments(counts, 4);
     await this.#fenced(this.#database, run, 'BEAT', `heartbeat_at = now()${set.text}`, set.values);
+  }
+
+  /** Adds to the counts of a run that commits its outcome piece by piece, within the transaction of a piece. @throws AttemptLostError */
+  async advance(tx: Queryable, run: Attempt, counts: RunCounts): Promise<void> {
+    const set = additions(counts, 4);
+    await this.#fenced(tx, run, 'BEAT', `heartbeat_at = clock_timestamp()${set.text}`, set.values);
   }
 
   /** The end of a run that did what it should, within the transaction that holds its outcome. @throws AttemptLostError, so that `tx` is rolled back. */
@@ -80,11 +86,11 @@ export class Runs {
   /** Gives a run back that this process can't end (it stops): another takes it at once. False when the run was lost before. */
   async release(run: Attempt): Promise<boolean> {
     return this.#database.transaction(async (tx) => {
-      const rows = await tx.query<{ kind: RunEntity['kind'] }>(
-        "UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL WHERE id = $1 AND attempt = $2 AND status = ANY($3) AND resumable RETURNING kind",
+      const rows = await tx.query<Pick<RunEntity, 'kind' | 'input'>>(
+        "UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL WHERE id = $1 AND attempt = $2 AND status = ANY($3) AND resumable RETURNING kind, input",
         [run.id, run.attempt, statesBefore('RELEASE')],
       );
-      for (const { kind } of rows) await this.#jobs.enqueue(tx, RUN_QUEUES[kind], { id: run.id });
+      for (const released of rows) await this.#jobs.enqueue(tx, queueOf(released), { id: run.id });
       return rows.length > 0;
     });
   }
@@ -165,8 +171,8 @@ export class Runs {
    */
   async recover(): Promise<{ readonly requeued: number; readonly failed: number }> {
     return this.#database.transaction(async (tx) => {
-      const lapsed = await tx.query<{ id: string; attempt: number; kind: RunEntity['kind']; resumable: boolean }>(
-        `SELECT id, attempt, kind, resumable FROM headgate.run
+      const lapsed = await tx.query<Pick<RunEntity, 'id' | 'attempt' | 'kind' | 'input' | 'resumable'>>(
+        `SELECT id, attempt, kind, input, resumable FROM headgate.run
          WHERE status = 'RUNNING' AND heartbeat_at < now() - make_interval(secs => $1) ORDER BY heartbeat_at LIMIT 100 FOR UPDATE SKIP LOCKED`,
         [LAPSE_SECONDS],
       );
@@ -175,7 +181,7 @@ export class Runs {
         this.#log.warn({ run: run.id, attempt: run.attempt }, 'the worker of a run is gone');
         if (run.resumable && run.attempt < MOST_ATTEMPTS) {
           await tx.query("UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL WHERE id = $1", [run.id]);
-          await this.#jobs.enqueue(tx, RUN_QUEUES[run.kind], { id: run.id });
+          await this.#jobs.enqueue(tx, queueOf(run), { id: run.id });
           requeued += 1;
         } else {
           await this.#lapse(tx, run);
@@ -200,15 +206,15 @@ export class Runs {
     const now = new Date();
     const running = state.status === 'RUNNING';
     const [inserted] = await tx.query<{ id: string }>(
-      `INSERT INTO headgate.run (id, kind, status, dataset, pipeline, input, requested_by, idempotency_key, resumable, attempt, worker, heartbeat_at, created_at, started_at, bytes_total, requested_with)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) ON CONFLICT DO NOTHING RETURNING id`,
+      `INSERT INTO headgate.run (id, kind, status, dataset, pipeline, input, requested_by, idempotency_key, resumable, attempt, worker, heartbeat_at, created_at, started_at, bytes_total, requested_with, collector, partition, parent_id)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING RETURNING id`,
       [
         newId(now.getTime()),
         request.kind,
         state.status,
         request.dataset ?? null,
         request.pipeline ?? null,
-        JSON.stringify(request.input ?? {}),
+        JSON.stringify({ ...request.input, ...(request.collected?.isStream && { stream: true }) }),
         request.requestedBy,
         request.idempotencyKey ?? null,
         state.resumable,
@@ -219,12 +225,16 @@ export class Runs {
         running ? now : null,
         request.bytesTotal?.toString() ?? null,
         request.requestedWith ?? null,
+        request.collected?.collector ?? null,
+        request.collected?.partition ?? null,
+        request.parentId ?? null,
       ],
     );
     if (inserted) return { run: await tx.manager.findOneByOrFail(RunEntity, { id: inserted.id }), created: true };
     const [existing] = await tx.query<{ id: string }>(
-      "SELECT id FROM headgate.run WHERE dataset = $1 AND idempotency_key = $2 AND status NOT IN ('FAILED', 'CANCELLED')",
-      [request.dataset ?? null, request.idempotencyKey ?? null],
+      `SELECT id FROM headgate.run WHERE (dataset = $1 AND idempotency_key = $2 AND status NOT IN ('FAILED', 'CANCELLED'))
+         OR (collector = $3 AND partition = $4 AND status IN ('QUEUED', 'RUNNING'))`,
+      [request.dataset ?? null, request.idempotencyKey ?? null, request.collected?.collector ?? null, request.collected?.partition ?? null],
     );
     // The other run failed in the moment between.
     if (!existing) throw new HeadgateError('CONFLICT', 'A run with this idempotency key has just ended. Send the request again.', { dataset: request.dataset });

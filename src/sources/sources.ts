@@ -1,4 +1,15 @@
-import { didYouMean, listOf, resolveSecret, type Catalog, type Dataset, type Inspection, type LiveSource, type SourceInspector } from '../catalog/index.js';
+import {
+  didYouMean,
+  listOf,
+  resolveSecret,
+  toLiveSource,
+  type Catalog,
+  type Dataset,
+  type Inspection,
+  type LiveSource,
+  type SourceInspector,
+  type SourceSpec,
+} from '../catalog/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
 import { importTables, type ImportedTables } from './import-tables.js';
 import { inspect } from './inspect.js';
@@ -8,8 +19,9 @@ import { PostgresSource, type SourceStatus } from './postgres-source.js';
 const REST_MS = 5_000;
 
 export interface SourceState {
-  readonly source: LiveSource;
-  readonly status: SourceStatus;
+  readonly source: SourceSpec;
+  /** `UNASKED`: one whose rows do not stay there is asked only when they are collected. */
+  readonly status: SourceStatus | 'UNASKED';
   /** Why it is not `OK`. */
   readonly error?: HeadgateError;
 }
@@ -73,6 +85,7 @@ export class Sources implements SourceInspector {
   async states(): Promise<readonly SourceState[]> {
     const asked = [...this.#catalog.sources.values()].map(async (source): Promise<SourceState> => {
       try {
+        if (!toLiveSource(source)) return { source, status: 'UNASKED' };
         const { status, error } = await this.of(source.name).status();
         return { source, status, ...(error && { error }) };
       } catch (error) {
@@ -83,12 +96,12 @@ export class Sources implements SourceInspector {
     return Promise.all(asked);
   }
 
-  async inspect(wanted: LiveSource, dataset: Dataset): Promise<Inspection> {
+  async inspect(wanted: SourceSpec, dataset: Dataset): Promise<Inspection> {
     return this.borrow(wanted, (source) => inspect(source, dataset));
   }
 
   /** Runs `work` with a source as it is defined now, which may be otherwise than in the catalog: an apply is under way. */
-  async borrow<T>(wanted: LiveSource, work: (source: PostgresSource) => Promise<T>): Promise<T> {
+  async borrow<T>(wanted: SourceSpec, work: (source: PostgresSource) => Promise<T>): Promise<T> {
     const source = this.#make(wanted);
     try {
       return await work(source);
@@ -103,7 +116,11 @@ export class Sources implements SourceInspector {
     await Promise.all(open.map(({ source }) => source.close()));
   }
 
-  #make(source: LiveSource): PostgresSource {
+  /** @throws HeadgateError BAD_USER_INPUT for a source of another type; UNAVAILABLE when its secret is not set */
+  #make(spec: SourceSpec): PostgresSource {
+    const source = toLiveSource(spec);
+    if (!source)
+      throw new HeadgateError('BAD_USER_INPUT', `The source ${spec.name} is of type ${spec.type}, and rows can not stay there.`, { source: spec.name });
     const { secrets, log, restMs = REST_MS } = this.#options;
     return new PostgresSource({ source, url: urlOf(source, secrets), log, restMs });
   }
@@ -114,7 +131,7 @@ export class Sources implements SourceInspector {
   }
 }
 
-function definitionOf(source: LiveSource): string {
+function definitionOf(source: SourceSpec): string {
   return JSON.stringify(source);
 }
 

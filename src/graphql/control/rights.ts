@@ -20,6 +20,7 @@ const KEEPERS: Readonly<Record<string, readonly ControlRole[]>> = {
   Dataset: ['engineer'],
   Source: ['engineer'],
   Pipeline: ['engineer'],
+  Collector: ['engineer'],
   ChangePolicy: [],
   LegalHold: ['steward'],
 };

@@ -38,7 +38,16 @@ export class ManifestResolver {
     return remove(context, 'Pipeline', name, reason);
   }
 
-  @Mutation(() => Boolean, { description: 'Removes a source that no dataset needs.' })
+  @Mutation(() => Boolean, { description: 'Removes a collector; what it collected stays.' })
+  async deleteCollector(
+    @Ctx() context: RequestContext,
+    @Arg('name', () => String) name: string,
+    @Arg('reason', () => String, { nullable: true }) reason?: string,
+  ): Promise<boolean> {
+    return remove(context, 'Collector', name, reason);
+  }
+
+  @Mutation(() => Boolean, { description: 'Removes a source that no dataset and no collector needs.' })
   async deleteSource(
     @Ctx() context: RequestContext,
     @Arg('name', () => String) name: string,

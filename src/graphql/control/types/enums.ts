@@ -1,4 +1,5 @@
 import { registerEnumType } from 'type-graphql';
+import { SOURCE_TYPES } from '../../../catalog/index.js';
 
 /** GraphQL enums are objects at run time; TypeScript's unions are not. */
 function enumOf<const Names extends readonly string[]>(names: Names): { readonly [Name in Names[number]]: Name } {
@@ -10,8 +11,8 @@ export const RunStatusEnum = enumOf(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED',
 export const LifecycleStageEnum = enumOf(['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL']);
 export const DecisionEnum = enumOf(['ALLOWED', 'DENIED', 'FAILED']);
 export const VisibilityEnum = enumOf(['listed', 'secret']);
-export const SourceTypeEnum = enumOf(['postgres']);
-export const SourceStatusEnum = enumOf(['OK', 'UNREACHABLE', 'OPEN']);
+export const SourceTypeEnum = enumOf([...SOURCE_TYPES]);
+export const SourceStatusEnum = enumOf(['OK', 'UNREACHABLE', 'OPEN', 'UNASKED']);
 export const LoadModeEnum = enumOf(['append', 'replace', 'merge']);
 export const FileFormatEnum = enumOf(['csv', 'ndjson', 'json']);
 export const QualityDimensionEnum = enumOf(['accuracy', 'completeness', 'consistency', 'timeliness']);
@@ -32,7 +33,8 @@ registerEnumType(VisibilityEnum, { name: 'Visibility', description: 'secret: wit
 registerEnumType(SourceTypeEnum, { name: 'SourceType' });
 registerEnumType(SourceStatusEnum, {
   name: 'SourceStatus',
-  description: 'OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds.',
+  description:
+    'OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds. UNASKED: it is asked only when its rows are collected.',
 });
 registerEnumType(LoadModeEnum, { name: 'LoadMode', description: 'append adds rows, replace makes them the whole dataset, merge inserts and updates by key.' });
 registerEnumType(FileFormatEnum, { name: 'FileFormat' });

@@ -1,0 +1,47 @@
+import type { Dataset, SourceSpec } from '../../catalog/index.js';
+import type { RunEntity } from '../../lifecycle/index.js';
+import type { Transaction } from '../../store/index.js';
+import type { Format } from '../format.js';
+import type { LoadMode, LoadOutcome } from '../outcome.js';
+import type { Source } from '../source.js';
+import type { CollectorSpec } from './collector-shape.js';
+import type { Lag } from './positions.js';
+
+/** Rows that land together, and where in the source their collector is afterwards. */
+export interface CollectedBatch {
+  /** By default rows as one JSON object a line; other formats as files have them. */
+  readonly source: Source;
+  readonly format?: Format | undefined;
+  /** By default the collector's. */
+  readonly mode?: LoadMode | undefined;
+  /** Where each row was, in the order of the rows: told with those that go to quarantine. */
+  readonly positionOf?: ((line: number) => string | undefined) | undefined;
+  /** What the next batch begins after; any JSON value. It is written in the transaction that holds the rows. */
+  readonly position: unknown;
+  /** When the batch was asked for: what was received before an erasure does not bring the person back. By default now. */
+  readonly receivedAt?: Date | undefined;
+  /** Joins the transaction, before its commit. */
+  readonly inTransaction?: ((tx: Transaction, outcome: LoadOutcome) => Promise<void>) | undefined;
+}
+
+/** One run of a collector over one partition. */
+export interface CollectJob {
+  readonly run: RunEntity;
+  readonly collector: CollectorSpec;
+  readonly source: SourceSpec;
+  /** As it is now: a contract may change between batches. */
+  readonly dataset: Dataset;
+  readonly partition: string;
+  /** Aborts when the run was cancelled, taken over, or is to end because its collector changed or the process stops. */
+  readonly signal: AbortSignal;
+  /** Where the collector is in the partition; undefined before the first batch. */
+  position(): Promise<unknown>;
+  /**
+   * Loads a batch and moves the position, in one transaction: both happened, or neither. An empty batch moves the position only.
+   * Batches of one job land one after the other.
+   * @throws HeadgateError as Loader.load; AttemptLostError when the run, or the position, is in other hands
+   */
+  land(batch: CollectedBatch): Promise<LoadOutcome>;
+  /** Tells how far behind the source it is, where that is known: rows that wait, and since when. */
+  lag(lag: Lag): Promise<void>;
+}

@@ -1,0 +1,62 @@
+import { didYouMean, listOf, type ManifestKind } from '../../catalog/index.js';
+import { canonicalJson } from '../../kernel/index.js';
+import { CollectorEntity } from './collector.entity.js';
+import { CollectorShape, partNames, partOf, type CollectorSpec } from './collector-shape.js';
+
+/** Collectors as manifests: after sources and datasets, which they name. */
+export const collectorKind: ManifestKind<CollectorSpec> = {
+  kind: 'Collector',
+  schema: CollectorShape,
+  async load(tx) {
+    const collectors = await tx.manager.find(CollectorEntity, { order: { name: 'ASC' } });
+    return new Map(collectors.map(({ name, spec }) => [name, spec]));
+  },
+  async save(name, spec, before, context, fail) {
+    const { tx, appliedBy } = context;
+    const { sources, datasets } = await context.catalog();
+    const source = sources.get(spec.source);
+    if (!source) return fail(['source'], `there is no source "${spec.source}".${didYouMean(spec.source, sources.keys())} Known: ${listOf(sources.keys())}`);
+    const part = partOf(source.type);
+    if (!part) return fail(['source'], `rows of sources of type ${source.type} can not be collected by this version`);
+    const [given] = partNames(spec);
+    if (given !== undefined && given !== source.type) fail([given], `the source ${spec.source} is of type ${source.type}: say ${source.type}: instead`);
+    if (given === undefined) {
+      const problem = part.shape.safeParse({}).error?.issues[0];
+      if (problem)
+        fail(['source'], `the source ${spec.source} is of type ${source.type}, so the key ${source.type}: is needed, with ${problem.path.join('.')}`);
+    }
+    if (part.kind === 'stream' && spec.schedule !== undefined)
+      fail(['schedule'], `a source of type ${source.type} is followed without end; leave the schedule out`);
+    if (part.kind === 'stream' && spec.mode === 'replace') fail(['mode'], 'a stream never ends, so its rows can not replace the dataset; say append or merge');
+
+    const dataset = datasets.get(spec.dataset);
+    if (!dataset) return fail(['dataset'], `there is no dataset "${spec.dataset}".${didYouMean(spec.dataset, datasets.keys())}`);
+    if (dataset.source)
+      fail(['dataset'], `the rows of ${spec.dataset} stay at the source ${dataset.source.source}; collect them into a dataset that is stored here`);
+    if (dataset.producedBy !== undefined) fail(['dataset'], `${spec.dataset} is made by the pipeline ${dataset.producedBy}; collect into one of its inputs`);
+    if (spec.mode === 'merge' && dataset.key.length === 0)
+      fail(['mode'], `${spec.dataset} has no key, so rows can not be merged; say append, or give its contract a key`);
+
+    await tx.manager.upsert(CollectorEntity, { name, spec, updatedBy: appliedBy, updatedAt: new Date() }, ['name']);
+    if (before && whatOf(before) !== whatOf(spec)) {
+      const [moved] = await tx.query('DELETE FROM headgate.collector_position WHERE collector = $1 RETURNING collector', [name]);
+      if (moved) context.warn(`Collector ${name}: what it collects is another thing now, so it begins from the beginning.`);
+    }
+  },
+  async remove(name, { tx }) {
+    await tx.manager.delete(CollectorEntity, { name });
+  },
+  needs: ({ source, dataset }) => [
+    { kind: 'Source', name: source },
+    { kind: 'Dataset', name: dataset },
+  ],
+};
+
+/** What it collects, and into what: all but how. */
+function whatOf(spec: CollectorSpec): string {
+  const parts = partNames(spec).map((name) => {
+    const part = (spec as Readonly<Record<string, unknown>>)[name] as Readonly<Record<string, unknown>>;
+    return (partOf(name)?.identity ?? []).map((key) => [key, part[key] ?? null]);
+  });
+  return canonicalJson([spec.source, spec.dataset, parts]);
+}

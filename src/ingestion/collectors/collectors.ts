@@ -1,0 +1,158 @@
+import type { Actor, AuditLog } from '../../audit/index.js';
+import { loadCatalog } from '../../catalog/index.js';
+import type { JobHandler } from '../../jobs/index.js';
+import { HeadgateError, type Log } from '../../kernel/index.js';
+import type { RunActor, RunEntity, RunKeeper, Runs } from '../../lifecycle/index.js';
+import type { Database, Transaction } from '../../store/index.js';
+import { actorOf } from '../run-input.js';
+import type { BatchLoads } from './batch-loads.js';
+import { CollectorEntity } from './collector.entity.js';
+import type { Collector } from './collector.js';
+import { performCollector } from './collector-run.js';
+import type { CollectorType } from './collector-type.js';
+import { StreamKeeper } from './stream-keeper.js';
+
+export interface CollectorsOptions {
+  readonly database: Database;
+  readonly runs: Runs;
+  readonly keeper: RunKeeper;
+  readonly audit: Pick<AuditLog, 'record' | 'recordIn'>;
+  readonly batches: BatchLoads;
+  /** How rows are collected, by the type of their source. */
+  readonly types: ReadonlyMap<string, CollectorType>;
+  readonly log: Log;
+}
+
+/** The collectors: listed, started, kept going, and, on a worker, done. */
+export class Collectors {
+  readonly #options: CollectorsOptions;
+  readonly #streams: StreamKeeper;
+  /** Runs that this process does now; aborted when their collector is to stop. */
+  readonly #running = new Map<string, { readonly collector: string; readonly version: number; readonly stop: AbortController }>();
+  readonly #closing = new AbortController();
+
+  constructor(options: CollectorsOptions) {
+    this.#options = options;
+    this.#streams = new StreamKeeper({
+      ...options,
+      list: () => this.list(),
+      submit: (tx, collector, partition) => this.#submit(tx, collector, partition, { subject: collector.updatedBy, roles: ['engineer'] }),
+      running: this.#running,
+    });
+  }
+
+  async list(): Promise<Collector[]> {
+    const { database } = this.#options;
+    return database.transaction(async (tx) => {
+      const { sources } = await loadCatalog(tx);
+      const entities = await tx.manager.find(CollectorEntity, { order: { name: 'ASC' } });
+      return entities.flatMap(({ spec, updatedBy, updatedAt }) => {
+        const source = sources.get(spec.source);
+        return source ? [{ spec, source, updatedBy, updatedAt }] : [];
+      });
+    }, 'REPEATABLE READ');
+  }
+
+  /** @throws HeadgateError NOT_FOUND */
+  async get(name: string): Promise<Collector> {
+    const collector = (await this.list()).find(({ spec }) => spec.name === name);
+    if (!collector) throw new HeadgateError('NOT_FOUND', `There is no collector "${name.slice(0, 64)}".`, { collector: name.slice(0, 64) });
+    return collector;
+  }
+
+  /**
+   * Queues a run of each partition that has none; a worker does it. Of a collector that is under way the run that it has.
+   * @throws HeadgateError NOT_FOUND; BAD_USER_INPUT for one that is paused; UNAVAILABLE when the source can't be asked for its partitions
+   */
+  async run(name: string, actor: RunActor): Promise<RunEntity> {
+    const { database, audit } = this.#options;
+    const collector = await this.get(name);
+    if (collector.spec.paused) {
+      throw new HeadgateError('BAD_USER_INPUT', `The collector ${name} is paused. Take "paused: true" out of its document first.`, { collector: name });
+    }
+    const partitions = await this.#streams.partitionsOf(collector);
+    return database.transaction(async (tx) => {
+      const runs: RunEntity[] = [];
+      for (const partition of partitions) runs.push(await this.#submit(tx, collector, partition, actor));
+      const [first] = runs;
+      if (!first) throw new HeadgateError('UNAVAILABLE', `The source ${collector.spec.source} has no partition to collect from now.`, { collector: name });
+      const { dataset } = collector.spec;
+      await audit.recordIn(tx, {
+        actor,
+        action: 'collector.start',
+        dataset,
+        decision: 'ALLOWED',
+        details: { collector: name, runs: runs.map(({ id }) => id) },
+      });
+      return first;
+    });
+  }
+
+  /**
+   * Forgets where a collector is, in one partition or all: it begins from the beginning, now if it is a stream. Rows that are there stay.
+   * @throws HeadgateError NOT_FOUND for a collector, or a partition that it has no position in
+   */
+  async reset(name: string, actor: RunActor, partition?: string): Promise<void> {
+    const { database, audit } = this.#options;
+    const { spec } = await this.get(name);
+    await database.transaction(async (tx) => {
+      // A run that is under way fails at its next batch, and the next one begins anew.
+      await tx.query('UPDATE headgate.collector SET updated_at = clock_timestamp() WHERE name = $1', [name]);
+      const forgotten = await tx.query<{ partition: string }>(
+        'DELETE FROM headgate.collector_position WHERE collector = $1 AND ($2::text IS NULL OR partition = $2) RETURNING partition',
+        [name, partition ?? null],
+      );
+      if (partition !== undefined && forgotten.length === 0) {
+        throw new HeadgateError('NOT_FOUND', `The collector ${name} has no position in a partition "${partition.slice(0, 200)}".`, { collector: name });
+      }
+      const details = { collector: name, partitions: forgotten.map((row) => row.partition) };
+      await audit.recordIn(tx, { actor, action: 'collector.reset', dataset: spec.dataset, decision: 'ALLOWED', details });
+    });
+  }
+
+  /** For a worker of the queues `ingestion` and `stream`: does the run whose id the job carries. */
+  get handler(): JobHandler {
+    return async ({ id }, { signal }) => {
+      const { keeper } = this.#options;
+      await keeper.perform(id, AbortSignal.any([signal, this.#closing.signal]), async (run, context) => {
+        const stop = new AbortController();
+        const version = await this.#versionOf(run.collector ?? '');
+        this.#running.set(run.id, { collector: run.collector ?? '', version, stop });
+        try {
+          await performCollector(this.#options, run, context, stop.signal);
+        } finally {
+          this.#running.delete(run.id);
+        }
+      });
+    };
+  }
+
+  /** Keeps a run of each partition of each stream, in this process or another, until `close`. */
+  start(): void {
+    this.#streams.start();
+  }
+
+  /** Gives the runs of this process back; others go on with them. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('The process is stopping.'));
+    await this.#streams.close();
+  }
+
+  async #versionOf(name: string): Promise<number> {
+    const entity = await this.#options.database.manager.findOneBy(CollectorEntity, { name });
+    return entity?.updatedAt.getTime() ?? 0;
+  }
+
+  async #submit(tx: Transaction, { spec, source }: Collector, partition: string, actor: RunActor | Actor): Promise<RunEntity> {
+    const isStream = this.#options.types.get(source.type)?.kind === 'stream';
+    const { run } = await this.#options.runs.submit(tx, {
+      kind: 'INGESTION',
+      dataset: spec.dataset,
+      collected: { collector: spec.name, partition, isStream },
+      input: { source: spec.source, mode: spec.mode ?? 'append', actor: actorOf(actor) },
+      requestedBy: actor.subject,
+      requestedWith: 'credential' in actor ? actor.credential : undefined,
+    });
+    return run;
+  }
+}

@@ -1,0 +1,11 @@
+export type { AfterBatch } from './batch-loads.js';
+export { BatchLoads } from './batch-loads.js';
+export type { CollectedBatch, CollectJob } from './collect-job.js';
+export type { Collector } from './collector.js';
+export { CollectorEntity } from './collector.entity.js';
+export { collectorKind } from './collector-kind.js';
+export { partNames, partOf, waitMsOf, type CollectorSpec } from './collector-shape.js';
+export type { CollectorType } from './collector-type.js';
+export { Collectors, type CollectorsOptions } from './collectors.js';
+export { partitionStates, type PartitionState } from './partition-states.js';
+export type { Lag } from './positions.js';

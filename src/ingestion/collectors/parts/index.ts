@@ -1,0 +1,6 @@
+import type { CollectorPart } from './part.js';
+
+/** What a collector asks of a source, by the source's type; the key of the same name in its document. */
+export const COLLECTOR_PARTS = {} as const satisfies Readonly<Record<string, CollectorPart>>;
+
+export type { CollectorPart } from './part.js';

@@ -23,7 +23,7 @@ const WIDER: Readonly<Partial<Record<ScalarType, readonly ScalarType[]>>> = {
   decimal: ['text'],
   float: ['text'],
   boolean: ['text'],
-  date: ['text'],
+  date: ['timestamp', 'text'],
   timestamp: ['text'],
   time: ['text'],
   uuid: ['text'],
@@ -48,7 +48,7 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
       return;
     }
     if (previous.type !== field.type) {
-      if (isWider(previous, field)) alterations.push(changeType(field));
+      if (isWider(previous, field)) alterations.push(changeType(field, previous));
       else
         blockers.push({
           path: [...path, 'type'],
@@ -89,7 +89,9 @@ function isWider(before: FieldShape, after: FieldShape): boolean {
   return from.list === to.list && (WIDER[from.type]?.includes(to.type) ?? false);
 }
 
-function changeType(field: FieldShape): Sql {
+function changeType(field: FieldShape, before: FieldShape): Sql {
   const name = identifier(field.name);
+  // A day is the moment at which it begins, in UTC, whatever the session's time zone.
+  if (before.type === 'date' && field.type === 'timestamp') return sql`ALTER COLUMN ${name} TYPE timestamptz USING ${name}::timestamp AT TIME ZONE 'UTC'`;
   return sql`ALTER COLUMN ${name} TYPE ${typeDefinition(toField(field))} USING ${name}::${raw(columnType(splitType(field.type)))}`;
 }

@@ -6,6 +6,7 @@ import { DatasetEntity } from './dataset.entity.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
 import { refuseHeld } from './legal-hold.js';
 import { loadDatasets } from './load-catalog.js';
+import { namesOf } from './loaded-columns.js';
 import type { Fail } from './manifest-kind.js';
 import type { Dataset } from './model.js';
 
@@ -65,12 +66,16 @@ async function settleTable(tx: Transaction, before: DatasetSpec, after: DatasetS
   return false;
 }
 
-/** Of fields that are encrypted from now on, what loads refused before is in the quarantine as it came. */
+/** Of columns that are encrypted from now on, what loads refused before is in the quarantine as it came. */
 async function forgetPlain(tx: Transaction, id: string, before: DatasetSpec, after: DatasetSpec): Promise<void> {
-  const old = new Set(before.fields.filter(({ encrypted }) => encrypted).map(({ name }) => name));
-  const names = after.fields.filter(({ name, encrypted }) => encrypted && !old.has(name)).map(({ name }) => name);
+  const old = new Set(encryptedColumns(before));
+  const names = encryptedColumns(after).filter((name) => !old.has(name));
   // A line that could not be taken apart is whole, under an empty name.
   if (names.length > 0) await tx.query('UPDATE headgate.quarantined_row SET raw = raw - $2::text[] WHERE dataset_id = $1', [id, [...names, '']]);
+}
+
+function encryptedColumns({ fields }: DatasetSpec): string[] {
+  return fields.filter(({ encrypted }) => encrypted).flatMap((field) => namesOf(field));
 }
 
 /** Drops the table with its rows, its contracts, its quarantine and its ledger. Runs, reports and audit entries stay. */

@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
-import { param, sql } from '../sql/index.js';
+import { param, sql, type Sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
 import type { ContractRules } from './contract-rules.js';
@@ -11,6 +11,9 @@ import { RAW_ROW, REFUSED, run } from './work-tables.js';
 
 /** Field -> text. A line that was no JSON object is whole, under an empty name. */
 type RawRow = Readonly<Record<string, string | null>>;
+
+/** Discarded: nobody wants it any more, and its values are gone. */
+export type QuarantineState = 'OPEN' | 'DISCARDED';
 
 /** A row that was refused, as it came; whoever shows it masks `raw` like the dataset's fields. */
 @Entity({ name: 'quarantined_row', schema: 'headgate' })
@@ -25,6 +28,14 @@ export class QuarantinedRowEntity {
   @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  @Column('text', { default: 'OPEN' }) state!: QuarantineState;
+  /** How often it was tried to load it. */
+  @Column('integer', { default: 1 }) attempts!: number;
+  /** The replay that tried it last. */
+  @Column('uuid', { name: 'last_run_id', nullable: true }) lastRunId!: string | null;
+  @Column('text', { name: 'discarded_by', nullable: true }) discardedBy!: string | null;
+  @Column('timestamptz', { name: 'discarded_at', nullable: true }) discardedAt!: Date | null;
+  @Column('text', { name: 'discard_reason', nullable: true }) discardReason!: string | null;
 }
 
 /** A stretch of quarantined rows, oldest first. */
@@ -85,13 +96,18 @@ export class Quarantine {
 
 /** Writes all refused rows of a load whose raw texts are kept. Returns how many. */
 export async function quarantine(tx: Transaction, datasetId: string, runId: string, rules: ContractRules): Promise<number> {
-  const reasons = param(JSON.stringify(rules.checks.map((check) => check.reason)), 'jsonb');
   return run(
     tx,
     sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons)
-      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, (SELECT jsonb_agg(${reasons} -> p::int ORDER BY n) FROM unnest(r.reasons) WITH ORDINALITY AS u(p, n))
+      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)}
       FROM ${REFUSED} r JOIN ${RAW_ROW} w ON w._pos = r._pos ORDER BY r._pos`,
   );
+}
+
+/** The reasons of a refused row `r`, as they are kept. */
+export function reasonsOf(rules: ContractRules): Sql {
+  const reasons = param(JSON.stringify(rules.checks.map((check) => check.reason)), 'jsonb');
+  return sql`(SELECT jsonb_agg(${reasons} -> p::int ORDER BY n) FROM unnest(r.reasons) WITH ORDINALITY AS u(p, n))`;
 }
 
 /** Line, field and rule of the first refused rows, to tell with an error. */

@@ -128,7 +128,7 @@ test.each([
   ['padding behind gzip', Buffer.concat([gzipSync('{"id": 1}\n'), Buffer.alloc(9)]), 'ndjson', {}],
   ['zstd cut in half', zstdCompressSync('{"id": 1}\n'.repeat(1000)).subarray(0, -3), 'ndjson', {}],
   ['something behind zstd', Buffer.concat([zstdCompressSync('{"id": 1}\n'), Buffer.from('more')]), 'ndjson', {}],
-  ['a zstd bomb', zstdCompressSync(Buffer.alloc(30_000_000, 0x20)), 'ndjson', { expected: 20_000_000 }],
+  ['a zstd bomb', zstdCompressSync(Buffer.alloc(30_000_000, 0x20)), 'ndjson', {}],
   ['a gzip bomb', gzipSync(Buffer.alloc(30_000_000, 0x20)), 'ndjson', { expected: 20_000_000 }],
 ])('%s is refused, and nothing is changed', async (name, content, format, details) => {
   const target = dataset(`refused_${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}`, FIELDS);

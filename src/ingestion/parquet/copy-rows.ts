@@ -3,7 +3,7 @@ import { rejected } from '../rejection.js';
 import { REFUSED_VALUE, type Sealer, type ToSeal } from '../sealer.js';
 import { ColumnCursor } from './column-cursor.js';
 import type { Encoder } from './entries.js';
-import type { ColumnOfField } from './parquet-columns.js';
+import type { FileColumn } from './parquet-columns.js';
 import type { Group, ParquetFile } from './parquet-file.js';
 
 /** Rows that are put together at a time: what they take stays in the processor's cache. */
@@ -13,7 +13,7 @@ const TRAILER = Buffer.from([0xff, 0xff]);
 /** Two columns of 8 bytes each, with their lengths. */
 const NUMBERS = 24;
 
-export interface EncodedColumn extends ColumnOfField {
+export interface EncodedColumn extends FileColumn {
   readonly encoder: Encoder;
 }
 
@@ -114,10 +114,10 @@ export async function sealedTexts(
   cursors: readonly ColumnCursor[],
   count: number,
 ): Promise<((Buffer | null)[] | undefined)[]> {
-  const subjectAt = columns.findIndex(({ field }) => field.name === sealer.subject);
+  const subjectAt = columns.findIndex(({ field }) => field !== undefined && field.name === sealer.subject);
   const subjects = cursors[subjectAt]?.texts(count);
   const taken = columns.map(({ field }, i) => {
-    if (!sealer.fields.has(field.name)) return undefined;
+    if (!field || !sealer.fields.has(field.name)) return undefined;
     return cursors[i]?.texts(count).map((text, row) => (text === null ? null : sealer.toSeal(field.name, subjects?.[row] ?? null, text)));
   });
   const values = taken.flatMap((column) => column?.filter((value): value is ToSeal => value !== null && !Buffer.isBuffer(value)) ?? []);

@@ -1,45 +1,29 @@
-import type { Dataset, Field } from '../../catalog/index.js';
+import type { Dataset } from '../../catalog/index.js';
 import { rejected } from '../rejection.js';
+import { mapColumns, type SourceColumn } from '../source-columns.js';
 import { unknownKind } from './nested-column.js';
 import type { ParquetColumn, ParquetFile } from './parquet-file.js';
 
-/** A field of the contract and the column that has its values. */
-export interface ColumnOfField {
-  readonly field: Field;
+/** A column of the file, and the field that it fills. */
+export interface FileColumn extends SourceColumn {
   readonly column: ParquetColumn;
 }
 
 /**
- * The file's columns by the contract's fields, in the contract's order.
- * @throws HeadgateError DATA_REJECTED when one is missing, unknown, there twice, or of a type for which there is none.
+ * The file's columns, in its order, and what they fill.
+ * @throws HeadgateError DATA_REJECTED as for a header of CSV; when a column is of a type for which there is none.
  */
-export function columnsOfFields({ columns }: ParquetFile, dataset: Dataset): readonly ColumnOfField[] {
-  const came = columns.map(({ name }) => name);
-  const known = dataset.fields.map(({ name }) => name);
-  const missing = known.filter((name) => !came.includes(name));
-  const extra = came.filter((name) => !known.includes(name)).map((name) => name.slice(0, 80));
-  const duplicate = came.filter((name, i) => known.includes(name) && came.indexOf(name) !== i);
-  if (missing.length === known.length) {
-    throw rejected(`The file has none of the columns of "${dataset.name}". Expected ${known.join(', ')}.`, { missing, extra: extra.slice(0, 100) });
+export function columnsOfFile({ columns }: ParquetFile, dataset: Dataset): readonly FileColumn[] {
+  const names = columns.map(({ name }) => name);
+  const known = new Set(dataset.fields.flatMap(({ name, aliases = [] }) => [name, ...aliases]));
+  if (!names.some((name) => known.has(name.trim()))) {
+    const missing = dataset.fields.map(({ name }) => name);
+    throw rejected(`The file has none of the columns of "${dataset.name}". Expected ${missing.join(', ')}.`, { missing });
   }
-  const problems = [
-    missing.length > 0 && `missing: ${missing.join(', ')}`,
-    extra.length > 0 && `not in the contract: ${extra.slice(0, 20).join(', ')}`,
-    duplicate.length > 0 && `there twice: ${duplicate.join(', ')}`,
-  ].filter((problem) => problem !== false);
-  if (problems.length > 0) {
-    throw rejected(
-      `The columns are not those of "${dataset.name}" (${problems.join('; ')}). Change the file, or the contract; a column may be empty but not missing.`,
-      {
-        missing,
-        extra,
-        duplicate,
-      },
-    );
-  }
-  return dataset.fields.flatMap((field) => {
-    const column = columns.find(({ name }) => name === field.name);
-    if (column?.leaf?.kind === 'other') throw unknownKind(column.name, column.leaf);
-    return column ? [{ field, column }] : [];
+  return mapColumns(names, dataset).map((source, i) => {
+    const column = columns[i];
+    if (!column) throw new Error('a column that the file does not have');
+    if (column.leaf?.kind === 'other') throw unknownKind(column.name, column.leaf);
+    return { ...source, column };
   });
 }

@@ -3,34 +3,40 @@ import { identifier, join, param, raw, sql } from '../../sql/index.js';
 import { copyIn } from '../copy.js';
 import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from '../landing.js';
 import { rejected } from '../rejection.js';
+import type { SourceColumn } from '../source-columns.js';
+import { createStage, STAGE } from '../stage.js';
 import { Sealer } from '../sealer.js';
 import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from '../work-tables.js';
 import { copyRows, openCursors, rowsAtOnce, type CopyRowsOptions, type EncodedColumn, type ParquetSealing } from './copy-rows.js';
 import { textEncoder, typedEncoder } from './entries.js';
-import { columnsOfFields } from './parquet-columns.js';
+import { columnsOfFile } from './parquet-columns.js';
 import { ParquetFile } from './parquet-file.js';
 
-const STAGE = raw('pg_temp.stage');
 /** What the texts of refused rows may take. */
 const MOST_RAW_BYTES = 16 * 1024 * 1024;
 
-/** Rows as texts in `stage`, to be read by the general way. Returns how many, and the dataset with fields as the texts are to be read. */
-export async function stageParquet(job: LandingJob): Promise<{ readonly read: number; readonly dataset: Dataset }> {
+/** Rows as texts in `stage`, to be read by the general way: how many, their columns, and the dataset with fields as these texts are to be read. */
+export interface StagedParquet {
+  readonly read: number;
+  readonly columns: readonly SourceColumn[];
+  readonly dataset: Dataset;
+}
+
+export async function stageParquet(job: LandingJob): Promise<StagedParquet> {
   const { tx, dataset, signal } = job;
   const file = await ParquetFile.open(job.spooled);
   try {
     const columns = textColumns(file, dataset);
-    const names = columns.map(({ field }) => identifier(field.name));
-    await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join(names.map((name) => sql`${name} text`))}) ON COMMIT DROP`);
+    const names = await createStage(job, columns);
     const copy = sql`COPY ${STAGE} (_pos, _line, ${join(names)}) FROM STDIN (FORMAT binary)`;
     const read = await copyIn(tx, copy, copyRows({ ...optionsOf(job, file), columns, numbered: true, sealing: sealingOf(job) }), signal);
     // A typed value was written by us, whatever format texts come in.
-    const typed = new Set(columns.filter(({ column }) => column.leaf && column.leaf.kind !== 'text').map(({ field }) => field.name));
+    const typed = new Set(columns.filter(({ column }) => column.leaf && column.leaf.kind !== 'text').map(({ field }) => field?.name));
     const fields = dataset.fields.map((field) => {
       const { format: _, ...rest } = field;
       return typed.has(field.name) ? rest : field;
     });
-    return { read, dataset: { ...dataset, fields } };
+    return { read, columns, dataset: { ...dataset, fields } };
   } finally {
     await file.close();
   }
@@ -44,12 +50,13 @@ export async function landParquet(job: LandingJob): Promise<Landed> {
   const { tx, dataset, signal } = job;
   const file = await ParquetFile.open(job.spooled);
   try {
-    const columns = columnsOfFields(file, dataset).map(({ field, column }) => {
-      const encoder = column.leaf && !column.isList ? typedEncoder(column.leaf, field) : undefined;
+    const columns = columnsOfFile(file, dataset).map((source) => {
+      const { field, column } = source;
+      const encoder = field && column.leaf && !column.isList ? typedEncoder(column.leaf, field) : undefined;
       if (!encoder) throw new TooManyBadRows();
-      return { field, column, encoder };
+      return { ...source, encoder };
     });
-    const names = join(columns.map(({ field }) => identifier(field.name)));
+    const names = join(columns.map(({ name, field }) => identifier(field?.name ?? name)));
     const read = await copyIn(
       tx,
       sql`COPY ${job.table} (${names}) FROM STDIN (FORMAT binary)`,
@@ -57,7 +64,7 @@ export async function landParquet(job: LandingJob): Promise<Landed> {
       signal,
     );
     if (read !== file.rows) throw rejected('The Parquet file has other rows than it says. Write it anew.', { expected: file.rows, actual: read });
-    return { read, keepRaw: () => keepRaw(job) };
+    return { read, keepRaw: () => keepRaw(job), newColumns: [] };
   } finally {
     await file.close();
   }
@@ -68,7 +75,7 @@ function optionsOf({ spooled, maxValueBytes, signal, onBytes }: LandingJob, file
 }
 
 function textColumns(file: ParquetFile, dataset: Dataset): readonly EncodedColumn[] {
-  return columnsOfFields(file, dataset).map(({ field, column }) => ({ field, column, encoder: textEncoder(column.leaf ?? { kind: 'text' }, field) }));
+  return columnsOfFile(file, dataset).map((source) => ({ ...source, encoder: textEncoder(source.column.leaf ?? { kind: 'text' }, source.field) }));
 }
 
 function sealingOf({ dataset, spooled }: LandingJob): ParquetSealing | undefined {
@@ -99,7 +106,7 @@ async function keepRaw({ tx, dataset, spooled, maxValueBytes, signal }: LandingJ
         const found = Array.from({ length: count }, (_, i) => i).filter((i) => wanted.has(first + i));
         const values = found.length > 0 ? cursors.map((cursor) => cursor.texts(count)) : [];
         for (const i of found) {
-          const row = Object.fromEntries(columns.map(({ field }, k) => [field.name, values[k]?.[i] ?? null]));
+          const row = Object.fromEntries(columns.map(({ name, field }, k) => [field?.name ?? name, values[k]?.[i] ?? null]));
           left -= Object.values(row).reduce((sum, text) => sum + (text?.length ?? 0), 0);
           if (left < 0) throw new TooManyBadRows();
           texts.push({ pos: (first + i) * POSITION_STEP, line: first + i, raw: row });

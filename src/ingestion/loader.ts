@@ -110,7 +110,7 @@ export class Loader {
    */
   async replay({ ids, patch, ...request }: ReplayRequest): Promise<LoadOutcome> {
     checkMode(request.dataset, request.mode);
-    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}` };
+    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}`, dialect: {} };
     return this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
   }
 

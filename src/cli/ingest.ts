@@ -1,10 +1,9 @@
 import { Option, type Command } from 'commander';
-import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { DECIMALS, FORMATS, formatOf, inFile, LOAD_MODES, QUOTES } from '../ingestion/index.js';
-import { HeadgateError, messageOf } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
+import { openInput } from './input-file.js';
 import { print } from './output.js';
 import { startProgress } from './progress.js';
 import { runLines, type RunAnswer } from './run-lines.js';
@@ -52,7 +51,7 @@ export function ingestCommand(program: Command): void {
 }
 
 async function load(dataset: string, file: string, options: IngestOptions): Promise<RunAnswer> {
-  const source = await openFile(file);
+  const source = await openInput(file);
   const name = file === '-' ? undefined : file;
   try {
     const format = formatOf({ format: options.format, ...(name !== undefined && { fileName: basename(name) }) });
@@ -95,24 +94,6 @@ function dialectQuery({ delimiter, quote, encoding, header, decimal, detect }: I
     ...(decimal !== undefined && { decimal }),
     ...(detect && { detect: 'true' }),
   };
-}
-
-async function openFile(file: string): Promise<{ readonly stream: Readable; readonly size?: number }> {
-  if (file === '-') return { stream: process.stdin };
-  if (/^https?:\/\//.test(file))
-    throw new HeadgateError('BAD_USER_INPUT', 'Loading from a URL is not supported by this version: fetch the file and pipe it in, with - as the file.', {
-      file,
-    });
-  const handle = await open(file).catch((cause: NodeJS.ErrnoException) => {
-    const message = cause.code === 'ENOENT' ? `There is no file "${file}".` : `"${file}" can't be read: ${messageOf(cause)}.`;
-    throw new HeadgateError(cause.code === 'ENOENT' ? 'NOT_FOUND' : 'BAD_USER_INPUT', message, { file }, { cause });
-  });
-  const found = await handle.stat();
-  if (found.isDirectory()) {
-    await handle.close();
-    throw new HeadgateError('BAD_USER_INPUT', `"${file}" is a folder; expected a file with rows.`, { file });
-  }
-  return { stream: handle.createReadStream({ highWaterMark: 256 * 1024 }), ...(found.isFile() && { size: found.size }) };
 }
 
 function counted(stream: Readable, update: (done: number) => void, sent: () => void): Readable {

@@ -1,6 +1,7 @@
 export * from './collectors/index.js';
 export { DECIMALS, dialectRequest, dialectText, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
 export { FORMATS, formatOf, type Format } from './format.js';
+export { infer, type InferredFile, type InferRequest } from './infer/infer.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
 export type { LoadRequest } from './load-request.js';
 export { Loader, type LoaderOptions } from './loader.js';

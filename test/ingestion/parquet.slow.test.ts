@@ -177,7 +177,12 @@ test('columns are those of the contract, in any order', async () => {
   ]);
   await install(it.database, target);
   expect(await it.load(target, await parquet("SELECT 'x' AS b, 1 AS a"), PARQUET)).toMatchObject({ loaded: 1 });
-  expect((await it.refusal(target, await parquet("SELECT 'x' AS b, 1 AS c"), PARQUET)).details).toEqual({ line: 1, missing: ['a'], extra: ['c'], duplicate: [] });
+  expect((await it.refusal(target, await parquet("SELECT 'x' AS b, 1 AS c"), PARQUET)).details).toEqual({
+    line: 1,
+    missing: ['a'],
+    extra: ['c'],
+    duplicate: [],
+  });
   expect((await it.refusal(target, await parquet('SELECT 1 AS c'), PARQUET)).details).toMatchObject({ missing: ['a', 'b'] });
   expect((await it.refusal(target, await parquet('SELECT INTERVAL 1 DAY AS b, 1 AS a'), PARQUET)).message).toContain('interval');
   expect((await it.refusal(target, await parquet("SELECT '\\xFF'::BLOB AS b, 1 AS a"), PARQUET)).message).toContain('no UTF-8 text');

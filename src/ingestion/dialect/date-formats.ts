@@ -59,20 +59,47 @@ const LONGEST = 40;
 
 /** As what all of these texts are written; undefined when there is none, or they are none of dates and times. */
 export function dateFormatOf(values: readonly string[], types: readonly TimeType[] = ['date', 'timestamp', 'time']): WrittenAs | undefined {
-  const [first] = values;
-  if (first === undefined) return undefined;
-  for (const type of types) {
-    const iso = new RegExp(ISO_PATTERNS[type]);
-    if (values.every((value) => iso.test(value) && (type === 'time' ? isTime(value) : isDay(value)))) return { type };
+  const candidates = new DateCandidates(types);
+  for (const value of values) if (!candidates.add(value)) return undefined;
+  return candidates.best;
+}
+
+/** What texts can be written as, text by text: fewer and fewer. */
+export class DateCandidates {
+  readonly #types: readonly TimeType[];
+  #iso: readonly TimeType[] | undefined;
+  #formats: readonly Known[] = [];
+
+  constructor(types: readonly TimeType[] = ['date', 'timestamp', 'time']) {
+    this.#types = types;
   }
-  if (first.length > LONGEST || !/\d/.test(first)) return undefined;
-  const candidates = known().filter(({ type, pattern }) => types.includes(type) && pattern.test(first));
-  const fitting = candidates.filter((candidate) => values.every((value) => fits(candidate, value)));
-  const [best] = fitting;
-  if (!best) return undefined;
-  const date = best.format.split(' ')[0] ?? '';
-  const other = SWAPPED[date] && best.format.replace(date, SWAPPED[date]);
-  return { type: best.type, format: best.format, ...(other !== undefined && fitting.some(({ format }) => format === other) && { or: other }) };
+
+  /** False when nothing is left that all texts so far are written as. */
+  add(value: string): boolean {
+    if (value.length > LONGEST || !/\d/.test(value)) {
+      this.#iso = [];
+      this.#formats = [];
+      return false;
+    }
+    if (this.#iso === undefined) {
+      this.#iso = this.#types;
+      this.#formats = known().filter(({ type, pattern }) => this.#types.includes(type) && pattern.test(value));
+    }
+    this.#iso = this.#iso.filter((type) => new RegExp(ISO_PATTERNS[type]).test(value) && (type === 'time' ? isTime(value) : isDay(value)));
+    this.#formats = this.#formats.filter((candidate) => fits(candidate, value));
+    return this.#iso.length + this.#formats.length > 0;
+  }
+
+  /** The likeliest. A clock of hours and minutes in ISO 8601 needs no format. */
+  get best(): WrittenAs | undefined {
+    const [iso] = this.#iso ?? [];
+    if (iso) return { type: iso };
+    const [best] = this.#formats;
+    if (!best) return undefined;
+    const date = best.format.split(' ')[0] ?? '';
+    const other = SWAPPED[date] && best.format.replace(date, SWAPPED[date]);
+    return { type: best.type, format: best.format, ...(other !== undefined && this.#formats.some(({ format }) => format === other) && { or: other }) };
+  }
 }
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];

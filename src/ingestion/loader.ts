@@ -8,16 +8,16 @@ import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
 import type { DialectRequest } from './dialect/dialect.js';
-import { readText } from './dialect/read-dialect.js';
+import { JoinedContent } from './joined/joined-content.js';
+import { inPart, tellingFiles } from './joined/places.js';
 import { Drifted } from './drift.js';
-import { formatOf, type Format } from './format.js';
+import type { Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
 import type { LoadMode, LoadOutcome } from './outcome.js';
-import { inFile } from './rejection.js';
 import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
-import { openSource } from './source.js';
+import { filesBelow, isPattern, openSource, openSources, type OpenSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
 import { announcedPacking, ByteCounter } from './unpack.js';
@@ -74,32 +74,25 @@ export class Loader {
     const { runId, dataset, mode, signal, onProgress } = request;
     checkMode(dataset, mode);
     announcedPacking(request.contentEncoding, undefined);
-    const opened = await openSource(request.source, this.#config.filesDir);
-    const { stream, size } = opened;
-    const fileName = opened.name;
+    const maxBytes = this.#config.limits.maxUploadBytes;
+    const sources = counted(openSources(request.source, this.#config.filesDir), (bytesRead, bytesTotal) =>
+      onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
+    );
+    const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
+    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes });
+    const { format } = content;
     try {
-      const format = formatOf({ format: request.format, contentType: opened.contentType, fileName });
-      const counter = new ByteCounter((bytesRead) => onProgress?.({ phase: 'receive', bytesRead, ...(size !== undefined && { bytesTotal: size }) }));
-      stream.on('error', (error) => counter.destroy(error));
-      counter.on('close', () => stream.destroy());
-      // Whoever reads it hears of its failure; one that comes before it is read, while the spool's file is being opened,
-      // would without a listener end the process.
-      counter.on('error', () => undefined);
-      const source = stream.pipe(counter);
-      const packing = announcedPacking(request.contentEncoding, fileName);
-      const maxBytes = this.#config.limits.maxUploadBytes;
-      const reading = (content: AsyncIterable<Buffer>) => readText(content, format, request.dialect ?? AS_IT_IS, dataset);
       const sealing = await this.#sealing(dataset, format);
-      const outcome = await this.#spool.with(runId, source, { packing, maxBytes, reading, signal, sealing }, (spooled) =>
-        this.#loadSpooled({ ...request, spooled, format }),
+      const outcome = await this.#spool.with(runId, content, { maxBytes, signal, sealing }, (spooled) =>
+        this.#loadSpooled({ ...request, spooled, format, inTransaction: tellingFiles(request, content) }),
       );
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
       return outcome;
     } catch (error) {
       signal?.throwIfAborted();
-      throw inFile(error, fileName);
+      throw inPart(error, content);
     } finally {
-      stream.destroy();
+      content.destroy();
     }
   }
 
@@ -110,12 +103,16 @@ export class Loader {
    */
   async replay({ ids, patch, ...request }: ReplayRequest): Promise<LoadOutcome> {
     checkMode(request.dataset, request.mode);
-    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}`, dialect: {} };
+    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}`, dialect: {}, parts: [] };
     return this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
   }
 
   /** @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when the file below the configured folder can't be loaded. */
   async checkFile(file: string): Promise<void> {
+    if (isPattern(file)) {
+      await filesBelow(file, this.#config.filesDir);
+      return;
+    }
     const { stream } = await openSource({ file }, this.#config.filesDir);
     stream.destroy();
   }
@@ -198,4 +195,24 @@ function connectionLost(error: unknown): unknown {
         { cause: error },
       )
     : error;
+}
+
+/** The sources, with what of all of them has come so far. */
+async function* counted(sources: AsyncIterable<OpenSource>, told: (bytes: number, total: number | undefined) => void): AsyncGenerator<OpenSource> {
+  let before = 0;
+  let isFirst = true;
+  for await (const source of sources) {
+    const { stream, size } = source;
+    const start = before;
+    // How much is still to come is known of a single one.
+    const total = isFirst ? size : undefined;
+    isFirst = false;
+    const counter = new ByteCounter((bytes) => told((before = start + bytes), total));
+    stream.on('error', (error) => counter.destroy(error));
+    counter.on('close', () => stream.destroy());
+    // Whoever reads it hears of its failure; one that comes before it is read, while the spool's file is being opened,
+    // would without a listener end the process.
+    counter.on('error', () => undefined);
+    yield { ...source, stream: stream.pipe(counter) };
+  }
 }

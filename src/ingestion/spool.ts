@@ -1,14 +1,10 @@
 import { createHash, type Hash, type Hmac } from 'node:crypto';
 import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { HeadgateError } from '../kernel/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { rowsDialect, type Dialect } from './dialect/dialect.js';
-import type { ReadText } from './dialect/read-dialect.js';
+import type { ContentPart, JoinedContent } from './joined/joined-content.js';
 import type { Veil } from './parquet/veil.js';
-import { rejected } from './rejection.js';
-import { unpacked, type Packing } from './unpack.js';
 
 /** A source, unpacked and whole on the local disk, so that no transaction is open while a slow client sends. */
 export interface Spooled {
@@ -21,6 +17,8 @@ export interface Spooled {
   readonly hash: string;
   /** What it may have, unpacked; of a format that is unpacked when it is read. */
   readonly maxBytes?: number;
+  /** The files that it was made of. */
+  readonly parts: readonly ContentPart[];
   /** How the rows of a CSV text are written. */
   readonly dialect: Dialect;
   /** Of a file whose bytes are hidden: what shows them. */
@@ -30,11 +28,7 @@ export interface Spooled {
 }
 
 export interface SpoolOptions {
-  /** By name or Content-Encoding. */
-  readonly packing: Packing | undefined;
   readonly maxBytes: number;
-  /** Makes of the unpacked content what is read: a text in UTF-8. */
-  readonly reading: (content: AsyncIterable<Buffer>) => Promise<ReadText>;
   readonly signal?: AbortSignal | undefined;
   /** Of content that may not reach the disk as it is: what is written instead, and what hashes the content. */
   readonly sealing?: Sealing | undefined;
@@ -60,7 +54,7 @@ export class Spool {
    * Writes the source to the disk while hashing, hands the file to `work`, and deletes it however that ends.
    * @throws HeadgateError DATA_REJECTED when it is larger than `maxBytes` unpacked, or what packs it is not whole.
    */
-  async with<T>(runId: string, source: Readable, options: SpoolOptions, work: (spooled: Spooled) => Promise<T>): Promise<T> {
+  async with<T>(runId: string, source: JoinedContent, options: SpoolOptions, work: (spooled: Spooled) => Promise<T>): Promise<T> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const path = join(this.#folder, `${runId}.${process.pid}`);
     try {
@@ -80,16 +74,16 @@ export class Spool {
   }
 }
 
-async function write(path: string, source: Readable, options: SpoolOptions): Promise<Spooled> {
+async function write(path: string, source: JoinedContent, options: SpoolOptions): Promise<Spooled> {
   const { signal, sealing } = options;
   const onAbort = () => source.destroy(signal?.reason instanceof Error ? signal.reason : undefined);
   signal?.throwIfAborted();
   signal?.addEventListener('abort', onAbort, { once: true });
   const file = await open(path, 'w', 0o600);
   try {
-    const written = await (sealing ? writeSealed(file, source, options, sealing) : writePlain(file, source, options));
+    const written = await (sealing ? writeSealed(file, source, sealing) : writePlain(file, source));
     signal?.throwIfAborted();
-    return { path, ...written, maxBytes: options.maxBytes, veil: sealing?.veil, cipher: sealing?.cipher };
+    return { path, ...written, parts: source.parts, maxBytes: options.maxBytes, veil: sealing?.veil, cipher: sealing?.cipher };
   } finally {
     signal?.removeEventListener('abort', onAbort);
     await file.close();
@@ -98,10 +92,10 @@ async function write(path: string, source: Readable, options: SpoolOptions): Pro
 
 type Written = Pick<Spooled, 'size' | 'contentSize' | 'hash' | 'dialect'>;
 
-async function writePlain(file: FileHandle, source: Readable, { packing, maxBytes, reading }: SpoolOptions): Promise<Written> {
+async function writePlain(file: FileHandle, source: JoinedContent): Promise<Written> {
   const hash = createHash('sha256');
   let size = 0;
-  const { content, dialect } = await reading(bounded(unpacked(source, packing), maxBytes));
+  const { content, dialect } = await source.read();
   for await (const chunk of content) {
     size += chunk.length;
     // The system writes while this thread hashes.
@@ -112,9 +106,9 @@ async function writePlain(file: FileHandle, source: Readable, { packing, maxByte
   return { size, contentSize: size, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
 }
 
-async function writeSealed(file: FileHandle, source: Readable, { packing, maxBytes, reading }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
+async function writeSealed(file: FileHandle, source: JoinedContent, { hash, sealed }: Sealing): Promise<Written> {
   let contentSize = 0;
-  const { content, dialect } = await reading(bounded(unpacked(source, packing), maxBytes));
+  const { content, dialect } = await source.read();
   async function* hashed(): AsyncGenerator<Buffer> {
     for await (const chunk of content) {
       contentSize += chunk.length;
@@ -128,21 +122,6 @@ async function writeSealed(file: FileHandle, source: Readable, { packing, maxByt
     await file.appendFile(chunk);
   }
   return { size, contentSize, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
-}
-
-async function* bounded(content: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<Buffer> {
-  let size = 0;
-  for await (const chunk of content) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
-    yield chunk;
-  }
-}
-
-function tooLarge(maxBytes: number): HeadgateError {
-  return rejected(`The content is larger than the ${maxBytes} bytes that one load may have, unpacked. Split it, or raise HEADGATE_MAX_UPLOAD_BYTES.`, {
-    expected: maxBytes,
-  });
 }
 
 function isAlive(pid: number): boolean {

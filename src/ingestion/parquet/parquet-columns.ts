@@ -20,7 +20,7 @@ export function columnsOfFile({ columns }: ParquetFile, dataset: Dataset): reado
     const missing = dataset.fields.map(({ name }) => name);
     throw rejected(`The file has none of the columns of "${dataset.name}". Expected ${missing.join(', ')}.`, { missing });
   }
-  return mapColumns(names, dataset).map((source, i) => {
+  return mapColumns(names, dataset, true).map((source, i) => {
     const column = columns[i];
     if (!column) throw new Error('a column that the file does not have');
     if (column.leaf?.kind === 'other') throw unknownKind(column.name, column.leaf);

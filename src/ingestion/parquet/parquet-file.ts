@@ -13,6 +13,12 @@ const SHORTEST = 12;
 /** What a footer may have: that of 1,600 columns and 10,000 row groups. */
 const MOST_FOOTER_BYTES = 512 * 1024 * 1024;
 
+/** Where a Parquet file is: a file of its own, or a stretch of one. */
+export interface ParquetPlace extends Pick<Spooled, 'path' | 'veil'> {
+  readonly offset?: number;
+  readonly bytes?: number;
+}
+
 /** A column of the table that a Parquet file is: a leaf, or what is built of several. */
 export interface ParquetColumn {
   readonly name: string;
@@ -37,9 +43,9 @@ export class ParquetFile {
   readonly rows: number;
   readonly schema: SchemaTree;
   readonly #handle: FileHandle;
-  readonly #spooled: Pick<Spooled, 'veil'>;
+  readonly #spooled: ParquetPlace;
 
-  private constructor(handle: FileHandle, spooled: Pick<Spooled, 'veil'>, metadata: FileMetaData) {
+  private constructor(handle: FileHandle, spooled: ParquetPlace, metadata: FileMetaData) {
     this.#handle = handle;
     this.#spooled = spooled;
     this.schema = parquetSchema(metadata);
@@ -58,10 +64,10 @@ export class ParquetFile {
    * Opens the file and reads its footer; whoever is done closes it.
    * @throws HeadgateError DATA_REJECTED when it is no Parquet file, is cut off, damaged or encrypted.
    */
-  static async open(spooled: Pick<Spooled, 'path' | 'veil'>): Promise<ParquetFile> {
+  static async open(spooled: ParquetPlace): Promise<ParquetFile> {
     const handle = await open(spooled.path, 'r');
     try {
-      const { size } = await handle.stat();
+      const size = spooled.bytes ?? (await handle.stat()).size;
       const read = (from: number, to = size) => readAt(handle, spooled, from, to);
       if (size === 0) throw rejected('The file is empty. Expected Parquet.');
       const begin = (await read(0, Math.min(4, size))).toString('latin1');
@@ -91,14 +97,14 @@ export class ParquetFile {
   }
 }
 
-async function readAt(handle: FileHandle, { veil }: Pick<Spooled, 'veil'>, from: number, to: number): Promise<Buffer> {
+async function readAt(handle: FileHandle, { veil, offset = 0 }: ParquetPlace, from: number, to: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(to - from);
   for (let filled = 0; filled < bytes.length;) {
-    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, from + filled);
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + from + filled);
     if (bytesRead === 0) throw new Error('the spooled file became shorter');
     filled += bytesRead;
   }
-  return veil ? veil.shown(bytes, from) : bytes;
+  return veil ? veil.shown(bytes, offset + from) : bytes;
 }
 
 async function metadataOf(size: number, read: (from: number, to?: number) => Promise<Buffer>): Promise<FileMetaData> {

@@ -8,6 +8,7 @@ import { BatchLoads, Collectors, Ingestion, Loader, type AfterBatch, type Collec
 import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
+import type { Outbound } from './outbound/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
@@ -38,6 +39,7 @@ interface WorkRoom {
   readonly audit: Audit;
   readonly dataChanges: DataChanges;
   readonly subjects: Subjects;
+  readonly outbound: Outbound;
   readonly cipher: FieldCipher;
 }
 
@@ -45,7 +47,7 @@ interface WorkRoom {
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, outbound }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -54,7 +56,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   keeper.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher });
+  const loader = new Loader({ database, config, log, cipher, outbound });
   const ingestion = new Ingestion({
     database,
     runs,

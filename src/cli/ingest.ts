@@ -1,7 +1,9 @@
 import { Option, type Command } from 'commander';
+import { glob, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Transform, type Readable } from 'node:stream';
-import { DECIMALS, FORMATS, formatOf, inFile, LOAD_MODES, QUOTES } from '../ingestion/index.js';
+import { Readable, Transform } from 'node:stream';
+import { DECIMALS, FORMATS, formatOf, inFile, isPattern, LOAD_MODES, QUOTES } from '../ingestion/index.js';
+import { HeadgateError, newId } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { openInput } from './input-file.js';
 import { print } from './output.js';
@@ -25,10 +27,10 @@ interface IngestOptions extends ServerOptions {
 export function ingestCommand(program: Command): void {
   program
     .command('ingest')
-    .summary('load a file into a dataset')
-    .description('Loads a file into a dataset, entirely or not at all. Rows that break the contract go to quarantine and are counted.')
+    .summary('load files into a dataset')
+    .description('Loads a file, or several at once, into a dataset, entirely or not at all. Rows that break the contract go to quarantine and are counted.')
     .argument('<dataset>', 'its name')
-    .argument('<file>', 'CSV, TSV, NDJSON, JSON or Parquet, also with gzip or zstd; - for standard input')
+    .argument('<files...>', 'CSV, TSV, NDJSON, JSON or Parquet, also with gzip or zstd; several, or a pattern in quotes; a URL; - for standard input')
     .addOption(new Option('--format <format>', "what the bytes are; found by the file's name when left out").choices(FORMATS))
     .addOption(new Option('--mode <mode>', 'add rows, make them the whole dataset, or insert and update by key').choices(LOAD_MODES).default('append'))
     .option('--force', 'load a file that was loaded already')
@@ -41,47 +43,119 @@ export function ingestCommand(program: Command): void {
     .option('--detect', 'find out what is not said of delimiter, quote, encoding, header, decimals and dates')
     .addHelpText(
       'after',
-      '\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  cat orders.csv | headgate ingest orders - --format csv',
+      "\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  headgate ingest orders '2024/*.parquet' --mode replace\n  headgate ingest orders https://example.com/orders.csv.zst\n  cat orders.csv | headgate ingest orders - --format csv",
     )
-    .action(async (dataset: string, file: string, _options: unknown, command: Command) => {
+    .action(async (dataset: string, files: string[], _options: unknown, command: Command) => {
       const options: IngestOptions = command.optsWithGlobals();
-      const run = await load(dataset, file, options);
+      const run = await load(dataset, await expanded(files), options);
       print(run, options.json, () => runLines(run));
     });
 }
 
-async function load(dataset: string, file: string, options: IngestOptions): Promise<RunAnswer> {
+async function load(dataset: string, files: readonly string[], options: IngestOptions): Promise<RunAnswer> {
+  const [file = '-', ...others] = files;
+  if (others.length > 0) return loadSeveral(dataset, files, options);
+  if (isUrl(file)) return post(dataset, options, { url: file }, {});
   const source = await openInput(file);
   const name = file === '-' ? undefined : file;
   try {
     const format = formatOf({ format: options.format, ...(name !== undefined && { fileName: basename(name) }) });
-    const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }), ...dialectQuery(options) });
     const headers = {
-      'content-type': 'application/octet-stream',
       ...(name?.endsWith('.gz') && { 'content-encoding': 'gzip' }),
       ...(name?.endsWith('.zst') && { 'content-encoding': 'zstd' }),
       ...(source.size !== undefined && { 'content-length': source.size }),
-      ...(options.idempotencyKey !== undefined && { 'idempotency-key': options.idempotencyKey }),
     };
-    return await withServer(options, async (client) => {
-      const progress = startProgress(`ingest ${dataset}`, source.size);
-      const body = counted(
-        source.stream,
-        (done) => progress.update(done),
-        () => progress.phase('checking and storing'),
-      );
-      try {
-        return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, { method: 'POST', headers, body });
-      } finally {
-        progress.end();
-      }
-    });
+    return await post(dataset, { ...options, format }, {}, headers, source);
   } catch (error) {
     // The server was sent bytes without a name.
     throw inFile(error, name);
   } finally {
     source.stream.destroy();
   }
+}
+
+/** One form with all of them: the server tells of each by its name. */
+async function loadSeveral(dataset: string, files: readonly string[], options: IngestOptions): Promise<RunAnswer> {
+  const alone = files.find((file) => file === '-' || isUrl(file));
+  if (alone !== undefined) throw new HeadgateError('BAD_USER_INPUT', `"${alone}" can't be loaded together with others: load it by itself.`, { file: alone });
+  const boundary = `headgate-${newId()}`;
+  const stream = Readable.from(formOf(files, boundary));
+  try {
+    return await post(dataset, options, {}, { 'content-type': `multipart/form-data; boundary=${boundary}` }, { stream });
+  } finally {
+    stream.destroy();
+  }
+}
+
+async function* formOf(files: readonly string[], boundary: string): AsyncGenerator<Buffer> {
+  for (const file of files) {
+    const { stream } = await openInput(file);
+    const name = file.replaceAll('"', '%22').replaceAll(/[\r\n]/g, ' ');
+    yield Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${name}"\r\nContent-Type: application/octet-stream\r\n\r\n`);
+    for await (const chunk of stream) yield chunk as Buffer;
+    yield Buffer.from('\r\n');
+  }
+  yield Buffer.from(`--${boundary}--\r\n`);
+}
+
+type Given = Readonly<Record<string, string | number>>;
+
+async function post(
+  dataset: string,
+  options: IngestOptions,
+  more: Given,
+  headers: Given,
+  source?: { readonly stream: Readable; readonly size?: number },
+): Promise<RunAnswer> {
+  const { mode, format, force, idempotencyKey } = options;
+  const query = new URLSearchParams({ mode, ...(format !== undefined && { format }), ...(force && { force: 'true' }), ...dialectQuery(options), ...more });
+  const all = { 'content-type': 'application/octet-stream', ...headers, ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }) };
+  return withServer(options, async (client) => {
+    const progress = startProgress(`ingest ${dataset}`, source?.size);
+    const body =
+      source &&
+      counted(
+        source.stream,
+        (done) => progress.update(done),
+        () => progress.phase('checking and storing'),
+      );
+    try {
+      return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, {
+        method: 'POST',
+        headers: all,
+        ...(body && { body }),
+      });
+    } finally {
+      progress.end();
+    }
+  });
+}
+
+function isUrl(file: string): boolean {
+  return /^https?:\/\//i.test(file);
+}
+
+/** Patterns that the shell left as they are, as the files that they name. */
+async function expanded(files: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const file of files) {
+    if (!isPattern(file) || isUrl(file) || (await isThere(file))) {
+      found.push(file);
+      continue;
+    }
+    const named: string[] = [];
+    for await (const path of glob(file)) named.push(path);
+    if (named.length === 0) throw new HeadgateError('NOT_FOUND', `There is no file "${file}".`, { file });
+    found.push(...named.toSorted((a, b) => (a < b ? -1 : 1)));
+  }
+  return found;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What was said of the dialect, for the server to check. */

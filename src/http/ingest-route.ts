@@ -9,11 +9,15 @@ import { dialectRequest, LOAD_MODES, type DialectRequest, type LoadMode } from '
 import type { RunEntity } from '../lifecycle/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
+import { uploadedFiles, type UploadedFile } from './uploaded-files.js';
 
 /** One upload, as its sender means it. */
 export interface Upload {
   readonly dataset: string;
-  readonly source: { readonly stream: Readable; readonly size?: number; readonly contentType?: string };
+  readonly source:
+    | { readonly stream: Readable; readonly size?: number; readonly contentType?: string }
+    | { readonly url: string }
+    | { readonly files: AsyncIterable<UploadedFile> };
   readonly contentEncoding?: string;
   readonly format?: string;
   readonly mode: LoadMode;
@@ -28,7 +32,7 @@ export interface IngestRouteOptions extends Door {
   readonly load: (upload: Upload, principal: Principal, signal: AbortSignal) => Promise<RunEntity>;
 }
 
-const PARAMETERS = ['mode', 'format', 'force', 'delimiter', 'quote', 'encoding', 'header', 'decimal', 'detect'];
+const PARAMETERS = ['mode', 'format', 'force', 'delimiter', 'quote', 'encoding', 'header', 'decimal', 'detect', 'url'];
 const LONGEST_KEY = 200;
 
 /** `POST /ingest/{dataset}`: the body is the file, streamed; the answer comes when the load is committed. */
@@ -99,9 +103,11 @@ function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
     throw bad('Idempotency-Key', `expected 1 to ${LONGEST_KEY} characters`);
   // Whoever is done with it destroys it; the request itself would take its socket along, and the answer with it.
   const stream = request.body instanceof Readable ? Readable.from(request.body.iterator({ destroyOnReturn: false })) : Readable.from([]);
+  const url = one(query, 'url');
+  if (url !== undefined && !/^https?:\/\//i.test(url)) throw bad('url', 'expected a URL that begins with http:// or https://');
   return {
     dataset,
-    source: { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) },
+    source: sourceOf(stream, { url, contentType, length }),
     mode,
     force,
     dialect: dialectRequest({
@@ -116,6 +122,16 @@ function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
     ...(contentEncoding !== undefined && { contentEncoding }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
+}
+
+/** The body is the file, or a form with several; of a URL there is none. */
+function sourceOf(
+  stream: Readable,
+  { url, contentType, length }: { url: string | undefined; contentType: string | undefined; length: string | undefined },
+): Upload['source'] {
+  if (url !== undefined) return { url };
+  if (contentType !== undefined && /^multipart\/form-data\b/i.test(contentType)) return { files: uploadedFiles(stream, contentType) };
+  return { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) };
 }
 
 type Query = Readonly<Record<string, string | string[]>>;

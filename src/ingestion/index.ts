@@ -9,4 +9,4 @@ export { LOAD_MODES, type LoadCounts, type LoadMode, type LoadOutcome, type Load
 export { Quarantine, QuarantinedRowEntity, type QuarantinePage } from './quarantine.js';
 export { inFile } from './rejection.js';
 export type { IngestInput } from './run-input.js';
-export type { Source } from './source.js';
+export { isPattern, type Source } from './source.js';

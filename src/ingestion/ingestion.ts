@@ -6,7 +6,9 @@ import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunCont
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { dialectRequest, dialectText } from './dialect/dialect.js';
+import { placeOf } from './fetched.js';
 import { formatOf } from './format.js';
+import { isCommitted } from './in-doubt.js';
 import type { LoadRequest } from './load-request.js';
 import { checkMode, type Loader } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
@@ -104,23 +106,33 @@ export class Ingestion {
    * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for an input that makes no sense; CONFLICT when the idempotency
    *   key was used for another input.
    */
-  async submit({ dataset: name, content, source, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
+  async submit({ dataset: name, content, source, url, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
     const { database, runs } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(rest.mode);
     checkMode(dataset, mode);
-    if ((content === undefined) === (source === undefined)) {
-      throw new HeadgateError('BAD_USER_INPUT', 'Expected either source (a file below the configured folder) or content (the rows themselves).', {});
+    if ([content, source, url].filter((given) => given !== undefined).length !== 1) {
+      throw new HeadgateError(
+        'BAD_USER_INPUT',
+        'Expected exactly one of source (a file below the configured folder), url, and content (the rows themselves).',
+        {},
+      );
     }
-    const format = formatOf({ format: rest.format, fileName: source });
+    if (url !== undefined && !/^https?:\/\//i.test(url)) {
+      throw new HeadgateError('BAD_USER_INPUT', 'url: expected one that begins with http:// or https://.', { path: 'url' });
+    }
+    // What is at a URL may say its format itself.
+    const format = url === undefined || rest.format !== undefined ? formatOf({ format: rest.format, fileName: source }) : undefined;
     const dialect = dialectRequest(rest);
     if (source !== undefined) await this.#options.loader.checkFile(source);
-    const queued = content === undefined ? undefined : await queuedContent(dataset, content, this.#options.cipher);
+    const kept = content ?? url;
+    const queued = kept === undefined ? undefined : await queuedContent(dataset, kept, this.#options.cipher);
     const input: RunInput = {
       mode,
-      format,
+      ...(format !== undefined && { format }),
       ...(rest.force && { force: true }),
       ...(source !== undefined && { source }),
+      ...(url !== undefined && { url: placeOf(url) }),
       ...(queued && { contentHash: queued.hash }),
       ...keptDialect(dialect),
       actor: actorOf(actor),
@@ -149,12 +161,17 @@ export class Ingestion {
         const { mode, format, force, source, actor } = input;
         const dataset = await this.#dataset(run.dataset ?? '');
         const request = { mode, format, force, dialect: dialectOf(input), idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source =
-          source === undefined ? { content: await openedContent(dataset, run.id, await this.#content(run.id), this.#options.cipher) } : { file: source };
+        const from = source === undefined ? await this.#kept(run.id, dataset, input) : { file: source };
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
     };
+  }
+
+  /** What was kept until now: content, or the whole of a URL. */
+  async #kept(runId: string, dataset: Dataset, { url }: RunInput): Promise<Source> {
+    const kept = await openedContent(dataset, runId, await this.#content(runId), this.#options.cipher);
+    return url === undefined ? { content: kept } : { url: kept.toString() };
   }
 
   async #perform(
@@ -164,7 +181,7 @@ export class Ingestion {
     actor: Actor,
     context: RunContext,
   ): Promise<void> {
-    const { loader, runs, audit, afterLoad } = this.#options;
+    const { database, loader, runs, audit, afterLoad } = this.#options;
     const began = performance.now();
     const fact = { actor, action: 'ingest', dataset: dataset.name };
     try {
@@ -204,6 +221,7 @@ export class Ingestion {
         },
       });
     } catch (error) {
+      if (await isCommitted(database, run, error)) return;
       if (!(error instanceof AttemptLostError) && !context.signal.aborted) {
         const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
         await audit.record({ ...fact, decision: 'FAILED', durationMs: performance.now() - began, details: { run: run.id, mode: request.mode, code } });
@@ -238,5 +256,6 @@ function modeOf(text = 'append'): LoadMode {
 function nameOf(source: Source): { readonly source?: string } {
   if ('path' in source) return { source: source.path };
   if ('file' in source) return { source: source.file };
+  if ('url' in source) return { source: placeOf(source.url) };
   return source.name === undefined ? {} : { source: source.name };
 }

@@ -1,8 +1,9 @@
-import pg from 'pg';
+import { QueryFailedError } from 'typeorm';
 import type { Config } from '../config/index.js';
 import type { ContractDrift, Dataset } from '../catalog/index.js';
 import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
+import type { Outbound } from '../outbound/index.js';
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
@@ -11,6 +12,7 @@ import type { DialectRequest } from './dialect/dialect.js';
 import { JoinedContent } from './joined/joined-content.js';
 import { inPart, tellingFiles } from './joined/places.js';
 import { Drifted } from './drift.js';
+import { fetched } from './fetched.js';
 import type { Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
@@ -28,6 +30,8 @@ export interface LoaderOptions {
   readonly log: Log;
   /** Of encrypted fields; without it no dataset with such fields can be loaded. */
   readonly cipher?: FieldCipher | undefined;
+  /** Of loads from URLs; without it there are none. */
+  readonly outbound?: Outbound | undefined;
   /** Of contracts that follow what comes; without it no dataset with such a contract can be loaded. */
   readonly contracts?: ContractKeeper | undefined;
 }
@@ -49,9 +53,11 @@ export class Loader {
   readonly #config: LoaderOptions['config'];
   readonly #spool: Spool;
   readonly #cipher: FieldCipher | undefined;
+  readonly #outbound: Outbound | undefined;
   readonly #contracts: ContractKeeper | undefined;
 
-  constructor({ database, config, cipher, contracts }: LoaderOptions) {
+  constructor({ database, config, cipher, contracts, outbound }: LoaderOptions) {
+    this.#outbound = outbound;
     this.#cipher = cipher;
     this.#contracts = contracts;
     this.#database = database;
@@ -75,7 +81,7 @@ export class Loader {
     checkMode(dataset, mode);
     announcedPacking(request.contentEncoding, undefined);
     const maxBytes = this.#config.limits.maxUploadBytes;
-    const sources = counted(openSources(request.source, this.#config.filesDir), (bytesRead, bytesTotal) =>
+    const sources = counted(this.#sources(request), (bytesRead, bytesTotal) =>
       onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
     );
     const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
@@ -90,7 +96,7 @@ export class Loader {
       return outcome;
     } catch (error) {
       signal?.throwIfAborted();
-      throw inPart(error, content);
+      throw inPart(fromOutside(error), content);
     } finally {
       content.destroy();
     }
@@ -115,6 +121,12 @@ export class Loader {
     }
     const { stream } = await openSource({ file }, this.#config.filesDir);
     stream.destroy();
+  }
+
+  #sources({ source, signal }: LoadRequest): AsyncIterable<OpenSource> {
+    if (!('url' in source)) return openSources(source, this.#config.filesDir);
+    if (!this.#outbound) throw new Error('a load from a URL without who fetches');
+    return fetched(this.#outbound, source.url, { maxBytes: this.#config.limits.maxUploadBytes, signal });
   }
 
   /** For a dataset with encrypted fields: its content is encrypted before it is written anywhere. */
@@ -153,7 +165,7 @@ export class Loader {
         return await load(tx, request, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
       } catch (error) {
         request.signal?.throwIfAborted();
-        throw connectionLost(error);
+        throw error;
       } finally {
         stop();
       }
@@ -182,19 +194,28 @@ export function checkMode(dataset: Dataset, mode: LoadMode): void {
   }
 }
 
-/** Says so when it was the connection that ended, not the data: the load can simply be sent again. */
-function connectionLost(error: unknown): unknown {
-  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
-  const cut =
-    /^(57P|08)/.test(code) || (error instanceof Error && !(error instanceof HeadgateError) && /^Connection terminated|ECONNRESET|EPIPE/.test(error.message));
-  return cut
-    ? new HeadgateError(
-        'UNAVAILABLE',
-        'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.',
-        {},
-        { cause: error },
-      )
-    : error;
+/** What is no fault of the data, in our words: the load can simply be sent again. */
+function fromOutside(thrown: unknown): unknown {
+  const error = thrown instanceof QueryFailedError ? thrown.driverError : thrown;
+  const code = codeOf(error);
+  const isCut = error instanceof Error && !(error instanceof HeadgateError) && error.message.startsWith('Connection terminated');
+  const message = isCut ? CUT : MESSAGES.find(([pattern]) => pattern.test(code))?.[1];
+  return message === undefined ? thrown : new HeadgateError('UNAVAILABLE', message, {}, { cause: error });
+}
+
+const CUT = 'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.';
+
+/** By SQLSTATE, or the code of the system's error. */
+const MESSAGES: readonly (readonly [RegExp, string])[] = [
+  [/^(57P|08)|^(ECONNRESET|EPIPE)$/, CUT],
+  [/^53100$/, 'The disk of the database is full. Nothing was changed: make room, and send the rows again.'],
+  [/^53/, 'The database has not what it needs for this load now (memory, sessions). Nothing was changed: send the rows again later.'],
+  [/^(ENOSPC|EDQUOT)$/, 'The disk of HEADGATE_HOME is full, where content waits until it is loaded. Nothing was changed: make room, and send the rows again.'],
+];
+
+function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return error instanceof Error && !(error instanceof HeadgateError) && typeof code === 'string' ? code : '';
 }
 
 /** The sources, with what of all of them has come so far. */

@@ -8,6 +8,8 @@ export interface IngestInput extends SaidDialect {
   readonly dataset: string;
   /** A file below the configured folder. */
   readonly source?: string | undefined;
+  /** A URL, http or https. */
+  readonly url?: string | undefined;
   /** The rows themselves. */
   readonly content?: string | undefined;
   readonly format?: string | undefined;
@@ -23,6 +25,8 @@ export const RunInput = z.object({
   format: z.string().optional(),
   force: z.boolean().optional(),
   source: z.string().optional(),
+  /** Without its query, which may be a secret: that is kept as content is. */
+  url: z.string().optional(),
   contentHash: z.string().optional(),
   /** What was said of how the text is written. */
   dialect: z

@@ -12,8 +12,13 @@ export type Source =
   | { readonly path: string }
   /** A file below the configured folder, as a request may name it. */
   | { readonly file: string }
+  /** What is at a URL, http or https, as a request may name it. */
+  | { readonly url: string }
   /** Several of them, one after the other, in one load. */
   | { readonly files: AsyncIterable<OpenSource>; readonly name?: string };
+
+/** What is opened at once. */
+type SingleSource = Exclude<Source, { readonly files: unknown } | { readonly url: unknown }>;
 
 export interface OpenSource {
   readonly stream: Readable;
@@ -32,7 +37,7 @@ export function isPattern(path: string): boolean {
  * All that a source is, in order; each is opened when its turn comes.
  * @throws HeadgateError as `openSource`
  */
-export async function* openSources(source: Source, filesDir: string | undefined): AsyncGenerator<OpenSource> {
+export async function* openSources(source: Exclude<Source, { readonly url: unknown }>, filesDir: string | undefined): AsyncGenerator<OpenSource> {
   if ('files' in source) yield* source.files;
   else if ('file' in source && isPattern(source.file)) {
     for (const file of await filesBelow(source.file, filesDir)) yield { ...(await openFile(await belowFolder(file, filesDir), file)), name: file };
@@ -62,7 +67,7 @@ export async function filesBelow(pattern: string, filesDir: string | undefined):
 const MOST_FILES = 10_000;
 
 /** @throws HeadgateError NOT_FOUND when there is no such file; BAD_USER_INPUT when it is no regular file or not allowed. */
-export async function openSource(source: Exclude<Source, { readonly files: unknown }>, filesDir: string | undefined): Promise<OpenSource> {
+export async function openSource(source: SingleSource, filesDir: string | undefined): Promise<OpenSource> {
   if ('stream' in source) return source;
   if ('content' in source) {
     const bytes = Buffer.from(source.content as Uint8Array);

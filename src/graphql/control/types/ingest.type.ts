@@ -1,10 +1,11 @@
 import { Field, InputType } from 'type-graphql';
 import { FileFormatEnum, LoadModeEnum } from './enums.js';
 
-@InputType({ description: 'What to load. Give either source or content.' })
+@InputType({ description: 'What to load. Give one of source, url and content.' })
 export class IngestInput {
   @Field(() => String) dataset!: string;
-  @Field(() => String, { nullable: true, description: 'A file under the folder that HEADGATE_FILES names.' }) source?: string;
+  @Field(() => String, { nullable: true, description: 'A file under the folder that HEADGATE_FILES names, or a pattern for several.' }) source?: string;
+  @Field(() => String, { nullable: true, description: 'Where the file is, http or https.' }) url?: string;
   @Field(() => String, { nullable: true, description: 'The rows themselves.' }) content?: string;
   @Field(() => FileFormatEnum, { nullable: true, description: "Needed with content; else found by the file's name." }) format?:
     | 'csv'

@@ -4,7 +4,7 @@ import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import { BatchLoads, Collectors, filesCollector, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
 import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
@@ -75,7 +75,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   await ingestion.start();
   const afterBatch = afterBatches({ subjects, detection });
   const batches = new BatchLoads({ loader, runs, audit, afterBatch });
-  const types = new Map<string, CollectorType>();
+  const types = new Map<string, CollectorType>([['files', filesCollector({ database, config, outbound })]]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });

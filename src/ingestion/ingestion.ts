@@ -14,7 +14,7 @@ import { checkMode, type Loader } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
 import { actorOf, dialectOf, keptDialect, RunInput, type IngestInput } from './run-input.js';
-import type { Source } from './source.js';
+import { isPattern, type Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
 export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome, actor: Actor) => Promise<void>;
@@ -121,8 +121,9 @@ export class Ingestion {
     if (url !== undefined && !/^https?:\/\//i.test(url)) {
       throw new HeadgateError('BAD_USER_INPUT', 'url: expected one that begins with http:// or https://.', { path: 'url' });
     }
-    // What is at a URL may say its format itself.
-    const format = url === undefined || rest.format !== undefined ? formatOf({ format: rest.format, fileName: source }) : undefined;
+    // What is at a URL, or which files there are, may say the format itself.
+    const isOpen = url !== undefined || (source !== undefined && isPattern(source));
+    const format = isOpen && rest.format === undefined ? undefined : formatOf({ format: rest.format, fileName: source });
     const dialect = dialectRequest(rest);
     if (source !== undefined) await this.#options.loader.checkFile(source);
     const kept = content ?? url;

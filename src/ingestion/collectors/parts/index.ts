@@ -1,6 +1,7 @@
+import { filesPart } from '../files/files-part.js';
 import type { CollectorPart } from './part.js';
 
 /** What a collector asks of a source, by the source's type; the key of the same name in its document. */
-export const COLLECTOR_PARTS = {} as const satisfies Readonly<Record<string, CollectorPart>>;
+export const COLLECTOR_PARTS = { files: filesPart } as const satisfies Readonly<Record<string, CollectorPart>>;
 
 export type { CollectorPart } from './part.js';

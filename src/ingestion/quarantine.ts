@@ -25,6 +25,8 @@ export class QuarantinedRowEntity {
   @Column('uuid', { name: 'run_id' }) runId!: string;
   /** The line in the file; of a row in a JSON array the line it begins at. */
   @Column('bigint') line!: string;
+  /** Where it was, beyond its line: the file and the line in it, a place in a stream. */
+  @Column('text', { nullable: true }) position!: string | null;
   @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;

@@ -109,7 +109,7 @@ test('a worker loads from a URL, and files that a pattern names', async () => {
   });
   await mkdir(join(folder, 'sales'));
   await writeFile(join(folder, 'sales/2024-01.csv.gz'), gzipSync('id,fare\n1,1\n'));
-  await writeFile(join(folder, 'sales/2024-02.csv'), 'id;fare\n2;1,5\n');
+  await writeFile(join(folder, 'sales/2024-02.csv'), 'id;fare\n2;1.5\n');
   expect(await finished({ dataset: 'listed', source: 'sales/2024-*.csv*', detect: true })).toMatchObject({ status: 'SUCCEEDED', rowsLoaded: '2' });
   const none = await served.ask(engineer, 'mutation ($i: IngestInput!) { ingest(input: $i) { id } }', { i: { dataset: 'listed', source: 'sales/2025-*.csv' } });
   expect(none.errors?.[0]?.extensions['code']).toBe('NOT_FOUND');

@@ -107,7 +107,9 @@ const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', '
 function fits({ type, format, pattern, iso }: Known, value: string): boolean {
   if (!pattern.test(value)) return false;
   const written = value.replace(pattern, iso);
-  const [day = '', clock = ''] = type === 'time' ? ['', written] : [written.split(' ')[0], written.split(' ').slice(1).join(' ')];
+  const space = written.indexOf(' ');
+  const day = space < 0 ? written : written.slice(0, space);
+  const clock = type === 'time' ? written : written.slice(space + 1);
   if (type !== 'time' && !isDay(day)) return false;
   if (format === 'YYYYMMDD' && !(Number(day.slice(0, 4)) >= YEARS_OF_DIGITS[0] && Number(day.slice(0, 4)) < YEARS_OF_DIGITS[1])) return false;
   return type === 'date' || isClock(clock, format.includes('HH12'));

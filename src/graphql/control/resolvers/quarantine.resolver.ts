@@ -95,6 +95,7 @@ function toRow(row: QuarantinedRowEntity, { known, plain, isAllPlain, isTold }: 
     id: row.id,
     runId: row.runId,
     line: row.line,
+    position: row.position,
     raw: Object.fromEntries(raw),
     reasons: reasons.map(({ field, rule, message }) => ({ field: field ?? null, rule, message })),
     createdAt: row.createdAt,

@@ -14,6 +14,7 @@ export class QuarantinedRow {
   @Field(() => ID) id!: string;
   @Field(() => ID, { description: 'The run that refused it.' }) runId!: string;
   @Field(() => BigIntScalar, { description: 'Its line in the file.' }) line!: string;
+  @Field(() => String, { nullable: true, description: 'Where it was, beyond its line: the file of several, a place in a stream.' }) position!: string | null;
   @Field(() => JsonScalar, { description: 'The row as it came, by field; null where you may not see the field plain in every row.' }) raw!: Readonly<
     Record<string, string | null>
   >;

@@ -128,7 +128,9 @@ export class Loader {
     await prepareParser();
     for (let drift: ContractDrift | undefined, attempt = 1; ;) {
       try {
-        return await this.#attempt({ ...request, ...(drift && { drift }) });
+        const outcome = await this.#attempt({ ...request, ...(drift && { drift }) });
+        if (outcome.drift) await this.#contracts?.settled();
+        return outcome;
       } catch (error) {
         if (error instanceof Previewed) return error.outcome;
         if (error instanceof Drifted) drift = error.drift;

@@ -16,8 +16,7 @@ export interface PreviewAnswer {
   readonly rowsUpdated: string;
   readonly rowsQuarantined: string;
   readonly rowsDeduplicated: string;
-  readonly added: readonly { readonly column: string; readonly field: string; readonly type: string }[];
-  readonly widened: readonly { readonly field: string; readonly from: string; readonly to: string }[];
+  readonly drift: readonly { readonly field: string; readonly column: string | null; readonly from: string | null; readonly to: string }[];
   readonly reasons: readonly {
     readonly field: string | null;
     readonly rule: string;
@@ -31,13 +30,11 @@ export interface PreviewAnswer {
 
 export function previewLines(preview: PreviewAnswer): string[] {
   const { dataset, mode, repeated, rowsRead, rowsLoaded, rowsInserted, rowsUpdated, rowsQuarantined, rowsDeduplicated } = preview;
-  const contract = [
-    ...preview.added.map(
-      ({ field, column, type }) =>
-        `  field ${field}: ${type}, added${column === field ? '' : ` for the column "${column}"`}; nobody sees it before a steward has classified it`,
-    ),
-    ...preview.widened.map(({ field, from, to }) => `  field ${field}: ${from} -> ${to}`),
-  ];
+  const contract = preview.drift.map(({ field, column, from, to }) => {
+    if (from !== null) return `  field ${field}: ${from} -> ${to}`;
+    const of = column === field ? '' : ` for the column "${column}"`;
+    return `  field ${field}: ${to}, added${of}; nobody sees it before a steward has classified it`;
+  });
   return [
     `a load into ${dataset} (${mode}) would do this; nothing was changed`,
     ...table([

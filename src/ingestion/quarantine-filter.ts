@@ -21,6 +21,7 @@ export interface QuarantineFilter {
 
 /** How many rows have a reason of one kind. */
 export interface QuarantineCount {
+  readonly state: QuarantineState;
   readonly field: string | null;
   readonly rule: string;
   readonly count: number;

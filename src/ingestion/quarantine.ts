@@ -97,11 +97,11 @@ export class Quarantine {
     return found?.n ?? 0;
   }
 
-  /** Why the open rows of a dataset are there: how many have a reason of each kind, most first. */
+  /** Why the rows of a dataset are there: how many have a reason of each kind, most first. */
   async reasons(datasetId: string): Promise<readonly QuarantineCount[]> {
     return this.#database.query<QuarantineCount>(
-      `SELECT r ->> 'field' AS field, r ->> 'rule' AS rule, count(DISTINCT q.id)::int AS count
-       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r WHERE q.dataset_id = $1 AND q.state = 'OPEN' GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
+      `SELECT q.state, r ->> 'field' AS field, r ->> 'rule' AS rule, count(DISTINCT q.id)::int AS count
+       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r WHERE q.dataset_id = $1 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`,
       [datasetId],
     );
   }

@@ -2,7 +2,7 @@ import type { Dataset } from '../../catalog/index.js';
 import type { LoadOutcome, PreviewRow as Row } from '../../ingestion/index.js';
 import type { RequestContext } from '../context.js';
 import { rawFor, shownOf, toldOf } from './refused-rows.js';
-import { LoadPreview, PreviewReason, PreviewRow } from './types/preview.type.js';
+import { DriftChange, IngestPreview, PreviewReason, PreviewRow } from './types/preview.type.js';
 
 /** Rows of each kind that a preview shows. */
 export const PREVIEW_ROWS = 5;
@@ -12,7 +12,7 @@ export const PREVIEW_ROWS = 5;
  * row filter was applied to are for those who may see all rows. Encrypted values are not opened for it.
  * @param dataset as far as the principal may know of it
  */
-export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset, outcome: LoadOutcome): LoadPreview {
+export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset, outcome: LoadOutcome): IngestPreview {
   const shown = shownOf(context, dataset);
   const plain = new Set(dataset.fields.filter(({ name, encrypted }) => shown.plain.has(name) && !encrypted).map(({ name }) => name));
   const isTold = toldOf(dataset);
@@ -26,7 +26,7 @@ export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>,
   const reasons = (preview?.reasons ?? [])
     .filter(isTold)
     .map(({ field, rule, message, count, rows }) => Object.assign(new PreviewReason(), { field, rule, message, count: String(count), rows: rowsOf(rows) }));
-  return Object.assign(new LoadPreview(), {
+  return Object.assign(new IngestPreview(), {
     dataset: dataset.name,
     mode: outcome.mode,
     repeated: outcome.repeated,
@@ -37,8 +37,10 @@ export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>,
     rowsQuarantined: String(quarantined),
     rowsDeduplicated: String(deduplicated),
     bytesRead: String(outcome.bytes),
-    added: drift?.columns ?? [],
-    widened: (drift?.wider ?? []).filter(({ field }) => shown.known.has(field)),
+    drift: [
+      ...(drift?.columns ?? []).map(({ field, column, type }) => Object.assign(new DriftChange(), { field, column, from: null, to: type })),
+      ...(drift?.wider ?? []).filter(({ field }) => shown.known.has(field)).map((change) => Object.assign(new DriftChange(), { ...change, column: null })),
+    ],
     reasons,
     rows: rowsOf(preview?.loaded ?? []),
     masked: [...dataset.fields.map(({ name }) => name).filter((name) => !plain.has(name)), ...(drift?.columns ?? []).map(({ field }) => field)],

@@ -54,8 +54,8 @@ const explains = rule<RequestContext>('may explain', async (_parent, args, conte
 });
 
 /** May load into the dataset that the arguments name. */
-function ingests(datasetOf: (args: Readonly<Record<string, unknown>>) => unknown): ShieldRule {
-  return rule<RequestContext>('may ingest', async (_parent, args, context, info) => {
+function ingests(what: string, datasetOf: (args: Readonly<Record<string, unknown>>) => unknown): ShieldRule {
+  return rule<RequestContext>(`may ingest ${what}`, async (_parent, args, context, info) => {
     const { fieldName: action } = info;
     const name = String(datasetOf(args));
     const dataset = context.visible.datasets.get(name);
@@ -66,8 +66,8 @@ function ingests(datasetOf: (args: Readonly<Record<string, unknown>>) => unknown
   });
 }
 
-const ingestsInput = ingests(({ input }) => (input as { readonly dataset: unknown }).dataset);
-const ingestsDataset = ingests(({ dataset }) => dataset);
+const ingestsInput = ingests('what input says', ({ input }) => (input as { readonly dataset: unknown }).dataset);
+const ingestsDataset = ingests('into a dataset', ({ dataset }) => dataset);
 
 /** Asked before a subscription starts too: the shield guards each of its events, and not its start. */
 export async function watches(args: Readonly<Record<string, unknown>>, context: RequestContext): Promise<true | HeadgateError> {

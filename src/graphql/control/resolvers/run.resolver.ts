@@ -10,7 +10,7 @@ import { Dataset, toDataset } from '../types/dataset.type.js';
 import { RunKindEnum, RunStatusEnum } from '../types/enums.js';
 import { IngestInput } from '../types/ingest.type.js';
 import { pageOf, type Page } from '../types/page.js';
-import { LoadPreview } from '../types/preview.type.js';
+import { IngestPreview } from '../types/preview.type.js';
 import { Run, RunConnection, RunError, RunStep, toRun, toRunStep } from '../types/run.type.js';
 
 @Resolver(() => Run)
@@ -50,10 +50,10 @@ export class RunResolver {
     return toRun(await context.services.submitIngest(input, context.principal));
   }
 
-  @Mutation(() => LoadPreview, {
+  @Mutation(() => IngestPreview, {
     description: 'Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values.',
   })
-  async previewIngest(@Ctx() context: RequestContext, @Arg('input', () => IngestInput) input: IngestInput): Promise<LoadPreview> {
+  async previewIngest(@Ctx() context: RequestContext, @Arg('input', () => IngestInput) input: IngestInput): Promise<IngestPreview> {
     const { dataset: name, source, content, format, mode, force } = input;
     const dataset = visibleDataset(context, name);
     if (source !== undefined && content !== undefined) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });

@@ -19,22 +19,16 @@ export class PreviewReason {
   @Field(() => [PreviewRow], { description: 'The first of them; none for who may not see every row.' }) rows!: readonly PreviewRow[];
 }
 
-@ObjectType({ description: 'A field that the contract would get.' })
-export class AddedField {
-  @Field(() => String, { description: "The column's name, as it came." }) column!: string;
+@ObjectType({ description: 'How the contract would follow the rows: a field that it would get, or whose type would become a wider one.' })
+export class DriftChange {
   @Field(() => String) field!: string;
-  @Field(() => String) type!: string;
-}
-
-@ObjectType({ description: 'A field whose type would become a wider one.' })
-export class WidenedField {
-  @Field(() => String) field!: string;
-  @Field(() => String) from!: string;
-  @Field(() => String) to!: string;
+  @Field(() => String, { nullable: true, description: 'Of a new field the name of its column, as it came.' }) column!: string | null;
+  @Field(() => String, { nullable: true, description: 'The type that it has; null of a new field.' }) from!: string | null;
+  @Field(() => String, { description: 'The type that it would have.' }) to!: string;
 }
 
 @ObjectType({ description: 'What a load would do. Nothing of it is done. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated.' })
-export class LoadPreview {
+export class IngestPreview {
   @Field(() => String) dataset!: string;
   @Field(() => LoadModeEnum) mode!: string;
   @Field(() => Boolean, { description: 'The same content was loaded before, and would add nothing.' }) repeated!: boolean;
@@ -45,8 +39,7 @@ export class LoadPreview {
   @Field(() => BigIntScalar) rowsQuarantined!: string;
   @Field(() => BigIntScalar) rowsDeduplicated!: string;
   @Field(() => BigIntScalar) bytesRead!: string;
-  @Field(() => [AddedField]) added!: readonly AddedField[];
-  @Field(() => [WidenedField]) widened!: readonly WidenedField[];
+  @Field(() => [DriftChange]) drift!: readonly DriftChange[];
   @Field(() => [PreviewReason], { description: 'Without those about fields that you may not know of.' }) reasons!: readonly PreviewReason[];
   @Field(() => [PreviewRow], { description: 'The first rows that would be loaded; none for who may not see every row.' }) rows!: readonly PreviewRow[];
   @Field(() => [String], { description: 'Fields whose values are null here because you may not see them plain in every row.' }) masked!: readonly string[];

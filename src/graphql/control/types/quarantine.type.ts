@@ -33,19 +33,10 @@ export class QuarantinedRow {
 
 export const { Connection: QuarantinedRowConnection } = connectionTypes(() => QuarantinedRow, 'QuarantinedRow');
 
-@ObjectType({ description: 'How many open rows have a reason of one kind; a row with several counts for each.' })
-export class QuarantineReasonCount {
+@ObjectType({ description: 'How many rows are in quarantine for reasons of one kind; a row with several counts for each.' })
+export class QuarantineCount {
+  @Field(() => QuarantineStateEnum) state!: QuarantineState;
   @Field(() => String, { nullable: true, description: 'Null when it is about the whole row.' }) field!: string | null;
   @Field(() => String) rule!: string;
   @Field(() => Int) count!: number;
-}
-
-@ObjectType({ description: 'What is in the quarantine of a dataset.' })
-export class QuarantineSummary {
-  @Field(() => Int) open!: number;
-  @Field(() => Int, { description: 'Rows that nobody wants; they stay until they expire.' }) discarded!: number;
-  @Field(() => [QuarantineReasonCount], {
-    description: 'Why the open ones are there, most first; without those about fields that you may not see plain, unless you oversee.',
-  })
-  reasons!: readonly QuarantineReasonCount[];
 }

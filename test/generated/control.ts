@@ -363,6 +363,10 @@ export type DatasetEdge = {
 
 /** One field of a contract. */
 export type DatasetField = {
+  /** Other names that its column has in what is loaded. */
+  readonly aliases: ReadonlyArray<Scalars['String']['output']>;
+  /** Its value where a row that is loaded brings none. */
+  readonly default?: Maybe<Scalars['String']['output']>;
   readonly deprecated?: Maybe<Scalars['String']['output']>;
   readonly description?: Maybe<Scalars['String']['output']>;
   /** Its name in the data plane. */

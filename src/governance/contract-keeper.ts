@@ -54,6 +54,7 @@ export class ContractKeeper {
       audit: { recordIn: async () => undefined },
       actor: { subject, roles: [...roles] },
       documents: [document],
+      follows: true,
       review: async () => {
         const rules = await ChangeRules.load(tx);
         const before = rules.wantsFourEyes ? await this.#policy(tx) : undefined;

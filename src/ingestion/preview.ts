@@ -29,7 +29,10 @@ export async function wouldStore(tx: Transaction, dataset: Dataset, mode: LoadMo
 /** The first rows of each kind, before any of them is stored. The texts of refused rows are kept. */
 export async function previewOf(tx: Transaction, dataset: Dataset, rules: ContractRules, stored: Stored, most: number): Promise<Preview> {
   const limit = raw(String(most));
-  const values = join(dataset.fields.map(({ name }) => sql`jsonb_build_object(${literal(name)}, l.${identifier(name)}::text)`), ' || ');
+  const values = join(
+    dataset.fields.map(({ name }) => sql`jsonb_build_object(${literal(name)}, l.${identifier(name)}::text)`),
+    ' || ',
+  );
   const loaded = await rows<PreviewRow>(tx, sql`SELECT NULL AS line, ${values} AS values FROM ${LANDED} l ORDER BY l._pos LIMIT ${limit}`);
   const refused = await rows<{ place: number; count: number; rows: readonly PreviewRow[] }>(
     tx,

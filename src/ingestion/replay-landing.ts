@@ -127,8 +127,7 @@ async function sealPatched(page: readonly { readonly pos: number; readonly raw: 
 /** What CSV could not tell of a row that was refused: a line that is no object, another column, something nested where a text must be. */
 async function markMisfits(tx: Transaction, dataset: Dataset, rules: ContractRules, { patch }: Replay): Promise<void> {
   const known = sql`ARRAY[${join(dataset.fields.map(({ name }) => literal(name)))}]`;
-  const mark = (bad: Sql, when: Sql) =>
-    run(tx, sql`UPDATE ${LANDED} SET _bad = ${bad} FROM ${REPLAYED} q WHERE q._pos = landed._pos AND ${when}`);
+  const mark = (bad: Sql, when: Sql) => run(tx, sql`UPDATE ${LANDED} SET _bad = ${bad} FROM ${REPLAYED} q WHERE q._pos = landed._pos AND ${when}`);
   const added = (at: number | undefined) => sql`coalesce(_bad, '{}') || ${place(at)}`;
   for (const field of dataset.fields) {
     if (field.type !== 'text' || field.list || field.encrypted || field.name in patch) continue;
@@ -156,6 +155,9 @@ export async function settleReplay(tx: Transaction, runId: string, rules: Contra
     sql`UPDATE headgate.quarantined_row t SET raw = q.raw, reasons = ${reasonsOf(rules)}, attempts = t.attempts + 1, last_run_id = ${by}
       FROM ${REPLAYED} q JOIN ${REFUSED} r ON r._pos = q._pos WHERE t.id = q.id`,
   );
-  await run(tx, sql`DELETE FROM headgate.quarantined_row t USING ${REPLAYED} q WHERE t.id = q.id AND NOT EXISTS (SELECT FROM ${REFUSED} r WHERE r._pos = q._pos)`);
+  await run(
+    tx,
+    sql`DELETE FROM headgate.quarantined_row t USING ${REPLAYED} q WHERE t.id = q.id AND NOT EXISTS (SELECT FROM ${REFUSED} r WHERE r._pos = q._pos)`,
+  );
   return stayed;
 }

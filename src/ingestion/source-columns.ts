@@ -60,9 +60,7 @@ function noHeader(came: readonly string[], dataset: Dataset, missing: readonly s
   // Of separators that spreadsheets use, one that the file has instead of the one it was read with.
   const other = came.length === 1 ? SEPARATORS.find((separator) => came[0]?.includes(separator)) : undefined;
   const hint =
-    other === undefined
-      ? ''
-      : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas (CSV), or by tabs with the format tsv.`;
+    other === undefined ? '' : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas (CSV), or by tabs with the format tsv.`;
   return rejected(
     `The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${dataset.fields.map(({ name }) => name).join(', ')}.${hint}`,
     { line: 1, missing },

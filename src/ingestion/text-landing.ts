@@ -94,7 +94,12 @@ function stageColumn({ field }: SourceColumn, i: number): Sql {
  * Lands single rows of a CSV file in the general way; their texts go to `raw_row` at once, whether they fit or not.
  * Returns the positions of those that fit their types.
  */
-export async function landCsvRows(job: LandingJob, columns: readonly SourceColumn[], delimiter: number, texts: readonly TextRow[]): Promise<ReadonlySet<number>> {
+export async function landCsvRows(
+  job: LandingJob,
+  columns: readonly SourceColumn[],
+  delimiter: number,
+  texts: readonly TextRow[],
+): Promise<ReadonlySet<number>> {
   async function* chunks(): AsyncGenerator<Buffer> {
     for (const { position, line, text } of texts) yield Buffer.concat(numberedRow(position, line, delimiter, text));
   }
@@ -120,7 +125,12 @@ async function stageCsv(job: LandingJob, columns: readonly SourceColumn[], delim
   // A field without a column is there too, with nothing in it.
   const absent = dataset.fields.filter((field) => !columns.some((column) => column.field === field)).map(({ name }) => identifier(name));
   await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join([...came, ...absent].map((name) => sql`${name} text`))}) ON COMMIT DROP`);
-  return copyIn(tx, sql`COPY ${STAGE} (_pos, _line, ${join(came)}) FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`, chunks, signal);
+  return copyIn(
+    tx,
+    sql`COPY ${STAGE} (_pos, _line, ${join(came)}) FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`,
+    chunks,
+    signal,
+  );
 }
 
 /**
@@ -175,7 +185,9 @@ async function nameMembers({ tx, dataset }: LandingJob): Promise<void> {
   );
   if (found) throw twoMembers(dataset, Number(found.line), found.field);
   const renamed = aliased.flatMap(({ name, aliases = [] }) =>
-    aliases.map((alias) => sql`CASE WHEN jsonb_exists(s._doc, ${literal(alias)}) THEN jsonb_build_object(${literal(name)}, s._doc -> ${literal(alias)}) ELSE '{}' END`),
+    aliases.map(
+      (alias) => sql`CASE WHEN jsonb_exists(s._doc, ${literal(alias)}) THEN jsonb_build_object(${literal(name)}, s._doc -> ${literal(alias)}) ELSE '{}' END`,
+    ),
   );
   const aliases = aliased.flatMap((field) => field.aliases ?? []);
   const without = sql`s._doc - ARRAY[${join(aliases.map((alias) => literal(alias)))}]`;

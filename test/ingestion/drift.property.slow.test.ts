@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { catalogEntities, classificationKind, datasetKind, loadCatalog, purposeKind, saveDataset, type Dataset, type ManifestKind } from '../../src/catalog/index.js';
+import {
+  catalogEntities,
+  classificationKind,
+  datasetKind,
+  loadCatalog,
+  purposeKind,
+  saveDataset,
+  type Dataset,
+  type ManifestKind,
+} from '../../src/catalog/index.js';
 import { AccessGrantEntity, ContractKeeper, grantKind } from '../../src/governance/index.js';
 import { Loader, QuarantinedRowEntity, type LoadMode, type LoadOutcome } from '../../src/ingestion/index.js';
 import { newId, silentLog } from '../../src/kernel/index.js';
@@ -33,7 +42,10 @@ const file = fc.record({
   format: fc.constantFrom('csv', 'ndjson'),
   mode: fc.constantFrom<LoadMode>('append', 'replace', 'merge'),
   /** Columns beside the key. */
-  columns: fc.uniqueArray(fc.constantFrom('n', 'Number', 'day', 'word', 'extra', 'Other One'), { minLength: 1, selector: (name) => (name === 'Number' ? 'n' : name) }),
+  columns: fc.uniqueArray(fc.constantFrom('n', 'Number', 'day', 'word', 'extra', 'Other One'), {
+    minLength: 1,
+    selector: (name) => (name === 'Number' ? 'n' : name),
+  }),
   rows: fc.array(fc.tuple(fc.constantFrom('1', '2', '3', ''), fc.array(value, { minLength: 6, maxLength: 6 })), { maxLength: 6 }),
 });
 
@@ -87,8 +99,16 @@ test('whatever columns come, the rows add up, and a preview says exactly what th
         ),
       );
       for (const one of files) {
-        const request = async () => ({ dataset: await target(name), runId: newId(), source: { content: textOf(one) }, format: one.format, mode: one.mode, force: true });
-        const state = () => database.query(`SELECT (SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM data.${name} t) AS rows, (SELECT count(*) FROM headgate.quarantined_row) AS refused,
+        const request = async () => ({
+          dataset: await target(name),
+          runId: newId(),
+          source: { content: textOf(one) },
+          format: one.format,
+          mode: one.mode,
+          force: true,
+        });
+        const state = () =>
+          database.query(`SELECT (SELECT md5(string_agg(t::text, ',' ORDER BY id)) FROM data.${name} t) AS rows, (SELECT count(*) FROM headgate.quarantined_row) AS refused,
           (SELECT contract_version FROM headgate.dataset WHERE name = '${name}') AS version, (SELECT count(*) FROM headgate.ledger_entry) AS loads`);
         const before = await state();
         const foretold = await outcomeOf(loader.load({ ...(await request()), preview: { rows: 2 } }));

@@ -35,6 +35,38 @@ fields:
 key: [id]
 drift: quarantine
 ---
+kind: Dataset
+name: watched
+fields:
+  - { name: id, type: integer, required: true }
+  - { name: seen, type: integer }
+  - { name: hidden, type: integer }
+  - { name: free, type: integer }
+key: [id]
+drift: evolve
+---
+kind: Dataset
+name: piped
+typeName: Piped
+fields:
+  - { name: id, type: integer, required: true }
+  - { name: n, type: integer }
+key: [id]
+drift: evolve
+---
+kind: Pipeline
+name: sums
+steps:
+  - { name: all, transform: { from: piped, select: [id, n] } }
+  - { publish: { to: piped_sums } }
+---
+kind: Grant
+name: watchers
+to: { roles: [watcher] }
+on: { datasets: [watched] }
+rows: "seen > 0"
+fields: { '*': allow, hidden: { mask: redact } }
+---
 kind: Grant
 name: readers
 to: { roles: [reader, engineer, steward] }
@@ -70,7 +102,10 @@ async function load(dataset: string, content: string, more = ''): Promise<Answer
 }
 
 async function fieldsOf(dataset: string): Promise<Record<string, string>> {
-  const { data } = await served.ask<{ dataset: { fields: { name: string; type: string }[] } }>(engineer, `{ dataset(name: "${dataset}") { fields { name type } } }`);
+  const { data } = await served.ask<{ dataset: { fields: { name: string; type: string }[] } }>(
+    engineer,
+    `{ dataset(name: "${dataset}") { fields { name type } } }`,
+  );
   return Object.fromEntries(data.dataset.fields.map(({ name, type }) => [name, type]));
 }
 
@@ -86,7 +121,10 @@ test('a column is a field by its alias, and a field without one has its default'
 });
 
 test('two columns for one field are refused, and neither wins', async () => {
-  expect(await load('strict', 'id,email,mail\n1,a,b\n')).toMatchObject({ status: 422, body: { detail: expect.stringContaining('"email" and "mail" are both the field email') } });
+  expect(await load('strict', 'id,email,mail\n1,a,b\n')).toMatchObject({
+    status: 422,
+    body: { detail: expect.stringContaining('"email" and "mail" are both the field email') },
+  });
   expect(await load('strict', '{"id":1,"email":null}\n{"id":2,"email":"a","mail":"b"}\n')).toMatchObject({ status: 422, body: { line: 2 } });
   expect(await served.sql('SELECT count(*)::int AS n FROM data.strict')).toEqual([{ n: 0 }]);
 });
@@ -116,12 +154,24 @@ test('a refused row shows no column that nobody classified, and no field under a
 });
 
 test('evolve adds what came as optional fields that nobody is shown, under legal names', async () => {
-  const csv = 'id,amount,Unit Price,zip,seen,ok,ref,doc,when\n11,1,2.50,01234,2024-01-01,true,0190b5a2-7a5e-7f00-8000-000000000001,{},2024-01-01T10:00:00Z\n12,2,3,99999,2024-01-02,false,,,\n';
+  const csv =
+    'id,amount,Unit Price,zip,seen,ok,ref,doc,when\n11,1,2.50,01234,2024-01-01,true,0190b5a2-7a5e-7f00-8000-000000000001,{},2024-01-01T10:00:00Z\n12,2,3,99999,2024-01-02,false,,,\n';
   const preview = await load('orders', csv, '&dryRun=true');
-  expect(preview).toMatchObject({ status: 200, body: { rowsLoaded: '2', drift: expect.arrayContaining([{ column: 'Unit Price', field: 'unit_price', from: null, to: 'decimal' }]) } });
+  expect(preview).toMatchObject({
+    status: 200,
+    body: { rowsLoaded: '2', drift: expect.arrayContaining([{ column: 'Unit Price', field: 'unit_price', from: null, to: 'decimal' }]) },
+  });
   expect(await fieldsOf('orders')).not.toHaveProperty('unit_price');
   expect(await load('orders', csv)).toMatchObject({ status: 200, body: { rowsLoaded: '2' } });
-  expect(await fieldsOf('orders')).toMatchObject({ unit_price: 'decimal', zip: 'text', seen: 'date', ok: 'boolean', ref: 'uuid', doc: 'json', when: 'timestamp' });
+  expect(await fieldsOf('orders')).toMatchObject({
+    unit_price: 'decimal',
+    zip: 'text',
+    seen: 'date',
+    ok: 'boolean',
+    ref: 'uuid',
+    doc: 'json',
+    when: 'timestamp',
+  });
   expect(await served.sql('SELECT unit_price::text, zip FROM data.orders WHERE id > 10 ORDER BY id')).toEqual([
     { unit_price: '2.50', zip: '01234' },
     { unit_price: '3', zip: '99999' },
@@ -161,6 +211,17 @@ test('a value that only a wider type holds widens the field; one that nothing ho
 test('keys keep their type, and a field with a rule never becomes text', async () => {
   expect(await load('orders', 'id,checked\n3000000000,1\n40,a\n41,b\n')).toMatchObject({ status: 200, body: { rowsLoaded: '0', rowsQuarantined: '3' } });
   expect(await fieldsOf('orders')).toMatchObject({ id: 'integer', checked: 'integer' });
+});
+
+test('a field keeps its type when the condition of a grant, a mask or a pipeline depends on it; new columns come all the same', async () => {
+  expect(await load('watched', 'id,seen,hidden,free,more\n1,1.5,1,1,x\n2,1,1.5,1,x\n3,1,1,1.5,x\n')).toMatchObject({
+    status: 200,
+    body: { rowsLoaded: '1', rowsQuarantined: '2' },
+  });
+  expect(await fieldsOf('watched')).toMatchObject({ seen: 'integer', hidden: 'integer', free: 'decimal', more: 'text' });
+  expect(await load('piped', 'id,n,more\n1,1.5,x\n2,2,y\n')).toMatchObject({ status: 200, body: { rowsLoaded: '1', rowsQuarantined: '1' } });
+  expect(await fieldsOf('piped')).toMatchObject({ n: 'integer', more: 'text' });
+  expect(await fieldsOf('piped_sums')).toEqual({ id: 'integer', n: 'integer' });
 });
 
 test('a column that would be named like a field is refused: it can not go around that field', async () => {

@@ -103,7 +103,8 @@ export class QuarantineResolver {
 export class QuarantineOfDatasetResolver {
   @FieldResolver(() => [QuarantineCount], {
     nullable: true,
-    description: 'Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row.',
+    description:
+      'Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row.',
   })
   async quarantine(@Root() { id, model }: Dataset, @Ctx() context: RequestContext): Promise<readonly QuarantineCount[] | null> {
     if (!mayCount(context, model)) return null;

@@ -189,7 +189,8 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   const preview = request.preview && stored && (await previewOf(tx, dataset, rules, stored, request.preview.rows));
   const { inserted, updated } =
     stored ?? (inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left));
-  const quarantined = replay ? await settleReplay(tx, runId, rules) : refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
+  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, dataset.id, runId, rules));
+  const quarantined = request.preview || (refused === 0 && !replay) ? refused : await keep();
 
   const loaded = inserted + updated;
   const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted;

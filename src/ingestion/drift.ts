@@ -45,7 +45,7 @@ export async function newColumns({ tx, dataset }: Pick<LandingJob, 'tx' | 'datas
     ...dataset.relations.map(({ name, graphqlName }): [string, string] => [graphqlName, `the relation ${name}`]),
   ]);
   return found.map(({ name: column, type }) => {
-    const field = localName(column, 'column');
+    const field = fieldName(column, taken);
     const shown = column.slice(0, 80);
     const other = taken.get(camelCase(field));
     if (other !== undefined) {
@@ -57,6 +57,18 @@ export async function newColumns({ tx, dataset }: Pick<LandingJob, 'tx' | 'datas
     taken.set(camelCase(field), `the column "${shown}"`);
     return { column, field, type };
   });
+}
+
+const FALLBACK = 'column';
+
+/** The column's name as a contract can have it. Of names without a Latin letter nothing is left to be taken for another: they are numbered. */
+function fieldName(column: string, taken: ReadonlyMap<string, unknown>): string {
+  const name = localName(column, FALLBACK);
+  if (name !== FALLBACK || /[a-z]/i.test(column)) return name;
+  for (let i = 2, numbered = name; ; i += 1) {
+    if (!taken.has(camelCase(numbered))) return numbered;
+    numbered = `${FALLBACK}_${i}`;
+  }
 }
 
 const IS_NUMBER = sql`kind IN ('number', 'text')`;

@@ -105,7 +105,12 @@ export class Loader {
   async replay({ ids, patch, ...request }: ReplayRequest): Promise<LoadOutcome> {
     checkMode(request.dataset, request.mode);
     const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}` };
-    return this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
+    try {
+      return await this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw fromOutside(error);
+    }
   }
 
   /** @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when the file below the configured folder can't be loaded. */

@@ -196,6 +196,12 @@ test('JSON members are added by what JSON says they are', async () => {
   expect(fields).not.toHaveProperty('nothing');
 });
 
+test('columns without a Latin letter are told apart by numbers, and by their names', async () => {
+  expect(await load('orders', 'id,名前,住所\n25,a,b\n')).toMatchObject({ status: 200, body: { rowsLoaded: '1' } });
+  expect(await load('orders', 'id,住所,名前\n26,b,a\n')).toMatchObject({ status: 200, body: { rowsLoaded: '1' } });
+  expect(await served.sql('SELECT DISTINCT "column", column_2 FROM data.orders WHERE id IN (25, 26)')).toHaveLength(1);
+});
+
 test('a value that only a wider type holds widens the field; one that nothing holds is quarantined', async () => {
   expect(await load('orders', 'id,amount,placed\n30,3000000000,2024-01-01\n31,1.5,2024-01-01T10:00:00Z\n32,many,2024-01-02\n')).toMatchObject({
     status: 200,

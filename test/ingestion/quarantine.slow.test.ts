@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { catalogEntities } from '../../src/catalog/index.js';
 import { QuarantineSweep } from '../../src/ingestion/index.js';
@@ -46,6 +48,13 @@ name: readers
 to: { roles: [reader] }
 on: { datasets: [people, sealed_people] }
 fields: { id: allow, age: allow, email: { mask: redact } }
+---
+kind: Grant
+name: filtered
+to: { roles: [filtered] }
+on: { datasets: [people] }
+rows: "age > 0"
+fields: { id: allow, age: allow, email: allow }
 ---
 kind: Grant
 name: loaders
@@ -306,6 +315,43 @@ test('a value under an alias, and a patch of an encrypted field, are never plain
   });
 });
 
+test('an erasure finds a person in a refused row under an alias of the field that says whom it is about', async () => {
+  const admin = await served.token('ada', ['admin']);
+  const manifest = (aliases: string) =>
+    `kind: Dataset\nname: aliased\ntypeName: Aliased\nfields: [{ name: id, type: bigint${aliases} }, { name: n, type: integer }]\nsubject: id\ndrift: quarantine\n`;
+  const apply = async (m: string) =>
+    expect((await served.ask(admin, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m })).errors).toBeUndefined();
+  await apply(manifest(''));
+  await load(engineer, 'aliased', '{"No":"007","n":1}\n{"No":"008","n":1}\n');
+  await apply(manifest(', aliases: [No]'));
+  const { errors } = await served.ask(admin, 'mutation { eraseSubject(subject: "7", reason: "a request") { quarantined } }');
+  expect(errors).toBeUndefined();
+  expect(
+    await served.sql("SELECT q.raw ->> 'No' AS no FROM headgate.quarantined_row q JOIN headgate.dataset d ON d.id = q.dataset_id WHERE d.name = 'aliased'"),
+  ).toEqual([{ no: '008' }]);
+});
+
+test('a contract that followed a load is served by every process', async () => {
+  const HEADGATE_MASTER_KEY = (await readFile(join(served.home, 'master.key'), 'utf8')).trim();
+  const other = await served.beside({ HEADGATE_MASTER_KEY, HEADGATE_ROLES: 'gateway' });
+  try {
+    const { errors } = await served.ask(await served.token('ada', ['admin']), 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', {
+      m: 'kind: Dataset\nname: followed\ntypeName: Followed\nfields: [{ name: id, type: bigint }]\nkey: [id]\ndrift: evolve\n',
+    });
+    expect(errors).toBeUndefined();
+    await load(engineer, 'followed', 'id,more\n1,x\n');
+    const query = '{ dataset(name: "followed") { version fields { name tags } } }';
+    const fields = [
+      { name: 'id', tags: [] },
+      { name: 'more', tags: ['unclassified'] },
+    ];
+    expect((await served.ask(engineer, query)).data['dataset']).toEqual({ version: 2, fields });
+    await expect.poll(async () => (await other.ask(engineer, query)).data['dataset']).toEqual({ version: 2, fields });
+  } finally {
+    await other.app.close();
+  }
+});
+
 interface Preview {
   readonly rowsRead: string;
   readonly rowsLoaded: string;
@@ -343,7 +389,11 @@ test('a preview shows each value only as far as its field is seen, does nothing,
   const both = await served.token('bob', ['loader', 'reader']);
   const { data: masked } = await served.ask<{ previewIngest: Preview }>(both, query, { c: csv });
   expect(masked.previewIngest).toMatchObject({ rows: [{ values: { id: '91', email: null, age: '1' } }], masked: ['email'] });
-  expect(JSON.stringify([data, masked])).not.toMatch(/B1|a@x/);
+  // Who may not see every row is shown none, and told how many there are.
+  const some = await served.token('fay', ['loader', 'filtered']);
+  const { data: hidden } = await served.ask<{ previewIngest: Preview }>(some, query, { c: csv });
+  expect(hidden.previewIngest).toMatchObject({ rowsRead: '2', rows: [], reasons: [{ field: 'age', count: '1', rows: [] }] });
+  expect(JSON.stringify([data, masked, hidden])).not.toMatch(/B1|a@x/);
   const { errors } = await served.ask(nobody, query, { c: csv });
   expect(errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
   expect(await state()).toEqual(before);
@@ -351,5 +401,6 @@ test('a preview shows each value only as far as its field is seen, does nothing,
     { principal: 'eve' },
     { principal: 'lou' },
     { principal: 'bob' },
+    { principal: 'fay' },
   ]);
 });

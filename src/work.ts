@@ -3,8 +3,9 @@ import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
+import type { ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, filesCollector, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import { BatchLoads, Collectors, filesCollector, Ingestion, Loader, QuarantineSweep, type AfterBatch, type CollectorType } from './ingestion/index.js';
 import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
@@ -41,13 +42,14 @@ interface WorkRoom {
   readonly subjects: Subjects;
   readonly outbound: Outbound;
   readonly cipher: FieldCipher;
+  readonly contracts: ContractKeeper;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, outbound }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, contracts, outbound }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -56,7 +58,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   keeper.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher, outbound });
+  const loader = new Loader({ database, config, log, cipher, contracts, outbound });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -80,6 +82,9 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
+    const sweep = new QuarantineSweep({ database, audit, log });
+    closing.add('quarantine', () => sweep.close());
+    sweep.start();
     await pipelines.sweep();
     const ingest: JobHandler = async (job, context) => {
       const { collector } = await runs.get(job.id);

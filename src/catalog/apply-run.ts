@@ -15,7 +15,10 @@ import { catalogVersion, lockCatalog, raiseCatalogVersion } from './version.js';
 const WAIT_FOR_APPLY_MS = 20_000;
 
 /** Of an apply whose transaction is there. */
-export type WithinOptions = Omit<ApplyOptions, 'database' | 'notify'>;
+export interface WithinOptions extends Omit<ApplyOptions, 'database' | 'notify'> {
+  /** It is a load that asks for it, under `drift: evolve`. */
+  readonly follows?: boolean;
+}
 
 interface Removal {
   readonly kind: ManifestKind;
@@ -46,6 +49,7 @@ export class ApplyRun {
       appliedBy: options.actor.subject,
       catalog: () => this.#readCatalog(),
       ...(options.sources && { sources: options.sources }),
+      ...(options.follows && { follows: true }),
       warn: (message) => this.#warnings.push(message),
     };
   }

@@ -23,14 +23,18 @@ const WIDER: Readonly<Partial<Record<ScalarType, readonly ScalarType[]>>> = {
   decimal: ['text'],
   float: ['text'],
   boolean: ['text'],
-  date: ['timestamp', 'text'],
+  date: ['text'],
   timestamp: ['text'],
   time: ['text'],
   uuid: ['text'],
   json: ['text'],
 };
 
-export function contractChange(before: DatasetSpec, after: DatasetSpec): ContractChange {
+/** Where a contract follows what is loaded, a day may become the moment at which it begins: values of both kinds came. */
+const FOLLOWED: typeof WIDER = { date: ['timestamp'] };
+
+/** @param follows it is a load that asks for it, under `drift: evolve` */
+export function contractChange(before: DatasetSpec, after: DatasetSpec, follows = false): ContractChange {
   const alterations: Sql[] = [];
   const newlyRequired: string[] = [];
   const blockers: { path: (string | number)[]; message: string }[] = [];
@@ -48,7 +52,7 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
       return;
     }
     if (previous.type !== field.type) {
-      if (isWider(previous, field)) alterations.push(changeType(field, previous));
+      if (isWider(previous, field, follows)) alterations.push(changeType(field, previous));
       else
         blockers.push({
           path: [...path, 'type'],
@@ -84,9 +88,10 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
   return { alterations, newlyRequired, keyChanged: !sameList(before.key ?? [], after.key ?? []), blockers };
 }
 
-function isWider(before: FieldShape, after: FieldShape): boolean {
+function isWider(before: FieldShape, after: FieldShape, follows: boolean): boolean {
   const [from, to] = [splitType(before.type), splitType(after.type)];
-  return from.list === to.list && (WIDER[from.type]?.includes(to.type) ?? false);
+  const wider = [...(WIDER[from.type] ?? []), ...(follows ? (FOLLOWED[from.type] ?? []) : [])];
+  return from.list === to.list && wider.includes(to.type);
 }
 
 function changeType(field: FieldShape, before: FieldShape): Sql {

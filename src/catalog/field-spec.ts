@@ -25,11 +25,9 @@ export function isRemoteName(text: string): boolean {
 const LONGEST_ALIAS = 200;
 
 /** What a column, or a member of a JSON object, may be called: without spaces around, since those of a CSV header are left out. */
-const Alias = z
-  .string()
-  .refine((text) => text !== '' && text.length <= LONGEST_ALIAS && text === text.trim() && !/\p{Cc}/u.test(text) && text.isWellFormed(), {
-    error: `expected the name of a column in a file: 1 to ${LONGEST_ALIAS} characters, without spaces around or control characters`,
-  });
+const Alias = z.string().refine((text) => text !== '' && text.length <= LONGEST_ALIAS && text === text.trim() && !/\p{Cc}/u.test(text) && text.isWellFormed(), {
+  error: `expected the name of a column in a file: 1 to ${LONGEST_ALIAS} characters, without spaces around or control characters`,
+});
 
 const SeverityKey = z.enum(['warn', 'error']).optional();
 /** Bounds and members are kept as texts in the field's type. */

@@ -25,7 +25,8 @@ function checkAliases({ fields }: DatasetShape, complain: Complain): void {
   fields.forEach(({ name, aliases = [] }, i) => {
     aliases.forEach((alias, j) => {
       const owner = owners.get(alias);
-      if (owner !== undefined && owner !== name) complain(['fields', i, 'aliases', j], `"${alias}" is a name of the field ${owner} already; a column can fill one field only`);
+      if (owner !== undefined && owner !== name)
+        complain(['fields', i, 'aliases', j], `"${alias}" is a name of the field ${owner} already; a column can fill one field only`);
       owners.set(alias, owner ?? name);
     });
   });

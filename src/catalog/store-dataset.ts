@@ -18,6 +18,8 @@ export interface StoreOptions {
   readonly rebuild?: boolean;
   /** The rows that are there do not belong under the new contract. */
   readonly empty?: boolean;
+  /** It is a load that asks for it, under `drift: evolve`. */
+  readonly follows?: boolean;
   readonly fail: Fail;
 }
 
@@ -25,7 +27,7 @@ export interface StoreOptions {
 export async function storeDataset(
   tx: Transaction,
   spec: DatasetSpec,
-  { appliedBy, producedBy, rebuild = false, empty = false, fail }: StoreOptions,
+  { appliedBy, producedBy, rebuild = false, empty = false, follows = false, fail }: StoreOptions,
 ): Promise<Dataset> {
   const [before] = await loadDatasets(tx, spec.name);
   if (before && before.producedBy !== (producedBy ?? null)) {
@@ -37,7 +39,7 @@ export async function storeDataset(
   const dataset = toDataset(spec, { id, contractVersion, producedBy: producedBy ?? null });
   if (before) {
     await tx.manager.update(DatasetEntity, { id }, { typeName: dataset.typeName, contractVersion, updatedAt: () => 'clock_timestamp()' });
-    const emptied = await settleTable(tx, before.spec, spec, dataset, fail, rebuild);
+    const emptied = await settleTable(tx, before.spec, spec, dataset, { fail, rebuild, follows });
     await forgetPlain(tx, id, before.spec, spec);
     if (empty && !emptied) await emptyTable(tx, dataset);
     if (emptied || empty) await refuseHeld(tx, spec.name, 'emptied');
@@ -57,8 +59,15 @@ export async function storeDataset(
 }
 
 /** A dataset may come from its source into the store, where it is empty at first; the other way its rows would be lost. */
-async function settleTable(tx: Transaction, before: DatasetSpec, after: DatasetSpec, dataset: Dataset, fail: Fail, rebuild: boolean): Promise<boolean> {
-  if (before.source === undefined && after.source === undefined) return changeTable(tx, before, after, dataset, fail, rebuild);
+async function settleTable(
+  tx: Transaction,
+  before: DatasetSpec,
+  after: DatasetSpec,
+  dataset: Dataset,
+  options: Pick<StoreOptions, 'fail' | 'rebuild' | 'follows'>,
+): Promise<boolean> {
+  const { fail } = options;
+  if (before.source === undefined && after.source === undefined) return changeTable(tx, before, after, dataset, options);
   if (before.source === undefined) {
     fail(['source'], `${dataset.name} has a table here, whose rows would be lost. Delete the dataset first, or give the live one another name`, 'CONFLICT');
   }

@@ -7,6 +7,7 @@ import { HeadgateError, newId } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { openInput } from './input-file.js';
 import { print } from './output.js';
+import { previewLines, type PreviewAnswer } from './preview-lines.js';
 import { startProgress } from './progress.js';
 import { runLines, type RunAnswer } from './run-lines.js';
 
@@ -21,6 +22,7 @@ interface IngestOptions extends ServerOptions {
   readonly header: boolean;
   readonly decimal?: string;
   readonly detect?: boolean;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
@@ -41,21 +43,28 @@ export function ingestCommand(program: Command): void {
     .option('--no-header', "the first line is a row; the columns are the contract's, in its order")
     .addOption(new Option('--decimal <mark>', 'what stands before the decimals of numbers').choices(DECIMALS))
     .option('--detect', 'find out what is not said of delimiter, quote, encoding, header, decimals and dates')
+    .option('--dry-run', 'tell what it would do, and do nothing')
     .addHelpText(
       'after',
-      "\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  headgate ingest orders '2024/*.parquet' --mode replace\n  headgate ingest orders https://example.com/orders.csv.zst\n  cat orders.csv | headgate ingest orders - --format csv",
+      "\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  headgate ingest orders '2024/*.parquet' --mode replace\n  headgate ingest orders https://example.com/orders.csv.zst\n  headgate ingest orders orders.csv --dry-run\n  cat orders.csv | headgate ingest orders - --format csv",
     )
     .action(async (dataset: string, files: string[], _options: unknown, command: Command) => {
       const options: IngestOptions = command.optsWithGlobals();
-      const run = await load(dataset, await expanded(files), options);
+      const named = await expanded(files);
+      if (options.dryRun) {
+        const preview = await load<PreviewAnswer>(dataset, named, options);
+        print(preview, options.json, () => previewLines(preview));
+        return;
+      }
+      const run = await load<RunAnswer>(dataset, named, options);
       print(run, options.json, () => runLines(run));
     });
 }
 
-async function load(dataset: string, files: readonly string[], options: IngestOptions): Promise<RunAnswer> {
+async function load<Answer>(dataset: string, files: readonly string[], options: IngestOptions): Promise<Answer> {
   const [file = '-', ...others] = files;
-  if (others.length > 0) return loadSeveral(dataset, files, options);
-  if (isUrl(file)) return post(dataset, options, { url: file }, {});
+  if (others.length > 0) return loadSeveral<Answer>(dataset, files, options);
+  if (isUrl(file)) return post<Answer>(dataset, options, { url: file }, {});
   const source = await openInput(file);
   const name = file === '-' ? undefined : file;
   try {
@@ -65,7 +74,7 @@ async function load(dataset: string, files: readonly string[], options: IngestOp
       ...(name?.endsWith('.zst') && { 'content-encoding': 'zstd' }),
       ...(source.size !== undefined && { 'content-length': source.size }),
     };
-    return await post(dataset, { ...options, format }, {}, headers, source);
+    return await post<Answer>(dataset, { ...options, format }, {}, headers, source);
   } catch (error) {
     // The server was sent bytes without a name.
     throw inFile(error, name);
@@ -75,13 +84,13 @@ async function load(dataset: string, files: readonly string[], options: IngestOp
 }
 
 /** One form with all of them: the server tells of each by its name. */
-async function loadSeveral(dataset: string, files: readonly string[], options: IngestOptions): Promise<RunAnswer> {
+async function loadSeveral<Answer>(dataset: string, files: readonly string[], options: IngestOptions): Promise<Answer> {
   const alone = files.find((file) => file === '-' || isUrl(file));
   if (alone !== undefined) throw new HeadgateError('BAD_USER_INPUT', `"${alone}" can't be loaded together with others: load it by itself.`, { file: alone });
   const boundary = `headgate-${newId()}`;
   const stream = Readable.from(formOf(files, boundary));
   try {
-    return await post(dataset, options, {}, { 'content-type': `multipart/form-data; boundary=${boundary}` }, { stream });
+    return await post<Answer>(dataset, options, {}, { 'content-type': `multipart/form-data; boundary=${boundary}` }, { stream });
   } finally {
     stream.destroy();
   }
@@ -100,15 +109,22 @@ async function* formOf(files: readonly string[], boundary: string): AsyncGenerat
 
 type Given = Readonly<Record<string, string | number>>;
 
-async function post(
+async function post<Answer>(
   dataset: string,
   options: IngestOptions,
   more: Given,
   headers: Given,
   source?: { readonly stream: Readable; readonly size?: number },
-): Promise<RunAnswer> {
-  const { mode, format, force, idempotencyKey } = options;
-  const query = new URLSearchParams({ mode, ...(format !== undefined && { format }), ...(force && { force: 'true' }), ...dialectQuery(options), ...more });
+): Promise<Answer> {
+  const { mode, format, force, idempotencyKey, dryRun } = options;
+  const query = new URLSearchParams({
+    mode,
+    ...(format !== undefined && { format }),
+    ...(force && { force: 'true' }),
+    ...(dryRun && { dryRun: 'true' }),
+    ...dialectQuery(options),
+    ...more,
+  });
   const all = { 'content-type': 'application/octet-stream', ...headers, ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }) };
   return withServer(options, async (client) => {
     const progress = startProgress(`ingest ${dataset}`, source?.size);
@@ -120,7 +136,7 @@ async function post(
         () => progress.phase('checking and storing'),
       );
     try {
-      return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, {
+      return await client.json<Answer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, {
         method: 'POST',
         headers: all,
         ...(body && { body }),

@@ -15,6 +15,7 @@ import { keysCommand } from './keys.js';
 import { EXIT, printError } from './output.js';
 import { pipelineCommand, runCommand } from './pipeline.js';
 import { qualityCommand } from './quality.js';
+import { quarantineCommand } from './quarantine.js';
 import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
 import { sourceCommand } from './source.js';
@@ -46,6 +47,7 @@ function build(json: boolean): Command {
     pipelineCommand,
     runCommand,
     qualityCommand,
+    quarantineCommand,
     sourceCommand,
     collectorCommand,
     accessCommand,

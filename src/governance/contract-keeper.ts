@@ -1,4 +1,5 @@
 import { absentDocument, applyWithin, fixedFields, loadCatalog, type ContractDraft, type Dataset, type ManifestKind } from '../catalog/index.js';
+import type { AuditLog } from '../audit/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
 import { ChangeRules } from './change-policy.js';
@@ -8,7 +9,10 @@ import { loadPolicy, type Policy } from './policy.js';
 export interface ContractKeeperOptions {
   /** In the order in which they depend on each other. */
   readonly kinds: readonly ManifestKind[];
+  readonly audit: Pick<AuditLog, 'recordIn'>;
   readonly log: Log;
+  /** Resolves when this process sees what is in force. */
+  readonly refresh?: () => Promise<unknown>;
 }
 
 /** Who loads, as far as a change of the contract says so. */
@@ -42,14 +46,15 @@ export class ContractKeeper {
    * Brings the draft into force. The caller's transaction has locked the catalog.
    * @throws HeadgateError CONFLICT when a change policy wants more than a load can give, or something depends on what would change
    */
-  async save(tx: Transaction, { spec }: Pick<ContractDraft, 'spec'>, { subject, roles }: Loader): Promise<void> {
+  async save(tx: Transaction, { spec, dataset, columns, wider }: ContractDraft, { subject, roles }: Loader, runId: string): Promise<void> {
     const document = { ...absentDocument('Dataset', spec.name), spec };
     await applyWithin(tx, {
       kinds: this.#options.kinds,
-      // The load says so itself, with its run.
+      // One entry, which says more: below.
       audit: { recordIn: async () => undefined },
       actor: { subject, roles: [...roles] },
       documents: [document],
+      follows: true,
       review: async () => {
         const rules = await ChangeRules.load(tx);
         const before = rules.wantsFourEyes ? await this.#policy(tx) : undefined;
@@ -59,21 +64,34 @@ export class ContractKeeper {
           } catch (error) {
             throw isHeadgateError(error) ? refused(spec.name, 'a change policy wants a reason for it') : error;
           }
-          if (before && needsSecondPerson(before, await this.#policy(tx), rules)) throw refused(spec.name, 'a change policy wants a second person to agree to it');
+          if (before && needsSecondPerson(before, await this.#policy(tx), rules))
+            throw refused(spec.name, 'a change policy wants a second person to agree to it');
         };
       },
     });
+    await this.#options.audit.recordIn(tx, {
+      actor: { subject, roles: [...roles] },
+      action: 'dataset.evolve',
+      dataset: spec.name,
+      fields: [...columns, ...wider].map(({ field }) => field),
+      decision: 'ALLOWED',
+      details: { run: runId, contractVersion: dataset.contractVersion, added: columns.map(({ field, type }) => ({ field, type })), widened: wider },
+    });
+  }
+
+  /** After the commit of a load that changed a contract. */
+  async settled(): Promise<void> {
+    await this.#options.refresh?.();
   }
 
   async #policy(tx: Transaction): Promise<Policy> {
     return loadPolicy(tx, await loadCatalog(tx), this.#options.log);
   }
 
-  /** Whether a pipeline, or whatever else is neither a dataset nor a grant, needs it. */
+  /** Whether a pipeline reads it. */
   async #isRead(tx: Transaction, dataset: string): Promise<boolean> {
     for (const kind of this.#options.kinds) {
-      // Relations and references were looked at, and of grants what they read.
-      if (kind.kind === 'Dataset' || kind.kind === 'Grant' || !kind.needs) continue;
+      if (kind.kind !== 'Pipeline' || !kind.needs) continue;
       for (const spec of (await kind.load(tx)).values()) if (kind.needs(spec).some((need) => need.kind === 'Dataset' && need.name === dataset)) return true;
     }
     return false;

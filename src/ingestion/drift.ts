@@ -21,9 +21,9 @@ export class Drifted extends Error {
 /** A file with more new columns than this is rather another file. */
 const MOST_NEW_COLUMNS = 100;
 
-const WHOLE = literal('^(0|-?[1-9][0-9]{0,18})$');
-const DECIMAL = literal('^-?(0|[1-9][0-9]{0,500})(\\.[0-9]{1,500})?$');
-const FLOAT = literal('^-?(0|[1-9][0-9]{0,300})(\\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?$');
+const WHOLE = literal('^(0|-?[1-9][0-9]*)$');
+const DECIMAL = literal('^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$');
+const FLOAT = literal('^-?(0|[1-9][0-9]*)(\\.[0-9]+)?([eE][+-]?[0-9]+)?$');
 const UUID = literal('^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$');
 
 /**
@@ -45,7 +45,7 @@ export async function newColumns({ tx, dataset }: Pick<LandingJob, 'tx' | 'datas
     ...dataset.relations.map(({ name, graphqlName }): [string, string] => [graphqlName, `the relation ${name}`]),
   ]);
   return found.map(({ name: column, type }) => {
-    const field = localName(column, 'column');
+    const field = fieldName(column, taken);
     const shown = column.slice(0, 80);
     const other = taken.get(camelCase(field));
     if (other !== undefined) {
@@ -59,6 +59,18 @@ export async function newColumns({ tx, dataset }: Pick<LandingJob, 'tx' | 'datas
   });
 }
 
+const FALLBACK = 'column';
+
+/** The column's name as a contract can have it. Of names without a Latin letter nothing is left to be taken for another: they are numbered. */
+function fieldName(column: string, taken: ReadonlyMap<string, unknown>): string {
+  const name = localName(column, FALLBACK);
+  if (name !== FALLBACK || /[a-z]/i.test(column)) return name;
+  for (let i = 2, numbered = name; ; i += 1) {
+    if (!taken.has(camelCase(numbered))) return numbered;
+    numbered = `${FALLBACK}_${i}`;
+  }
+}
+
 const IS_NUMBER = sql`kind IN ('number', 'text')`;
 const IS_TEXT = sql`kind IN ('string', 'text')`;
 
@@ -68,7 +80,7 @@ const TYPE_OF_ALL = sql`CASE
   WHEN bool_and(kind = 'boolean' OR (kind = 'text' AND lower(text) IN ('true', 'false'))) THEN 'boolean'
   WHEN bool_and(${IS_NUMBER} AND text ~ ${WHOLE} AND pg_input_is_valid(text, 'integer')) THEN 'integer'
   WHEN bool_and(${IS_NUMBER} AND text ~ ${WHOLE} AND pg_input_is_valid(text, 'bigint')) THEN 'bigint'
-  WHEN bool_and(${IS_NUMBER} AND text ~ ${DECIMAL}) THEN 'decimal'
+  WHEN bool_and(${IS_NUMBER} AND text ~ ${DECIMAL} AND pg_input_is_valid(text, 'numeric')) THEN 'decimal'
   WHEN bool_and(${IS_NUMBER} AND text ~ ${FLOAT} AND pg_input_is_valid(text, 'float8')) THEN 'float'
   WHEN bool_and(${IS_TEXT} AND text ~ ${literal(ISO_PATTERNS.date)} AND pg_input_is_valid(text, 'date')) THEN 'date'
   WHEN bool_and(${IS_TEXT} AND text ~ ${literal(ISO_PATTERNS.timestamp)} AND pg_input_is_valid(text, 'timestamptz')) THEN 'timestamp'
@@ -85,7 +97,7 @@ const WIDER: Readonly<Partial<Record<ScalarType, readonly ScalarType[]>>> = {
 
 const PATTERNS: Readonly<Partial<Record<ScalarType, Sql>>> = {
   bigint: literal('^[+-]?[0-9]+$'),
-  decimal: literal('^[+-]?([0-9]{1,500}(\\.[0-9]{0,500})?|\\.[0-9]{1,500})([eE][+-]?[0-9]{1,3})?$'),
+  decimal: literal('^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?$'),
   timestamp: literal(ISO_PATTERNS.timestamp),
 };
 

@@ -196,7 +196,8 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   const preview = request.preview && stored && (await previewOf(tx, dataset, rules, stored, request.preview.rows));
   const { inserted, updated } =
     stored ?? (inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left));
-  const quarantined = replay ? await settleReplay(tx, runId, rules) : refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
+  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, dataset.id, runId, rules));
+  const quarantined = request.preview || (refused === 0 && !replay) ? refused : await keep();
 
   const loaded = inserted + updated;
   const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted;
@@ -216,7 +217,7 @@ async function follow(job: LandingJob, { newColumns }: Landed, { request, contra
 async function bringIntoForce(tx: Transaction, { draft, request, contracts }: Settling): Promise<void> {
   if (!draft || !contracts) return;
   try {
-    await contracts.save(tx, draft, request.actor ?? { subject: 'headgate', roles: [] });
+    await contracts.save(tx, draft, request.actor ?? { subject: 'headgate', roles: [] }, request.runId);
   } catch (error) {
     // What stands in the way of another type stands in the way of no new column.
     if (isHeadgateError(error) && error.details['busy'] !== true && draft.wider.length > 0) throw new Drifted({ columns: draft.columns, wider: [] });

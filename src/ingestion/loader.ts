@@ -110,7 +110,12 @@ export class Loader {
   async replay({ ids, patch, ...request }: ReplayRequest): Promise<LoadOutcome> {
     checkMode(request.dataset, request.mode);
     const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}`, dialect: {}, parts: [] };
-    return this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
+    try {
+      return await this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw fromOutside(error);
+    }
   }
 
   /** @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when the file below the configured folder can't be loaded. */
@@ -148,7 +153,9 @@ export class Loader {
     await prepareParser();
     for (let drift: ContractDrift | undefined, attempt = 1; ;) {
       try {
-        return await this.#attempt({ ...request, ...(drift && { drift }) });
+        const outcome = await this.#attempt({ ...request, ...(drift && { drift }) });
+        if (outcome.drift) await this.#contracts?.settled();
+        return outcome;
       } catch (error) {
         if (error instanceof Previewed) return error.outcome;
         if (error instanceof Drifted) drift = error.drift;

@@ -1,5 +1,5 @@
 import { namesOf, type NewColumn } from '../catalog/index.js';
-import { identifier, join, literal, sql, type Sql } from '../sql/index.js';
+import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
 import { copyIn } from './copy.js';
 import { place } from './contract-rules.js';
@@ -212,6 +212,7 @@ async function nameMembers({ tx, dataset }: LandingJob): Promise<void> {
 /** From `stage` into `landed`: each text read as its type, or marked. */
 export function readStage(job: LandingJob): Sql {
   const { dataset, rules } = job;
+  if (dataset.fields.length > MOST_BESIDE) return readWideStage(job);
   const texts = dataset.fields.map((field, i) => sql`${stageText(job, field)} AS ${column('_x', i)}, ${stageShape(job, field)} AS ${column('_s', i)}`);
   const inputs = dataset.fields.map((field, i) => fieldInput(field, sql`_t.${column('_x', i)}`));
   const valid = inputs.map((input, i) => sql`(_t.${column('_s', i)} AND ${input.valid}) AS ${column('_ok', i)}`);
@@ -225,6 +226,23 @@ export function readStage(job: LandingJob): Sql {
   return sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
       SELECT _t._pos, CASE WHEN ${allFit} THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
       FROM (SELECT _t.*, ${join(valid)} FROM (SELECT s._pos, ${join(texts)} FROM ${STAGE} s OFFSET 0) _t OFFSET 0) _t`;
+}
+
+/** A level of a query has at most 1664 columns, and each field takes three in one of the usual way. */
+const MOST_BESIDE = 500;
+
+/** The same with what fits in an array: texts are looked at twice, and nothing has more columns than the table. */
+function readWideStage(job: LandingJob): Sql {
+  const { dataset, rules } = job;
+  const read = dataset.fields.map((field, i) => {
+    const { valid, value } = fieldInput(field, sql`(${stageText(job, field)})`);
+    return { field, valid: sql`coalesce(${stageShape(job, field)} AND ${valid}, false)`, value, fits: sql`_v._ok[${raw(String(i + 1))}]` };
+  });
+  const values = read.map(({ fits, value }) => sql`CASE WHEN ${fits} THEN ${value} END`);
+  const marks = read.map(({ field, fits }) => sql`CASE WHEN NOT ${fits} THEN ${place(rules.typeOf.get(field.name))} END`);
+  return sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
+      SELECT s._pos, CASE WHEN true = ALL (_v._ok) THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
+      FROM ${STAGE} s CROSS JOIN LATERAL (SELECT ARRAY[${join(read.map(({ valid }) => valid))}] AS _ok OFFSET 0) _v`;
 }
 
 function column(prefix: string, i: number): Sql {

@@ -258,3 +258,18 @@ test('three million flights land, each once, in memory that their number does no
   expect(ours).toEqual(theirs);
   expect(most - before).toBeLessThan(400_000_000);
 }, 60_000);
+
+test.each(['typed', 'text'])('a file with as many columns as a table can have lands, %s', async (way) => {
+  const names = Array.from({ length: 1_580 }, (_, i) => `c${i}`);
+  const target = dataset(
+    `wide_${way}`,
+    names.map((name) => ({ name, type: 'integer' })),
+  );
+  await install(it.database, target);
+  // The last column is a text, which the whole file then goes by.
+  const last = way === 'text' ? "'7'" : '7';
+  const select = names.map((name, i) => (i === names.length - 1 ? `${last} AS ${name}` : `(i + ${i})::INTEGER AS ${name}`)).join(', ');
+  expect(await it.load(target, await parquet(`SELECT ${select} FROM range(500) t(i)`), PARQUET)).toMatchObject({ read: 500, loaded: 500 });
+  const [sum] = await it.database.query<{ sum: string }>(`SELECT sum(c0 + c1578 + c1579)::text AS sum FROM data.wide_${way}`);
+  expect(sum?.sum).toBe(String((2 * 499 * 500) / 2 + 500 * (1578 + 7)));
+});

@@ -1,9 +1,11 @@
 import { Option, type Command } from 'commander';
 import { basename } from 'node:path';
-import { loadConfig } from '../config/index.js';
-import { DECIMALS, FORMATS, infer, QUOTES } from '../ingestion/index.js';
-import { HeadgateError } from '../kernel/index.js';
-import { openInput } from './input-file.js';
+import type { Readable } from 'node:stream';
+import { loadConfig, type Config } from '../config/index.js';
+import { DECIMALS, fetched, FORMATS, infer, QUOTES } from '../ingestion/index.js';
+import { HeadgateError, silentLog } from '../kernel/index.js';
+import { Outbound } from '../outbound/index.js';
+import { isUrl, openInput } from './input-file.js';
 import { print } from './output.js';
 import { writeNew } from './write-new.js';
 
@@ -29,7 +31,7 @@ export function datasetCommand(program: Command): void {
     .description(
       'Looks at files and writes the contract that their rows have: types, what is required, key, tags and rules. Read it, and apply it. Nothing is loaded, and no server is asked.',
     )
-    .argument('<files...>', 'CSV, TSV, NDJSON, JSON or Parquet, also with gzip or zstd: of one dataset')
+    .argument('<files...>', 'CSV, TSV, NDJSON, JSON or Parquet, also with gzip or zstd, or URLs: of one dataset')
     .option('--name <name>', "of the dataset; by the first file's name when left out")
     .addOption(new Option('--format <format>', "what the bytes are; found by the files' names when left out").choices(FORMATS))
     .option('--sample <rows>', 'rows of each file that are looked at; 500,000 when left out')
@@ -46,8 +48,14 @@ export function datasetCommand(program: Command): void {
     )
     .action(async (files: string[], _options: unknown, command: Command) => {
       const options: InferOptions = command.optsWithGlobals();
+      const config = loadConfig(process.env);
+      const outbound = new Outbound({ allow: config.outboundAllow, log: silentLog });
       const { dataset, manifest } = await infer({
-        files: files.map((file) => ({ name: basename(file), open: async () => (await openInput(file)).stream })),
+        files: files.map((file) =>
+          isUrl(file)
+            ? { name: nameOfUrl(file), open: () => openUrl(file, outbound, config) }
+            : { name: basename(file), open: async () => (await openInput(file)).stream },
+        ),
         name: options.name,
         format: options.format,
         dialect: {
@@ -58,14 +66,25 @@ export function datasetCommand(program: Command): void {
           ...(!options.header && { header: false }),
         },
         mostRows: rowsOf(options.sample),
-        maxValueBytes: loadConfig(process.env).limits.maxValueBytes,
-      });
+        maxValueBytes: config.limits.maxValueBytes,
+      }).finally(() => outbound.close());
       if (options.out === undefined) return print({ manifest }, options.json, () => [manifest.trimEnd()]);
       await writeNew(options.out, manifest, options.force ?? false);
       print({ file: options.out, dataset: dataset.name }, options.json, () => [
         `The dataset ${dataset.name} is written to ${options.out}. Read it, then: headgate apply ${options.out}`,
       ]);
     });
+}
+
+async function openUrl(url: string, outbound: Outbound, { limits }: Config): Promise<Readable> {
+  for await (const { stream } of fetched(outbound, url, { maxBytes: limits.maxUploadBytes })) return stream;
+  throw new HeadgateError('NOT_FOUND', 'There is nothing at the URL.');
+}
+
+/** Without the query, which may be a secret. */
+function nameOfUrl(url: string): string {
+  const last = URL.canParse(url) ? basename(new URL(url).pathname) : '';
+  return last || 'file';
 }
 
 function rowsOf(text: string | undefined): number | undefined {

@@ -5,7 +5,7 @@ import { Readable, Transform } from 'node:stream';
 import { DECIMALS, FORMATS, formatOf, inFile, isPattern, LOAD_MODES, QUOTES } from '../ingestion/index.js';
 import { HeadgateError, newId } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
-import { openInput } from './input-file.js';
+import { isUrl, openInput } from './input-file.js';
 import { print } from './output.js';
 import { previewLines, type PreviewAnswer } from './preview-lines.js';
 import { startProgress } from './progress.js';
@@ -145,10 +145,6 @@ async function post<Answer>(
       progress.end();
     }
   });
-}
-
-function isUrl(file: string): boolean {
-  return /^https?:\/\//i.test(file);
 }
 
 /** Patterns that the shell left as they are, as the files that they name. */

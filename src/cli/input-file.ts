@@ -2,6 +2,10 @@ import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 
+export function isUrl(file: string): boolean {
+  return /^https?:\/\//i.test(file);
+}
+
 /** A file that the command line names; `-` is standard input. @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when it can't be read */
 export async function openInput(file: string): Promise<{ readonly stream: Readable; readonly size?: number }> {
   if (file === '-') return { stream: process.stdin };

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -123,6 +123,14 @@ test('the command line sends several files, and leaves a URL to the server', asy
   expect(await run(['ingest', 'lined', join(folder, 'x?.csv'), '--mode', 'replace', '--force', ...common])).toBe(0);
   expect(await run(['ingest', 'lined', `${url}/orders.csv`, ...common])).toBe(0);
   expect(await run(['ingest', 'lined', join(folder, 'none-*.csv'), ...common])).toBe(1);
+  process.env['HEADGATE_OUTBOUND_ALLOW'] = '127.0.0.1';
+  const out = join(folder, 'orders.yaml');
+  expect(await run(['dataset', 'infer', `${url}/orders.csv?signature=s3cr3t`, '--out', out]).finally(() => delete process.env['HEADGATE_OUTBOUND_ALLOW'])).toBe(
+    0,
+  );
+  const written = await readFile(out, 'utf8');
+  expect(written).toContain('name: orders');
+  expect(written).not.toContain('s3cr3t');
   const { data } = await served.ask<{ dataset: { rowCount: string } }>(engineer, '{ dataset(name: "lined") { rowCount } }');
   expect(data.dataset.rowCount).toBe('3');
 });

@@ -273,3 +273,18 @@ test.each(['typed', 'text'])('a file with as many columns as a table can have la
   const [sum] = await it.database.query<{ sum: string }>(`SELECT sum(c0 + c1578 + c1579)::text AS sum FROM data.wide_${way}`);
   expect(sum?.sum).toBe(String((2 * 499 * 500) / 2 + 500 * (1578 + 7)));
 });
+
+test('columns are found by their aliases, and fields have their defaults', async () => {
+  const target = dataset('aliased', [
+    { name: 'id', type: 'integer', aliases: ['Id'] },
+    { name: 'place', type: 'text', default: 'nowhere' },
+    { name: 'n', type: 'bigint' },
+  ]);
+  await install(it.database, target);
+  expect(await it.load(target, await parquet('SELECT i::INTEGER AS "Id", i AS n FROM range(3) t(i)'), PARQUET)).toMatchObject({ loaded: 3 });
+  expect(await it.rows(target)).toEqual([0, 1, 2].map((i) => ({ id: `${i}`, place: 'nowhere', n: `${i}` })));
+  const open = { ...target, drift: 'quarantine' as const };
+  const more = await parquet('SELECT i::INTEGER + 10 AS id, i AS n, CASE WHEN i = 1 THEN i END AS other FROM range(3) t(i)');
+  expect(await it.load(open, more, PARQUET)).toMatchObject({ loaded: 2, quarantined: 1 });
+  expect((await it.quarantined(target))[0]).toMatchObject({ line: 2, raw: { id: '11', n: '1', other: '1' }, reasons: [{ rule: 'drift' }] });
+});

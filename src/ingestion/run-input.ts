@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Actor } from '../audit/index.js';
 import { DECIMALS, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
+import type { RunPriority } from '../lifecycle/index.js';
 import { LOAD_MODES } from './outcome.js';
 
 /** What the `ingest` mutation takes. */
@@ -17,6 +18,8 @@ export interface IngestInput extends SaidDialect {
   readonly mode?: string | undefined;
   readonly force?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** `NORMAL` when it is not said. */
+  readonly priority?: RunPriority | undefined;
 }
 
 /** What a run of the kind INGESTION keeps of its request. */

@@ -1,5 +1,6 @@
 import { Field, InputType } from 'type-graphql';
-import { FileFormatEnum, LoadModeEnum } from './enums.js';
+import type { RunPriority } from '../../../lifecycle/index.js';
+import { FileFormatEnum, LoadModeEnum, RunPriorityEnum } from './enums.js';
 
 @InputType({ description: 'What to load. Give one of source, url and content.' })
 export class IngestInput {
@@ -15,6 +16,7 @@ export class IngestInput {
     | 'parquet';
   @Field(() => LoadModeEnum, { nullable: true, description: 'append when left out.' }) mode?: 'append' | 'replace' | 'merge';
   @Field(() => String, { nullable: true, description: 'The same key for the same dataset loads once.' }) idempotencyKey?: string;
+  @Field(() => RunPriorityEnum, { nullable: true, description: 'NORMAL when left out.' }) priority?: RunPriority;
   @Field(() => Boolean, { nullable: true, description: 'Loads a file that was loaded already.' }) force?: boolean;
   @Field(() => String, { nullable: true, description: 'What stands between the values of a CSV text: one character, or tab.' }) delimiter?: string;
   @Field(() => String, { nullable: true, description: 'What values stand in that hold delimiters: double, single or none.' }) quote?: string;

@@ -16,7 +16,8 @@ export interface FetchOptions {
 
 /**
  * What is at a URL, as a source: it is streamed, and unpacked where it was packed on its way.
- * @throws HeadgateError NOT_FOUND when it is not there; UNAVAILABLE for another answer than the file; as Outbound.fetch
+ * @throws HeadgateError NOT_FOUND when it is not there; BAD_USER_INPUT when it is not for who asks; UNAVAILABLE for another answer than the
+ *   file; as Outbound.fetch
  */
 export async function* fetched(outbound: Outbound, url: string, { maxBytes, signal, headers, trusted }: FetchOptions): AsyncGenerator<OpenSource> {
   const request = { url, maxBytes, signal, timeoutMs: LONGEST_MS, ...(headers && { headers }), ...(trusted && { trusted }) };
@@ -59,8 +60,21 @@ function isOfRows(contentType: string): boolean {
   return /^(text\/(csv|tab-separated-values)|application\/(csv|x-ndjson|ndjson|jsonl|json|vnd\.apache\.parquet))\b/i.test(contentType);
 }
 
+/** Whether another try would get the same answer: what is asked for is wrong, or who asks. */
+export function isFinal(status: number): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 425 && status !== 429;
+}
+
 function refusal(status: number, place: string): HeadgateError {
   if (status === 404 || status === 410) return new HeadgateError('NOT_FOUND', `There is nothing at ${place}.`, { url: place, status });
-  const why = status === 401 || status === 403 ? 'It is not for everyone: use a URL that is signed, or a source with a credential.' : 'Try again later.';
-  return new HeadgateError('UNAVAILABLE', `${place} answers with ${status} instead of the file. ${why}`, { url: place, status });
+  const why =
+    status === 401 || status === 403
+      ? 'It is not for everyone: use a URL that is signed, or a source with a credential.'
+      : isFinal(status)
+        ? 'Is it right?'
+        : 'Try again later.';
+  return new HeadgateError(isFinal(status) ? 'BAD_USER_INPUT' : 'UNAVAILABLE', `${place} answers with ${status} instead of the file. ${why}`, {
+    url: place,
+    status,
+  });
 }

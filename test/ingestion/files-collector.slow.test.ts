@@ -176,7 +176,7 @@ test('more files than one list has are all found', async () => {
 
 test('a key that is not right opens nothing, and is told nobody', async () => {
   const run = await collect('with_wrong_key');
-  expect(run).toMatchObject({ status: 'FAILED', error: { code: 'UNAVAILABLE', message: expect.stringContaining('SignatureDoesNotMatch') } });
+  expect(run).toMatchObject({ status: 'FAILED', error: { code: 'BAD_USER_INPUT', message: expect.stringContaining('SignatureDoesNotMatch') } });
   expect(JSON.stringify(run)).not.toContain('not the key');
 });
 

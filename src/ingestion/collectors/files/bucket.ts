@@ -2,7 +2,7 @@ import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Outbound, OutboundResponse } from '../../../outbound/index.js';
-import { fetched } from '../../fetched.js';
+import { fetched, isFinal } from '../../fetched.js';
 import type { OpenSource } from '../../source.js';
 import type { FilePlace, RemoteFile } from './remote-file.js';
 
@@ -71,7 +71,7 @@ export class Bucket implements FilePlace {
     const request = await this.#signed(path);
     const response = await outbound.fetch({ ...request, maxBytes: MOST_LIST_BYTES, timeoutMs, signal, trusted, redirects: 'return' });
     const text = await response.text();
-    if (response.status !== 200) throw this.#refusal(this.#why(response, text));
+    if (response.status !== 200) throw this.#refusal(this.#why(response, text), isFinal(response.status) ? 'BAD_USER_INPUT' : 'UNAVAILABLE');
     try {
       return this.#parser.parse(text) as Listing;
     } catch {
@@ -111,7 +111,7 @@ export class Bucket implements FilePlace {
     return `it answers with ${response.status}${code === undefined ? '' : ` (${code})`}`;
   }
 
-  #refusal(why: string): HeadgateError {
-    return new HeadgateError('UNAVAILABLE', `The bucket ${this.#options.bucket} can't be read: ${why}.`, { bucket: this.#options.bucket });
+  #refusal(why: string, code: 'UNAVAILABLE' | 'BAD_USER_INPUT' = 'UNAVAILABLE'): HeadgateError {
+    return new HeadgateError(code, `The bucket ${this.#options.bucket} can't be read: ${why}.`, { bucket: this.#options.bucket });
   }
 }

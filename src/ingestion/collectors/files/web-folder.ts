@@ -1,6 +1,6 @@
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Outbound } from '../../../outbound/index.js';
-import { fetched, placeOf } from '../../fetched.js';
+import { fetched, isFinal, placeOf } from '../../fetched.js';
 import type { OpenSource } from '../../source.js';
 import type { FilePlace, RemoteFile } from './remote-file.js';
 
@@ -31,9 +31,13 @@ export class WebFolder implements FilePlace {
     const response = await outbound.fetch({ url: this.#base.href, maxBytes: MOST_LIST_BYTES, timeoutMs, signal, trusted });
     if (response.status !== 200) {
       response.discard();
-      throw new HeadgateError('UNAVAILABLE', `${placeOf(this.#base.href)} answers with ${response.status} instead of a list of files.`, {
-        status: response.status,
-      });
+      throw new HeadgateError(
+        isFinal(response.status) ? 'BAD_USER_INPUT' : 'UNAVAILABLE',
+        `${placeOf(this.#base.href)} answers with ${response.status} instead of a list of files.`,
+        {
+          status: response.status,
+        },
+      );
     }
     const names = new Set<string>();
     for (const [, link = ''] of (await response.text()).matchAll(/<a\s[^>]*href\s*=\s*["']([^"'#]+)["']/gi)) {

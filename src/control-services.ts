@@ -29,24 +29,8 @@ interface Services extends Work {
 
 /** What the resolvers of the control plane may do, but for what is read through the masks. */
 export function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
-  const {
-    database,
-    audit,
-    kinds,
-    manifests,
-    sources,
-    keys,
-    verify,
-    quarantine,
-    quarantineActs,
-    subjects,
-    referenceOf,
-    runs,
-    ingestion,
-    collectors,
-    pipelines,
-    retryRun,
-  } = services;
+  const { database, audit, kinds, manifests, sources, keys, verify, quarantine, quarantineActs, subjects, referenceOf } = services;
+  const { runs, ingestion, collectors, pipelines, workers, retryRun, redriveRuns } = services;
   return {
     database,
     audit,
@@ -67,9 +51,17 @@ export function controlServices(services: Services): Omit<ControlServices, 'deto
     submitIngest: (input, principal) => ingestion.submit(input, principal),
     previewIngest: (load, principal, rows) => ingestion.preview(load, principal, rows),
     submitReplay: (input, principal) => ingestion.submitReplay(input, principal),
-    submitPipeline: (name, principal) => pipelines.run(name, principal),
+    submitPipeline: (name, principal, priority) => pipelines.run(name, principal, priority),
     retryRun,
+    redriveRuns,
+    workers,
     subjects: { export: (...asked) => subjects.exports.request(...asked), erase: subjects.erase, holds: subjects.holds },
-    pipelines: async () => (await pipelines.list()).map(({ inputs, output, ...pipeline }) => ({ ...pipeline, inputNames: inputs, outputName: output })),
+    pipelines: async () => {
+      const [found, schedules] = await Promise.all([pipelines.list(), pipelines.schedules()]);
+      return found.map(({ inputs, output, ...pipeline }) => {
+        const schedule = schedules.get(pipeline.name);
+        return { ...pipeline, inputNames: inputs, outputName: output, ...(schedule && { schedule, nextRunAt: schedule.nextAt }) };
+      });
+    },
   };
 }

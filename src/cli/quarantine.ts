@@ -3,8 +3,8 @@ import { HeadgateError } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { DOCUMENTS } from './documents.js';
 import { print, table } from './output.js';
-import { ended, throwUnlessGood } from './pipeline.js';
 import { runLines, type RunAnswer } from './run-lines.js';
+import { throwUnlessGood, watchRun } from './watch-run.js';
 
 interface RefusedRow {
   readonly id: string;
@@ -125,7 +125,7 @@ export function quarantineCommand(program: Command): void {
 async function replay(dataset: string, rows: Readonly<Record<string, unknown>>, options: Replaying): Promise<void> {
   const run = await withServer(options, async (client, { own }) => {
     const { found } = await client.graphql<{ found: RunAnswer }>(DOCUMENTS.replayQuarantine, { dataset, mode: options.mode, ...rows });
-    return options.wait || own ? await ended(client, found) : found;
+    return options.wait || own ? watchRun(client, found) : found;
   });
   print(run, options.json, () => runLines(run));
   throwUnlessGood(run);

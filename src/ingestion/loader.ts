@@ -7,6 +7,7 @@ import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
+import { tellRows } from './copy-progress.js';
 import { Drifted } from './drift.js';
 import { formatOf, type Format } from './format.js';
 import { load } from './load.js';
@@ -148,12 +149,14 @@ export class Loader {
   async #attempt(request: SpooledLoad): Promise<LoadOutcome> {
     return this.#database.transaction(async (tx) => {
       const stop = await cancelOnAbort(this.#database, tx, request.signal);
+      const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
-        return await load(tx, request, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
+        return await load(tx, { ...request, onProgress: rows.onProgress }, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
       } catch (error) {
         request.signal?.throwIfAborted();
         throw error;
       } finally {
+        rows.stop();
         stop();
       }
     });

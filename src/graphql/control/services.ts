@@ -5,7 +5,7 @@ import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index
 import type { ChangeOptions, ChangeResult, Consents, ManifestChanges } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
 import type { Collectors, LoadNow, LoadOutcome, Quarantine, QuarantineActs, ReplayInput } from '../../ingestion/index.js';
-import type { RunEntity, Runs } from '../../lifecycle/index.js';
+import type { RedriveFilter, RunEntity, RunPriority, Runs, Workers } from '../../lifecycle/index.js';
 import type { QualityReports } from '../../quality/index.js';
 import type { Sources } from '../../sources/index.js';
 import type { Database } from '../../store/index.js';
@@ -41,9 +41,12 @@ export interface ControlServices {
   previewIngest(load: LoadNow, principal: Principal, rows: number): Promise<LoadOutcome>;
   /** The queued run. */
   submitReplay(input: ReplayInput, principal: Principal): Promise<RunEntity>;
-  submitPipeline(name: string, principal: Principal): Promise<RunEntity>;
+  submitPipeline(name: string, principal: Principal, priority?: RunPriority): Promise<RunEntity>;
   /** The queued run that does again what a finished one did. */
   retryRun(run: RunEntity, principal: Principal): Promise<RunEntity>;
+  /** The queued runs that do again what was given up. */
+  redriveRuns(filter: RedriveFilter, principal: Principal): Promise<RunEntity[]>;
+  readonly workers: Pick<Workers, 'list'>;
   pipelines(): Promise<readonly Pipeline[]>;
   /** Persons: what is known of one, and forgetting one. */
   readonly subjects: { readonly export: SubjectExports['request']; readonly erase: Erasures['erase']; holds(): Promise<readonly LegalHold[]> };

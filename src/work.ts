@@ -108,6 +108,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
     const schedules = new Schedules({ database, log });
     closing.add('schedules', () => schedules.stop());
     pipelines.schedule(schedules);
+    collectors.schedule(schedules);
     schedules.start();
   }
   const redriveRuns: Work['redriveRuns'] = (filter, principal) => redrive(filter, principal, { database, runs, audit });

@@ -125,7 +125,7 @@ export function quarantineCommand(program: Command): void {
 async function replay(dataset: string, rows: Readonly<Record<string, unknown>>, options: Replaying): Promise<void> {
   const run = await withServer(options, async (client, { own }) => {
     const { found } = await client.graphql<{ found: RunAnswer }>(DOCUMENTS.replayQuarantine, { dataset, mode: options.mode, ...rows });
-    return options.wait || own ? await watchRun(client, found) : found;
+    return options.wait || own ? watchRun(client, found) : found;
   });
   print(run, options.json, () => runLines(run));
   throwUnlessGood(run);

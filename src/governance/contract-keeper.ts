@@ -102,6 +102,6 @@ function refused(dataset: string, why: string): HeadgateError {
   return new HeadgateError(
     'CONFLICT',
     `The load brings columns or values that the contract of "${dataset}" would have to follow, and ${why}, which a load can't give. Nothing was loaded: change the contract with headgate apply, and load again.`,
-    { dataset },
+    { dataset, changePolicy: true },
   );
 }

@@ -212,8 +212,14 @@ export class Ingestion {
     const queued = await queuedContent(dataset, JSON.stringify({ ids, patch }), cipher);
     return database.transaction(async (tx) => {
       const input: RunInput = { mode, replay: true, actor: actorOf(actor) };
-      const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject, requestedWith: actor.credential };
-      const { run } = await runs.submit(tx, request);
+      const { run } = await runs.submit(tx, {
+        kind: 'INGESTION',
+        dataset: name,
+        input: { ...input },
+        requestedBy: actor.subject,
+        requestedWith: actor.credential,
+        group: { id: `dataset/${name}`, limit: 1 },
+      });
       await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, await queued.bytesFor(run.id)]);
       return run;
     });
@@ -226,7 +232,7 @@ export class Ingestion {
         const input = RunInput.parse(run.input);
         const { mode, format, force, source, replay, actor } = input;
         const dataset = await this.#dataset(run.dataset ?? '');
-        const content = () => this.#content(run, dataset);
+        const content = async () => this.#content(run, dataset);
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
         if (replay) {
           const replayed = ReplayContent.parse(JSON.parse((await content()).toString()));

@@ -37,7 +37,7 @@ export interface LoadRequest {
   readonly preview?: PreviewWish | undefined;
 }
 
-/** Whose values the rows of a preview may show. */
+/** What a preview tells beside its counts. */
 export interface PreviewWish {
   /** Rows of each kind at the most. */
   readonly rows: number;

@@ -221,7 +221,8 @@ async function bringIntoForce(tx: Transaction, { draft, request, contracts }: Se
     await contracts.save(tx, draft, request.actor ?? { subject: 'headgate', roles: [] }, request.runId);
   } catch (error) {
     // What stands in the way of another type stands in the way of no new column.
-    if (isHeadgateError(error) && error.details['busy'] !== true && draft.wider.length > 0) throw new Drifted({ columns: draft.columns, wider: [] });
+    const isAboutIt = isHeadgateError(error) && error.details['busy'] !== true && error.details['changePolicy'] !== true;
+    if (isAboutIt && draft.wider.length > 0) throw new Drifted({ columns: draft.columns, wider: [] });
     throw error;
   }
 }

@@ -371,7 +371,7 @@ export type DatasetEdge = {
 export type DatasetField = {
   /** Other names that its column has in what is loaded. */
   readonly aliases: ReadonlyArray<Scalars['String']['output']>;
-  /** Its value where a row that is loaded brings none. */
+  /** Its value where a row that is loaded brings none; null of a secret field. */
   readonly default?: Maybe<Scalars['String']['output']>;
   readonly deprecated?: Maybe<Scalars['String']['output']>;
   readonly description?: Maybe<Scalars['String']['output']>;

@@ -239,6 +239,7 @@ test('a change policy that wants a reason for a new contract refuses the load, a
   const admin = await served.token('ada', ['admin']);
   await apply(admin, 'kind: ChangePolicy\nname: reasons\nrequireReason: [Dataset]\n');
   expect(await load('orders', 'id,brand_new\n60,x\n')).toMatchObject({ status: 409, body: { detail: expect.stringContaining('headgate apply') } });
+  expect(await load('watched', 'id,free\n4,many\n5,more\n')).toMatchObject({ status: 409 });
   expect(await load('orders', 'id\n61\n')).toMatchObject({ status: 200, body: { rowsLoaded: '1' } });
   const { errors } = await served.ask(admin, 'mutation { deleteChangePolicy(name: "reasons") }');
   expect(errors).toBeUndefined();

@@ -1,17 +1,17 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Dataset as Model } from '../../../catalog/index.js';
-import { isSameOne, hasRole } from '../../../identity/index.js';
 import { MOST_IDS, type QuarantinedRowEntity, type QuarantineState } from '../../../ingestion/index.js';
-import { HeadgateError, isHeadgateError, isUuid } from '../../../kernel/index.js';
+import { HeadgateError, isUuid } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
 import { JsonScalar } from '../../scalars.js';
 import { askedReasons, rawFor, shownOf, type Shown } from '../refused-rows.js';
-import { mayCount, OVERSEERS, refusedTo, visibleDataset } from '../rights.js';
+import { mayCount, refusedTo, visibleDataset } from '../rights.js';
 import { Dataset } from '../types/dataset.type.js';
 import { LoadModeEnum, QuarantineStateEnum } from '../types/enums.js';
 import { pageOf, type Page } from '../types/page.js';
 import { QuarantineCount, QuarantinedRow, QuarantinedRowConnection } from '../types/quarantine.type.js';
 import { Run, toRun } from '../types/run.type.js';
+import { visibleRun } from '../visible-run.js';
 import { pageSize } from './dataset.resolver.js';
 
 interface Asked {
@@ -198,13 +198,9 @@ function toRow(row: QuarantinedRowEntity, shown: Shown): QuarantinedRow {
   });
 }
 
-async function runOf({ services, principal }: RequestContext, id: string): Promise<Run | null> {
-  const run = await services.runs.get(id).catch((error: unknown) => {
-    if (isHeadgateError(error) && error.code === 'NOT_FOUND') return undefined;
-    throw error;
-  });
-  const isOwn = run !== undefined && isSameOne(principal, { subject: run.requestedBy, credential: run.requestedWith });
-  return run && (isOwn || hasRole(principal, ...OVERSEERS)) ? toRun(run) : null;
+async function runOf(context: RequestContext, id: string): Promise<Run | null> {
+  const run = await visibleRun(context, id);
+  return run && toRun(run);
 }
 
 async function runsOf(context: RequestContext, ids: readonly string[]): Promise<Run[]> {

@@ -16,7 +16,9 @@ export class DatasetField {
   @Field(() => [String]) tags!: readonly string[];
   @Field(() => VisibilityEnum) visibility!: 'listed' | 'secret';
   @Field(() => [String], { description: 'Other names that its column has in what is loaded.' }) aliases!: readonly string[];
-  @Field(() => String, { nullable: true, description: 'Its value where a row that is loaded brings none.' }) default?: string | undefined;
+  @Field(() => String, { nullable: true, description: 'Its value where a row that is loaded brings none; null of a secret field.' }) default?:
+    | string
+    | undefined;
   @Field(() => [String], { description: 'The rules, as they stand in a manifest.' }) rules!: readonly string[];
 }
 
@@ -91,7 +93,7 @@ function toField(field: FieldModel, dataset: Model): DatasetField {
   const { name, graphqlName, required, description, deprecated, tags, visibility } = field;
   const type = field.type + (field.list ? '[]' : '');
   const key = dataset.key.includes(name);
-  const loaded = { aliases: field.aliases ?? [], default: field.default };
+  const loaded = { aliases: field.aliases ?? [], default: visibility === 'secret' ? undefined : field.default };
   return { name, graphqlName, type, required, key, description, deprecated, tags, visibility, ...loaded, rules: field.rules.map(ruleText) };
 }
 

@@ -24,6 +24,7 @@ import {
   ChangePolicyEntity,
   changePolicyKind,
   ChangeRequestEntity,
+  ContractKeeper,
   forgetConsents,
   grantKind,
   loadPolicy,
@@ -51,6 +52,7 @@ import {
   Inbox,
   InboxSubjects,
   Quarantine,
+  QuarantineActs,
   QuarantinedRowEntity,
 } from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
@@ -201,7 +203,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     ],
     onErased: () => dataChanges.refresh(),
   });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, notifications });
+  const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, outbound, notifications });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,
@@ -211,6 +214,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     sources,
     keys,
     quarantine,
+    quarantineActs: new QuarantineActs({ database, audit: record.audit }),
     subjects,
     verify: () => record.verify(),
     referenceOf: (subject) => subjectReference(keyRing, subject),
@@ -275,6 +279,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       return run;
     },
     events: { receiver, fills: () => live.current.fills },
+    preview: (upload, principal, { signal, rows }) => work.ingestion.preview({ ...upload, signal }, principal, rows),
     startExport: (request) => exporter.start(request),
     openSubjectExport: (download) => subjects.exports.open(download, exportAdmission),
     manifests,

@@ -4,11 +4,26 @@ import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
+import type { ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, EventsCollector, InboxSweep, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import {
+  BatchLoads,
+  Collectors,
+  EventsCollector,
+  filesCollector,
+  InboxSweep,
+  Ingestion,
+  Loader,
+  QuarantineSweep,
+  type AfterBatch,
+  type CollectorType,
+  type IngestInput,
+  type SaidDialect,
+} from './ingestion/index.js';
 import { DEAD_JOBS, JobQueue, Schedules, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, Workers, type RedriveFilter, type RunEntity, type WorkerProcess } from './lifecycle/index.js';
+import type { Outbound } from './outbound/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
@@ -42,15 +57,29 @@ interface WorkRoom {
   readonly audit: Audit;
   readonly dataChanges: DataChanges;
   readonly subjects: Subjects;
+  readonly outbound: Outbound;
   readonly cipher: FieldCipher;
   readonly notifications: Notifications;
+  readonly contracts: ContractKeeper;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, notifications }: WorkRoom): Promise<Work> {
+export async function openWork({
+  config,
+  log,
+  database,
+  audit,
+  closing,
+  dataChanges,
+  cipher,
+  subjects,
+  contracts,
+  outbound,
+  notifications,
+}: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const self = processOf(config);
@@ -63,7 +92,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   workers.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher });
+  const loader = new Loader({ database, config, log, cipher, contracts, outbound });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -86,11 +115,17 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   const events = new EventsCollector({ database, notifications, cipher, log, maxValueBytes: config.limits.maxValueBytes });
   await events.start();
   closing.add('events', () => events.close());
-  const types = new Map<string, CollectorType>([['events', events]]);
+  const types = new Map<string, CollectorType>([
+    ['events', events],
+    ['files', filesCollector({ database, config, outbound })],
+  ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
+    const sweep = new QuarantineSweep({ database, audit, log });
+    closing.add('quarantine', () => sweep.close());
+    sweep.start();
     await pipelines.sweep();
     const ingest: JobHandler = async (job, context) => {
       const { collector } = await runs.get(job.id);
@@ -99,9 +134,9 @@ export async function openWork({ config, log, database, audit, closing, dataChan
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2, grouped: true });
     jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME, grouped: true });
     collectors.start();
-    const sweep = new InboxSweep({ database, log });
-    closing.add('sweep of the inbox', () => sweep.close());
-    sweep.start();
+    const inboxSweep = new InboxSweep({ database, log });
+    closing.add('sweep of the inbox', () => inboxSweep.close());
+    inboxSweep.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), {
       concurrency: 2,
       grouped: true,
@@ -177,9 +212,9 @@ async function retryRun(
   const [again] = run.deadLetteredAt !== null && run.redrivenAs === null ? await redriveRuns({ ids: [run.id] }, principal) : [];
   if (again) return again;
   if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
-  const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };
+  const { source, mode, format, force, dialect, detect } = run.input as Omit<IngestInput, 'dataset'> & { readonly dialect?: SaidDialect };
   if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
     throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
   }
-  return ingestion.submit({ dataset: run.dataset, source, mode, format, force }, principal);
+  return ingestion.submit({ dataset: run.dataset, source, mode, format, force, ...dialect, detect }, principal);
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
 import { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, EventsSource } from './sources/events.js';
+import { FilesSource } from './sources/files.js';
 import { GraphqlSource, HttpSource } from './sources/http.js';
 import { withoutDefaults } from './sources/parts.js';
 import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
@@ -8,10 +9,10 @@ import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
 const DEFAULT_TIMEOUT = '5s';
 
 /** Types that the language of manifests has, and this version not yet. */
-const LATER_TYPES = ['nats', 'kafka', 'redis', 'files'];
+const LATER_TYPES = ['nats', 'kafka', 'redis'];
 
 /** The types there are, in the order in which they are told. */
-const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource] as const;
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource, FilesSource] as const;
 
 const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
   error: (issue) => {

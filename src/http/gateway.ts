@@ -28,7 +28,7 @@ export interface GatewayOptions
   extends
     Door,
     Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>,
-    Pick<IngestRouteOptions, 'load'>,
+    Pick<IngestRouteOptions, 'load' | 'preview'>,
     Pick<EventsRouteOptions, 'events'>,
     Pick<ExportRouteOptions, 'startExport'>,
     Pick<SubjectRouteOptions, 'openSubjectExport'>,

@@ -33,6 +33,7 @@ const kinds = [
   grantKind,
   legalHoldKind,
   changePolicyKind,
+  collectorKind,
 ] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 

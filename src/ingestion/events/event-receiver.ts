@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Actor } from '../../audit/index.js';
 import { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, parseDuration, resolveSecret, type EventsSourceSpec } from '../../catalog/index.js';
-import { HeadgateError, type Log } from '../../kernel/index.js';
+import { HeadgateError, isHeadgateError, type Log } from '../../kernel/index.js';
 import type { Database } from '../../store/index.js';
 import type { ContentCipher, FieldCipher } from '../../vault/index.js';
 import { arriving, inboxOf, type Receipt } from './arrival.js';
@@ -58,7 +58,7 @@ export class EventReceiver {
    */
   async receive(source: EventsSourceSpec, { headers, body, signed, actor }: EventRequest): Promise<{ receipts: readonly Receipt[]; isMany: boolean }> {
     const { cipher: ciphers, inbox, maxEventBytes } = this.#options;
-    const cipher = await ciphers.contents(inboxOf(source.name));
+    const cipher = await reachable(ciphers.contents(inboxOf(source.name)));
     const check = this.#checkOf(source);
     const scheme = (check ?? this.#nobody).scheme;
     const request = requestEvents(headers, body, scheme, () => cipher.hash('body', body).toString('base64url'));
@@ -73,7 +73,7 @@ export class EventReceiver {
       throw new HeadgateError('QUERY_TOO_COMPLEX', `An event is larger than the ${maxEventBytes} bytes that HEADGATE_MAX_VALUE_BYTES allows.`, {
         expected: maxEventBytes,
       });
-    await this.#gauge.admit(source.name, request.events.length, source.maxWaiting ?? DEFAULT_MAX_WAITING);
+    await reachable(this.#gauge.admit(source.name, request.events.length, source.maxWaiting ?? DEFAULT_MAX_WAITING));
     const remember = parseDuration(source.remember ?? DEFAULT_REMEMBER) ?? 0;
     const replayable = check?.replayableSeconds;
     const seconds = request.idFrom === 'none' && replayable !== undefined ? replayable : remember;
@@ -126,4 +126,19 @@ function needsNonce({ idFrom }: RequestEvents, { covers }: Signed): boolean {
 
 function nonceOf(cipher: ContentCipher, { head }: Signed, body: Buffer): Buffer {
   return cipher.hash('signed', head, body);
+}
+
+/** Nothing was asked of the database but what it surely has: when that fails it can't be reached. */
+async function reachable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (isHeadgateError(cause)) throw cause;
+    throw new HeadgateError(
+      'UNAVAILABLE',
+      'The database does not take events now. Nothing was taken: send it again in a moment.',
+      { retryAfter: 1 },
+      { cause },
+    );
+  }
 }

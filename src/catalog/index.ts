@@ -21,6 +21,9 @@ export { plainUrl, Secret, SecretUrl, withoutDefaults } from './sources/parts.js
 export { Name, Text } from './field-spec.js';
 export { durationText, parseDuration } from './duration.js';
 export { isRemoteName } from './field-spec.js';
+export { DEFAULT_BATCH, limitsOf } from './live-rows/rows-at-api.js';
+export { placesIn } from './live-rows/http-rows.js';
+export type * from './live-rows/rows.js';
 export { refuseLive } from './live-dataset.js';
 export { tableNameText } from './table-name.js';
 export type { Inspection, SourceInspector } from './source-inspector.js';

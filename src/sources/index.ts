@@ -4,3 +4,7 @@ export { castColumn, fits, type RemoteColumn } from './remote-column.js';
 export { tokensSql, tokensText } from './describe-table.js';
 export type { ServerFacts } from './server-facts.js';
 export type { ImportedTables } from './import-tables.js';
+export { HttpClient, type HttpClientOptions, type HttpRequest } from './http/http-client.js';
+export type { HttpAnswer } from './http/http-answer.js';
+export { HttpClients, type HttpClientsOptions } from './http/http-clients.js';
+export type { HttpSourceSpec } from './http/http-source.js';

@@ -48,7 +48,7 @@ import { RunEntity, RunStepEntity } from './lifecycle/index.js';
 import { Outbound } from './outbound/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
-import { Sources } from './sources/index.js';
+import { HttpClients, Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { openRecord, type Audit } from './record.js';
 import { controlServices } from './control-services.js';
@@ -146,7 +146,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('keys', () => keys.close());
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
-  const sources = openSources(config, log, live, closing);
+  const sources = openSources({ config, log, live, outbound, closing });
   const { cipher, subjectKeys } = await openFieldKeys({ database, keyRing, notifications, closing });
   const quarantine = new Quarantine(database, cipher);
   const subjects = await openSubjects({
@@ -282,9 +282,17 @@ async function loadWorld(tx: Transaction, log: Log, masterKeys: MasterKeys): Pro
   return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log), await masterKeys.activeIn(tx)) };
 }
 
+interface SourcesRoom {
+  readonly config: Config;
+  readonly log: Log;
+  readonly live: Live<World>;
+  readonly outbound: Outbound;
+  readonly closing: Closing;
+}
+
 /** The sources of the current catalog. */
-function openSources({ secrets }: Config, log: Log, live: Live<World>, closing: Closing): Sources {
-  const sources = new Sources({ secrets, log });
+function openSources({ config: { secrets }, log, live, outbound, closing }: SourcesRoom): Sources {
+  const sources = new Sources({ secrets, log, clients: new HttpClients({ secrets, outbound, log }) });
   closing.add('sources', () => sources.close());
   sources.settle(live.current.catalog);
   live.subscribe(({ catalog }) => sources.settle(catalog));

@@ -1,4 +1,4 @@
-import type { Dataset } from '../catalog/index.js';
+import { isFetched, type Dataset } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
 import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
@@ -7,6 +7,7 @@ import { KeyList } from './binding.js';
 import { NO_STATEMENT, type CompiledRead, type Crossing } from './compiled-read.js';
 import { badCursor } from './cursor-check.js';
 import { keyTypes, placeholderSql } from './crossing.js';
+import { fetchPlan } from './fetch-plan.js';
 import { conditionSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
 import { groupsSql } from './groups.js';
@@ -43,7 +44,7 @@ function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, options: Com
     return { index: away.index, path: away.path, read, datasets: [...away.datasets].map(({ name }) => name) };
   });
   const { source } = part;
-  if (source === undefined) return { ...compileStatement(part, plan, options), crossings };
+  if (source === undefined || isFetched(part.root)) return { ...compileStatement(part, plan, options), crossings };
   const compileAt = (place: Place): CompiledRead => ({ ...compileStatement(part, plan, options, place), crossings });
   return { ...NO_STATEMENT, crossings, elsewhere: { source, datasets: [...part.datasets], compile: compileAt } };
 }
@@ -60,6 +61,8 @@ function compileStatement(
   // Last: by now it is known which columns of the tables are used.
   const relied = reliedColumns(place);
   const { text, parameters } = renderParameters(sql`SELECT ${join([...list, ...relied.columns])}${rest}`, place?.dialect.words);
+  const { source, root } = part;
+  const fetch = source !== undefined && isFetched(root) && fetchPlan(source, context.fetchedShapes, (dataset) => context.decisionOn(dataset), part);
   return {
     name: `hg_${sha256(text).slice(0, 40)}`,
     text,
@@ -69,7 +72,8 @@ function compileStatement(
     mayFail: context.hasBarrier,
     tokens: relied.tokens,
     encryption: context.encrypted.encryption,
-    keepable: place || part.away.size > 0 || 'from' in part || context.encrypted.isThere ? undefined : keepable(decisions),
+    ...(fetch && { fetch }),
+    keepable: place || fetch || part.away.size > 0 || 'from' in part || context.encrypted.isThere ? undefined : keepable(decisions),
   };
 }
 

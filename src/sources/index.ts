@@ -8,3 +8,7 @@ export { HttpClient, type HttpClientOptions, type HttpRequest } from './http/htt
 export type { HttpAnswer } from './http/http-answer.js';
 export { HttpClients, type HttpClientsOptions } from './http/http-clients.js';
 export type { HttpSourceSpec } from './http/http-source.js';
+export { ApiSource } from './api/api-source.js';
+export { cellRows } from './api/columns.js';
+export type { FetchedRows, RowTest, WantedRows } from './api/wanted-rows.js';
+export { isAskedFor } from './api/row-writing.js';

@@ -11,7 +11,7 @@ type Complain = (path: readonly (string | number)[], message: string) => void;
 
 /** Types whose order is the same wherever they are compared. That of texts depends on who compares them. */
 const ORDERED: ReadonlySet<ScalarType> = new Set(['integer', 'bigint', 'decimal', 'float', 'date', 'timestamp', 'time']);
-const FIELD_PATH = /^[_A-Za-z][_0-9A-Za-z]*(\.[_A-Za-z][_0-9A-Za-z]*){0,9}$/;
+const FIELD_PATH = /^(?!__)[_A-Za-z][_0-9A-Za-z]*(\.(?!__)[_A-Za-z][_0-9A-Za-z]*){0,9}$/;
 
 /** What can be known wrong of how an API is asked, by the contract alone. */
 export function checkRowsAtApi(dataset: DatasetShape, complain: Complain): void {

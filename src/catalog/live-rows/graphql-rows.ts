@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { Name } from '../field-spec.js';
 import { filtersOf, Limits, Rows } from './parts.js';
 
-const NAME = '[_A-Za-z][_0-9A-Za-z]{0,99}';
+/** Those with two underscores are GraphQL's own. */
+const NAME = '(?!__)[_A-Za-z][_0-9A-Za-z]{0,99}';
 const FieldName = z.string().regex(new RegExp(`^${NAME}$`), 'expected the name of a GraphQL field');
 /** Of fields, one inside the other: `pageInfo.endCursor`. */
 const FieldPath = z.string().regex(new RegExp(`^${NAME}(\\.${NAME}){0,9}$`), 'expected a field, or several with dots between them for one inside another');

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { circuitBreaker, ConsecutiveBreaker, handleWhen } from 'cockatiel';
+import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleWhen } from 'cockatiel';
 import { parseDuration, timeoutMsOf } from '../../catalog/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../../kernel/index.js';
 import { retryAfter, type Outbound, type OutboundResponse } from '../../outbound/index.js';
@@ -80,6 +80,11 @@ export class HttpClient {
     this.#budget = source.rate && new RateBudget({ requests: source.rate.requests, perMs: (parseDuration(source.rate.per) ?? 1) * 1_000 });
     this.#restMs = restMs;
     this.#breaker = circuitBreaker(handleWhen(isOutage), { halfOpenAfter: restMs, breaker: new ConsecutiveBreaker(FAILURES) });
+  }
+
+  /** It failed several times, and nobody waits for it now. */
+  get isLeftAlone(): boolean {
+    return this.#breaker.state === CircuitState.Open;
   }
 
   /**

@@ -1,0 +1,58 @@
+import { isAskedFor, type RowTest, type WantedRows } from '../sources/index.js';
+import { claimText, type Keys, type ReadRequest } from './binding.js';
+import type { DatasetFetch, Necessary, Operand, PlannedTest } from './fetch-plan.js';
+import { wireText } from './wire-text.js';
+
+interface Bound {
+  readonly tests: readonly RowTest[];
+  readonly isWhole: boolean;
+}
+
+/**
+ * The rows to fetch for one request; undefined when none can be in the answer.
+ *
+ * What a reader asks for decides how much is fetched only where each fetched row is one that the reader sees: else the limits, which refuse
+ * what is too much, would tell how many hidden rows there are of whatever is asked for. Rows by their whole key are the exception: of these
+ * there are no more than keys.
+ */
+export function wantedRows(fetch: DatasetFetch, request: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys | undefined): WantedRows | undefined {
+  const { shape, granted, asked, told } = fetch;
+  if (!granted) return undefined;
+  const seen = bound(granted, request, keys);
+  const wanted = bound(asked, request, keys);
+  const { dataset } = shape;
+  // Then no hidden row is fetched, as long as the API does what it is asked.
+  const isSeen = seen.isWhole && seen.tests.every((test) => isAskedFor(dataset, test));
+  const tests = isSeen ? [...seen.tests, ...wanted.tests] : [...seen.tests, ...byWholeKey(wanted.tests, dataset.key)];
+  if (tests.some(({ operator, values }) => operator === 'in' && values.length === 0)) return undefined;
+  return { dataset, tests, fields: [...shape.used], told: isSeen ? told : new Set(dataset.key.filter((name) => told.has(name))) };
+}
+
+function byWholeKey(tests: readonly RowTest[], key: readonly string[]): readonly RowTest[] {
+  const named = key.map((name) => tests.find(({ field, operator }) => field === name && operator === 'in'));
+  return key.length > 0 ? named.flatMap((test) => test ?? []).filter((_, __, all) => all.length === key.length) : [];
+}
+
+function bound({ tests, isWhole }: Necessary, request: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys | undefined): Bound {
+  const all = tests.map((test) => boundTest(test, request, keys));
+  const known = all.filter((test) => test !== undefined);
+  return { tests: known, isWhole: isWhole && known.length === all.length };
+}
+
+/** Undefined where a value can't be put into words that every API reads alike. */
+function boundTest({ field, operator, operands }: PlannedTest, request: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys | undefined): RowTest | undefined {
+  const values = operands.flatMap((operand) => valuesOf(operand, request, keys));
+  // Nothing equals null, and nothing is beyond it.
+  const texts = values.filter((value) => value !== null && value !== undefined).map((value) => wireText(field.type, value));
+  const known = texts.filter((text) => text !== undefined);
+  if (known.length < texts.length) return undefined;
+  return { field: field.name, operator: known.length === 0 ? 'in' : operator, values: [...new Set(known)] };
+}
+
+function valuesOf(operand: Operand, { values, claims }: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys = []): readonly unknown[] {
+  if ('text' in operand) return [operand.text];
+  if ('claim' in operand) return [claimText(claims, operand.claim)];
+  if ('keysAt' in operand) return keys.map((key) => key[operand.keysAt]);
+  const value = values[operand.slot];
+  return Array.isArray(value) ? (value as unknown[]) : [value];
+}

@@ -13,6 +13,11 @@ export class SentRows {
     this.#rows = rows;
   }
 
+  /** The last column of the first row, of a statement that counts there. */
+  get lastNumber(): number {
+    return Number(this.#rows[0]?.at(-1) ?? 0);
+  }
+
   /** @param cipher absent where there are no encrypted fields */
   async opened({ encryption: { sealed } }: CompiledRead, secrets: Secrets | undefined, cipher: Cipher | undefined): Promise<Rows> {
     if (sealed.length === 0) return this.#rows;

@@ -27,17 +27,39 @@ export class FetchExecutor implements Executor {
     if (!fetch) throw new Error('a read without a fetch came to an API');
     // Nothing is fetched for a cursor of somebody else.
     checkCursors(read, request.values);
+    const [page] = fetch.datasets.length === 1 ? fetch.datasets : [];
+    if (page?.page) {
+      const paged = await this.#paged(read, page, request);
+      if (paged) return paged;
+    }
     const fetched = new Map(
-      await Promise.all(fetch.datasets.map(async (each) => [each.shape.dataset.name, await this.#json(fetch, each, request, keys)] as const)),
+      await Promise.all(
+        fetch.datasets.map(async (each) => [each.shape.dataset.name, (await this.#json(fetch, wantedRows(each, request, keys, false), request)).json] as const),
+      ),
     );
     return this.#store.run(read, { ...request, fetched }, keys);
   }
 
-  async #json({ source }: FetchPlan, fetch: DatasetFetch, request: ReadRequest, keys: Keys | undefined): Promise<string> {
-    const wanted = wantedRows(fetch, request, keys);
-    if (!wanted) return NO_ROWS;
-    const { rows } = await this.#rows(source, wanted, request);
-    return cellRows(wanted.dataset, rows, wanted.fields).json;
+  /**
+   * Over no more rows than the page needs. Undefined where the API can't be asked for just these, and where it gave one that does not belong to them:
+   * then there may be others in its place behind those that came.
+   */
+  async #paged(read: CompiledRead, fetch: DatasetFetch, request: ReadRequest): Promise<Executed | undefined> {
+    const wanted = wantedRows(fetch, request, undefined, true);
+    if (!read.fetch || !wanted?.first) return undefined;
+    const { json, rows, isCut } = await this.#json(read.fetch, wanted, request);
+    const executed = await this.#store.run(read, { ...request, fetched: new Map([[wanted.dataset.name, json]]) });
+    return isCut && executed.rows.lastNumber !== rows ? undefined : executed;
+  }
+
+  async #json(
+    { source }: FetchPlan,
+    wanted: WantedRows | undefined,
+    request: ReadRequest,
+  ): Promise<{ readonly json: string; readonly rows: number; readonly isCut: boolean }> {
+    if (!wanted) return { json: NO_ROWS, rows: 0, isCut: false };
+    const { rows, isCut } = await this.#rows(source, wanted, request);
+    return { json: cellRows(wanted.dataset, rows, wanted.fields).json, rows: rows.length, isCut };
   }
 
   /** What is asked for twice by one request is fetched once. */

@@ -1,19 +1,11 @@
-import type { Dataset, FetchedDataset, Field } from '../catalog/index.js';
+import type { Dataset, FetchedDataset } from '../catalog/index.js';
 import type { DatasetDecision } from '../governance/index.js';
 import type { Expression } from '../sql/index.js';
 import type { Condition, FieldOperator } from './condition.js';
+import { pageFetch, type PageFetch } from './fetch-page.js';
 import type { FetchedShape } from './fetched-table.js';
 import type { AwayPart, PlanPart } from './parts.js';
-
-/** What a field is compared with, when the request is there. */
-export type Operand = { readonly slot: number } | { readonly claim: string } | { readonly text: string } | { readonly keysAt: number };
-
-/** The field has one of the values, or is beyond the one. */
-export interface PlannedTest {
-  readonly field: Field;
-  readonly operator: 'in' | 'gt' | 'gte' | 'lt' | 'lte';
-  readonly operands: readonly Operand[];
-}
+import type { Operand, PlannedTest } from './planned-test.js';
 
 /** What each wanted row meets. */
 export interface Necessary {
@@ -31,6 +23,8 @@ export interface DatasetFetch {
   readonly asked: Necessary;
   /** Fields that the reader sees as they are, of which it may be told that there is a filter by them. */
   readonly told: ReadonlySet<string>;
+  /** Where the first rows in the order of the key are enough. */
+  readonly page?: PageFetch | undefined;
 }
 
 /** What a part of a plan needs of one API, before its statement runs in the store. */
@@ -43,12 +37,18 @@ const UNKNOWN: Necessary = { tests: [], isWhole: false };
 const EVERYTHING: Necessary = { tests: [], isWhole: true };
 
 /** @param shapes of the datasets that the part's statement reads */
-export function fetchPlan(source: string, shapes: readonly FetchedShape[], decisionOn: (dataset: Dataset) => DatasetDecision, part: PlanPart | AwayPart): FetchPlan {
+export function fetchPlan(
+  source: string,
+  shapes: readonly FetchedShape[],
+  decisionOn: (dataset: Dataset) => DatasetDecision,
+  part: PlanPart | AwayPart,
+): FetchPlan {
   const datasets = shapes.map((shape): DatasetFetch => {
     const decision = decisionOn(shape.dataset);
     // Of a dataset that rows are filtered or ordered through, any row may matter.
     const isRoot = part.root === shape.dataset && !part.reached.has(shape.dataset);
-    return { ...governedFetch(shape, decision), asked: isRoot ? askedOf(part, decision) : UNKNOWN };
+    const fetch = governedFetch(shape, decision);
+    return isRoot ? { ...fetch, asked: askedOf(part, decision), page: pageFetch(part, decision) } : fetch;
   });
   return { source, datasets };
 }
@@ -140,4 +140,3 @@ function anyOf(all: readonly Necessary[]): Necessary {
 function isPlain(decision: DatasetDecision, name: string): boolean {
   return decision.fields.get(name)?.access === 'plain';
 }
-

@@ -1,6 +1,7 @@
 import { isAskedFor, type RowTest, type WantedRows } from '../sources/index.js';
 import { claimText, type Keys, type ReadRequest } from './binding.js';
-import type { DatasetFetch, Necessary, Operand, PlannedTest } from './fetch-plan.js';
+import type { DatasetFetch, Necessary } from './fetch-plan.js';
+import type { Operand, PlannedTest } from './planned-test.js';
 import { wireText } from './wire-text.js';
 
 interface Bound {
@@ -14,8 +15,15 @@ interface Bound {
  * What a reader asks for decides how much is fetched only where each fetched row is one that the reader sees: else the limits, which refuse
  * what is too much, would tell how many hidden rows there are of whatever is asked for. Rows by their whole key are the exception: of these
  * there are no more than keys.
+ *
+ * @param isPaged no more than a page may be fetched, where the API can be asked for all else
  */
-export function wantedRows(fetch: DatasetFetch, request: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys | undefined): WantedRows | undefined {
+export function wantedRows(
+  fetch: DatasetFetch,
+  request: Pick<ReadRequest, 'values' | 'claims'>,
+  keys: Keys | undefined,
+  isPaged: boolean,
+): WantedRows | undefined {
   const { shape, granted, asked, told } = fetch;
   if (!granted) return undefined;
   const seen = bound(granted, request, keys);
@@ -23,9 +31,28 @@ export function wantedRows(fetch: DatasetFetch, request: Pick<ReadRequest, 'valu
   const { dataset } = shape;
   // Then no hidden row is fetched, as long as the API does what it is asked.
   const isSeen = seen.isWhole && seen.tests.every((test) => isAskedFor(dataset, test));
-  const tests = isSeen ? [...seen.tests, ...wanted.tests] : [...seen.tests, ...byWholeKey(wanted.tests, dataset.key)];
+  const tests: RowTest[] = isSeen ? [...seen.tests, ...wanted.tests] : [...seen.tests, ...byWholeKey(wanted.tests, dataset.key)];
   if (tests.some(({ operator, values }) => operator === 'in' && values.length === 0)) return undefined;
-  return { dataset, tests, fields: [...shape.used], told: isSeen ? told : new Set(dataset.key.filter((name) => told.has(name))) };
+  const first = isSeen && isPaged && wanted.isWhole && tests.every((test) => isAskedFor(dataset, test)) ? firstOf(fetch, request) : undefined;
+  if (first) tests.push(...first.beyond);
+  return {
+    dataset,
+    tests,
+    fields: [...shape.used],
+    ...(first && { first: first.rows }),
+    told: isSeen ? told : new Set(dataset.key.filter((name) => told.has(name))),
+  };
+}
+
+/** The first rows in an order that the API can be asked for, behind a cursor that it can be asked for too. */
+function firstOf({ page, shape: { dataset } }: DatasetFetch, request: Pick<ReadRequest, 'values' | 'claims'>) {
+  const { source } = dataset;
+  const list = 'http' in source ? source.http.list : source.graphql.list;
+  const by = page && list?.order?.by[page.key.name];
+  if (!page || !by || (page.descending ? by.desc : by.asc) === undefined) return undefined;
+  const beyond = page.beyond.map((test) => boundTest(test, request, undefined)).filter((test) => test !== undefined);
+  if (beyond.length < page.beyond.length || !beyond.every((test) => isAskedFor(dataset, test))) return undefined;
+  return { beyond, rows: { rows: page.rows, by: page.key.name, descending: page.descending } };
 }
 
 function byWholeKey(tests: readonly RowTest[], key: readonly string[]): readonly RowTest[] {

@@ -20,7 +20,8 @@ export async function checkAtSource(spec: DatasetSpec, context: ApplyContext, fa
     );
   }
   const kind = spec.http ? 'http' : spec.graphql ? 'graphql' : 'table';
-  if (!ROWS_STAY.has(source.type)) return fail(['source'], `the source ${name} is of type ${source.type}, and rows can not stay there: load them with a collector`);
+  if (!ROWS_STAY.has(source.type))
+    return fail(['source'], `the source ${name} is of type ${source.type}, and rows can not stay there: load them with a collector`);
   if (KINDS[source.type] !== kind) {
     return fail([kind], `the source ${name} is of type ${source.type}, so say where the rows are with ${KINDS[source.type] ?? 'a collector'}`);
   }

@@ -1,4 +1,4 @@
-import { buildSchema, graphql, GraphQLScalarType, type GraphQLSchema } from 'graphql';
+import { buildSchema, graphql, type GraphQLScalarType, type GraphQLSchema } from 'graphql';
 import { ApiServer, json } from '../support/api-server.js';
 import { pageOf, type Row, type Tables } from './rows-server.js';
 
@@ -31,12 +31,15 @@ export async function serveGraphql(tables: Tables): Promise<{ readonly api: ApiS
 function schemaOf(tables: Tables): GraphQLSchema {
   const types = Object.entries(tables).map(([table, [first = {}]]) => {
     const columns = Object.keys(first).map((name) => `${camelCase(name)}: Any`);
-    return `type ${table}Row { ${columns.join(' ')} } type ${table}Page { nodes: [${table}Row!]! total: Int! pageInfo: Info! } input ${table}Where { ${Object.keys(first)
+    return `type ${table}Row { ${columns.join(' ')} } type ${table}Page { nodes: [${table}Row!]! total: Int! pageInfo: Info! } input ${table}Where { ${Object.keys(
+      first,
+    )
       .map((name) => `${name}: [ID!]`)
       .join(' ')} }`;
   });
   const roots = Object.keys(tables).map(
-    (table) => `${table}(where: ${table}Where, first: Int!, after: String): ${table}Page! ${table}By(key: ID!): ${table}Row ${table}Of(keys: [ID!]!): [${table}Row]!`,
+    (table) =>
+      `${table}(where: ${table}Where, first: Int!, after: String): ${table}Page! ${table}By(key: ID!): ${table}Row ${table}Of(keys: [ID!]!): [${table}Row]!`,
   );
   const schema = buildSchema(`scalar Any type Info { endCursor: String hasNextPage: Boolean! } ${types.join(' ')} type Query { ${roots.join(' ')} }`);
   (schema.getType('Any') as GraphQLScalarType).serialize = (value) => value;
@@ -54,7 +57,9 @@ function rootOf(tables: Tables): Readonly<Record<string, unknown>> {
       [
         table,
         ({ where = {}, first, after }: Arguments) => {
-          const query = new URLSearchParams(Object.entries(where as Record<string, string[]>).flatMap(([name, values]) => values.map((value): [string, string] => [name, value])));
+          const query = new URLSearchParams(
+            Object.entries(where as Record<string, string[]>).flatMap(([name, values]) => values.map((value): [string, string] => [name, value])),
+          );
           const from = Number(after ?? 0);
           query.set('per_page', '1000');
           const all = pageOf(rows, { query }).data;

@@ -13,7 +13,8 @@ const TABLES = ['countries', 'customers', 'orders', 'watchlist'];
 
 /** Customers by page, with filters and by key; orders in one piece; countries by their code alone, and as a list; the watch list in a list. */
 const HTTP: Readonly<Record<string, string>> = {
-  countries: 'list: { path: /countries, items: /data, pages: { by: page, parameter: page, size: { parameter: per_page, rows: 2 } } }, get: { path: "/countries/{code}", item: /item }',
+  countries:
+    'list: { path: /countries, items: /data, pages: { by: page, parameter: page, size: { parameter: per_page, rows: 2 } } }, get: { path: "/countries/{code}", item: /item }',
   customers: `list: { path: /customers, items: /data, count: /meta/total, order: { parameter: sort, by: { id: { asc: id, desc: -id } } },
     filters: { id: { in: id }, country: { eq: country }, tier: { eq: tier, gte: tier_from, lte: tier_to } },
     pages: { by: page, parameter: page, size: { parameter: per_page, rows: 4 } } }, batch: { path: /customers, items: /data, parameter: id }`,
@@ -37,7 +38,10 @@ const GRAPHQL: Readonly<Record<string, string>> = {
 
 function atApi(text: string, kind: 'http' | 'graphql'): string {
   const rows = kind === 'http' ? HTTP : GRAPHQL;
-  return text.replaceAll(/name: (countries|customers|orders|watchlist)\ntypeName/g, (_, name: string) => `name: ${name}\nsource: shop\n${kind}: { ${rows[name] ?? ''} }\ntypeName`);
+  return text.replaceAll(
+    /name: (countries|customers|orders|watchlist)\ntypeName/g,
+    (_, name: string) => `name: ${name}\nsource: shop\n${kind}: { ${rows[name] ?? ''} }\ntypeName`,
+  );
 }
 
 let stored: House;

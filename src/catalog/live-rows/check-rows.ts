@@ -54,8 +54,10 @@ function checkColumns({ fields }: DatasetShape, kind: 'http' | 'graphql', compla
   fields.forEach(({ column }, i) => {
     if (column === undefined) return;
     const path = ['fields', i, 'column'];
-    if (kind === 'graphql' && !FIELD_PATH.test(column)) complain(path, 'expected a GraphQL field, or several with dots between them for one inside another: address.city');
-    if (kind === 'http' && column.startsWith('/') && !isPointer(column)) complain(path, 'expected the name of a member, or a JSON pointer such as /address/city');
+    if (kind === 'graphql' && !FIELD_PATH.test(column))
+      complain(path, 'expected a GraphQL field, or several with dots between them for one inside another: address.city');
+    if (kind === 'http' && column.startsWith('/') && !isPointer(column))
+      complain(path, 'expected the name of a member, or a JSON pointer such as /address/city');
   });
 }
 
@@ -92,8 +94,16 @@ function checkArguments({ list, get, batch }: GraphqlRows, complain: Complain): 
       ...(list.order ? [[['list', 'order', 'argument'], list.order.argument] as const] : []),
     ]);
   }
-  if (get) check(get.arguments, Object.entries(get.keys).map(([name, argument]) => [['get', 'keys', name], argument] as const));
-  if (batch) check(batch.arguments, [[['batch', 'argument'], batch.argument], ...Object.keys(batch.constants ?? {}).map((name) => [['batch', 'constants', name], name] as const)]);
+  if (get)
+    check(
+      get.arguments,
+      Object.entries(get.keys).map(([name, argument]) => [['get', 'keys', name], argument] as const),
+    );
+  if (batch)
+    check(batch.arguments, [
+      [['batch', 'argument'], batch.argument],
+      ...Object.keys(batch.constants ?? {}).map((name) => [['batch', 'constants', name], name] as const),
+    ]);
 }
 
 function fieldOf({ fields }: DatasetShape, name: string, path: readonly string[], complain: Complain): FieldShape | undefined {

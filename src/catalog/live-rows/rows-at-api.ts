@@ -12,9 +12,27 @@ export const DEFAULT_BATCH = 100;
 export function normalHttp(rows: HttpRows): HttpRows {
   const { list, get, batch, limits } = rows;
   return definedOf({
-    list: list && definedOf({ ...list, items: list.items || undefined, query: sorted(list.query), filters: sortedFilters(list.filters), lists: comma(list.lists), pages: list.pages && pagesOf(list.pages), order: list.order && orderOf(list.order) }),
+    list:
+      list &&
+      definedOf({
+        ...list,
+        items: list.items || undefined,
+        query: sorted(list.query),
+        filters: sortedFilters(list.filters),
+        lists: comma(list.lists),
+        pages: list.pages && pagesOf(list.pages),
+        order: list.order && orderOf(list.order),
+      }),
     get: get && definedOf({ ...get, item: get.item || undefined, query: sorted(get.query) }),
-    batch: batch && definedOf({ ...batch, items: batch.items || undefined, query: sorted(batch.query), lists: comma(batch.lists), max: batch.max === DEFAULT_BATCH ? undefined : batch.max }),
+    batch:
+      batch &&
+      definedOf({
+        ...batch,
+        items: batch.items || undefined,
+        query: sorted(batch.query),
+        lists: comma(batch.lists),
+        max: batch.max === DEFAULT_BATCH ? undefined : batch.max,
+      }),
     limits,
   }) as HttpRows;
 }
@@ -22,9 +40,20 @@ export function normalHttp(rows: HttpRows): HttpRows {
 export function normalGraphql(rows: GraphqlRows): GraphqlRows {
   const { list, get, batch, limits } = rows;
   return definedOf({
-    list: list && definedOf({ ...list, arguments: sorted(list.arguments), constants: sorted(list.constants), filters: sortedFilters(list.filters), pages: list.pages && pagesOf(list.pages), order: list.order && orderOf(list.order) }),
+    list:
+      list &&
+      definedOf({
+        ...list,
+        arguments: sorted(list.arguments),
+        constants: sorted(list.constants),
+        filters: sortedFilters(list.filters),
+        pages: list.pages && pagesOf(list.pages),
+        order: list.order && orderOf(list.order),
+      }),
     get: get && definedOf({ ...get, arguments: sorted(get.arguments), keys: sorted(get.keys) }),
-    batch: batch && definedOf({ ...batch, arguments: sorted(batch.arguments), constants: sorted(batch.constants), max: batch.max === DEFAULT_BATCH ? undefined : batch.max }),
+    batch:
+      batch &&
+      definedOf({ ...batch, arguments: sorted(batch.arguments), constants: sorted(batch.constants), max: batch.max === DEFAULT_BATCH ? undefined : batch.max }),
     limits,
   }) as GraphqlRows;
 }

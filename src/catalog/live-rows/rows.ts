@@ -39,7 +39,9 @@ export interface HttpList {
   readonly filters?: Filters | undefined;
   readonly lists?: Lists | undefined;
   readonly pages?: HttpPages | undefined;
-  readonly order?: { readonly parameter: string; readonly by: Readonly<Record<string, { readonly asc?: string | undefined; readonly desc?: string | undefined }>> } | undefined;
+  readonly order?:
+    | { readonly parameter: string; readonly by: Readonly<Record<string, { readonly asc?: string | undefined; readonly desc?: string | undefined }>> }
+    | undefined;
 }
 
 /** How the rows of a dataset are had from an API that answers with JSON. */
@@ -68,7 +70,13 @@ export type GraphqlPages =
   | { readonly by: 'page'; readonly argument: string; readonly first?: number | undefined; readonly size?: GraphqlSize | undefined }
   | { readonly by: 'offset'; readonly argument: string; readonly size?: GraphqlSize | undefined }
   /** `next` and `more`: of the field's answer, the cursor of the page behind, and whether there is one. */
-  | { readonly by: 'cursor'; readonly argument: string; readonly next?: string | undefined; readonly more?: string | undefined; readonly size?: GraphqlSize | undefined };
+  | {
+      readonly by: 'cursor';
+      readonly argument: string;
+      readonly next?: string | undefined;
+      readonly more?: string | undefined;
+      readonly size?: GraphqlSize | undefined;
+    };
 
 /** By argument, its type as the API has it. */
 type ArgumentTypes = Readonly<Record<string, string>>;
@@ -90,7 +98,9 @@ export interface GraphqlList {
 export interface GraphqlRows {
   readonly list?: GraphqlList | undefined;
   /** `keys`: by field of the key, the argument that takes its value. */
-  readonly get?: { readonly field: string; readonly arguments: ArgumentTypes; readonly keys: Readonly<Record<string, string>>; readonly item?: string | undefined } | undefined;
+  readonly get?:
+    | { readonly field: string; readonly arguments: ArgumentTypes; readonly keys: Readonly<Record<string, string>>; readonly item?: string | undefined }
+    | undefined;
   readonly batch?:
     | {
         readonly field: string;

@@ -45,7 +45,10 @@ export class ApiSource {
       return await gather(wanted, api, budget);
     } catch (error) {
       const failure = this.#failureOf(error);
-      this.#options.log.warn({ source: this.name, dataset: wanted.dataset.name, code: failure instanceof HeadgateError ? failure.code : '' }, 'a source did not answer as it should');
+      this.#options.log.warn(
+        { source: this.name, dataset: wanted.dataset.name, code: failure instanceof HeadgateError ? failure.code : '' },
+        'a source did not answer as it should',
+      );
       throw failure;
     } finally {
       // Requests beside one that failed.
@@ -73,7 +76,8 @@ export class ApiSource {
   /** In words for whoever reads: no address, and of the API nothing but its name. */
   #failureOf(error: unknown): unknown {
     const { name } = this;
-    const made = (code: ErrorCode, what: string, details = {}) => new HeadgateError(code, `The source ${name} ${what}`, { source: name, ...details }, { cause: error });
+    const made = (code: ErrorCode, what: string, details = {}) =>
+      new HeadgateError(code, `The source ${name} ${what}`, { source: name, ...details }, { cause: error });
     if (error instanceof DOMException) return made('TIMEOUT', 'took longer than it may. Ask for fewer rows, or by a filter that it can be asked for.');
     if (!isHeadgateError(error) || error.code === 'QUERY_TOO_COMPLEX' || error.details['dataset'] !== undefined) return error;
     const { status, variable } = error.details;

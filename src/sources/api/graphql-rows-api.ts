@@ -40,7 +40,8 @@ export class GraphqlRowsApi implements RowsApi {
     const { get } = this.#rows;
     if (!get) throw new Error('rows are not got here');
     const document = new Document(get.field, get.arguments, {});
-    for (const [name, argument] of Object.entries(get.keys)) document.set(argument, document.valueOf(argument, fieldOf(wanted.dataset, name), key.get(name) ?? ''));
+    for (const [name, argument] of Object.entries(get.keys))
+      document.set(argument, document.valueOf(argument, fieldOf(wanted.dataset, name), key.get(name) ?? ''));
     selectRow(document, get.item, wanted);
     const answer = await this.#ask(document, wanted, budget);
     return get.item === undefined ? answer : along(answer, get.item);
@@ -98,8 +99,13 @@ const PASSING = new Set(['RATE_LIMITED', 'TIMEOUT', 'UNAVAILABLE', 'SERVICE_UNAV
 function refused({ name, source: { source } }: FetchedDataset, code: unknown): HeadgateError {
   const details = { dataset: name, source, ...(typeof code === 'string' && /^[A-Z_]{1,60}$/.test(code) && { reason: code }) };
   const because = details.reason === undefined ? '' : ` (${details.reason})`;
-  if (typeof code === 'string' && PASSING.has(code)) return new HeadgateError('UNAVAILABLE', `The source ${source} could not answer${because}. Try again later.`, details);
-  return new HeadgateError('CONTRACT_VIOLATION', `The source ${source} answers with an error what the contract of ${name} names${because}. Look at its fields and arguments, and at what the source lets its credentials see.`, details);
+  if (typeof code === 'string' && PASSING.has(code))
+    return new HeadgateError('UNAVAILABLE', `The source ${source} could not answer${because}. Try again later.`, details);
+  return new HeadgateError(
+    'CONTRACT_VIOLATION',
+    `The source ${source} answers with an error what the contract of ${name} names${because}. Look at its fields and arguments, and at what the source lets its credentials see.`,
+    details,
+  );
 }
 
 function cursorPaths({ next = 'pageInfo.endCursor', more = 'pageInfo.hasNextPage' }: Extract<GraphqlPages, { by: 'cursor' }>): readonly string[] {
@@ -125,7 +131,10 @@ function along(value: unknown, path: string): unknown {
 function rowsAt(answer: unknown, items: string | undefined, { dataset }: WantedRows): readonly unknown[] {
   const rows = items === undefined ? answer : along(answer, items);
   if (Array.isArray(rows)) return rows as unknown[];
-  throw unlike(dataset, items === undefined ? 'its field gives no list of rows; if the list is in another field in it, say so with items' : `there is no list of rows at ${items}`);
+  throw unlike(
+    dataset,
+    items === undefined ? 'its field gives no list of rows; if the list is in another field in it, say so with items' : `there is no list of rows at ${items}`,
+  );
 }
 
 function fieldOf(dataset: FetchedDataset, name: string): Field {

@@ -117,7 +117,10 @@ function jsonOf(answer: HttpAnswer, { dataset }: WantedRows): unknown {
 function rowsAt(body: unknown, pointer: string | undefined, { dataset }: WantedRows): readonly unknown[] {
   const rows = atPointer(body, pointer ?? '');
   if (Array.isArray(rows)) return rows as unknown[];
-  throw unlike(dataset, pointer === undefined ? 'the answer is no list of rows; if the list is a member of it, say so with items' : `there is no list of rows at ${pointer}`);
+  throw unlike(
+    dataset,
+    pointer === undefined ? 'the answer is no list of rows; if the list is a member of it, say so with items' : `there is no list of rows at ${pointer}`,
+  );
 }
 
 function numberOf(value: unknown): number | undefined {

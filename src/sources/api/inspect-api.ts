@@ -24,14 +24,17 @@ export async function inspectApi(source: Pick<ApiSource, 'rows' | 'name'>, datas
     if (!isHeadgateError(error) || error.code !== 'CONTRACT_VIOLATION') throw error;
     return { problems: [{ path: [kind, 'list'], message: error.message }], warnings: [] };
   }
-  if (rows.length === 0) return { problems: [], warnings: [`Dataset ${dataset.name}: the source ${source.name} gave no row, so nothing is known of what they hold.`] };
+  if (rows.length === 0)
+    return { problems: [], warnings: [`Dataset ${dataset.name}: the source ${source.name} gave no row, so nothing is known of what they hold.`] };
   const { misfits } = cellRows(dataset, rows, names);
   const warnings = dataset.fields.flatMap((field) => {
     const text = `Dataset ${dataset.name}: of ${rows.length} rows at the source ${source.name}`;
     const bad = misfits.get(field.name) ?? 0;
     const isMissing = rows.every((row) => valueIn(dataset, field, row) === undefined);
     if (isMissing) return [`${text} none has "${columnOf(dataset, field)}", so ${field.name} would be null.`];
-    return bad === 0 ? [] : [`${text}, ${bad} have at "${columnOf(dataset, field)}" what ${field.type}${field.list ? '[]' : ''} can't hold, so ${field.name} would be null there.`];
+    return bad === 0
+      ? []
+      : [`${text}, ${bad} have at "${columnOf(dataset, field)}" what ${field.type}${field.list ? '[]' : ''} can't hold, so ${field.name} would be null there.`];
   });
   return { problems: [], warnings };
 }

@@ -16,12 +16,16 @@ export function tooMuch({ dataset, told }: WantedRows, what: string, limit: numb
     texts.length > 0
       ? `Filter by what the source can be asked for: ${texts.join(', ')}.`
       : 'The source can not be asked for fewer of them, so the limits of the dataset would have to be larger.';
-  return new HeadgateError('QUERY_TOO_COMPLEX', `For this, more than ${limit} ${what} of ${name} would be fetched from the source ${source.source}, and no more may be. ${mend}`, {
-    source: source.source,
-    dataset: name,
-    limit,
-    filters: filters.map(({ graphqlName }) => graphqlName),
-  });
+  return new HeadgateError(
+    'QUERY_TOO_COMPLEX',
+    `For this, more than ${limit} ${what} of ${name} would be fetched from the source ${source.source}, and no more may be. ${mend}`,
+    {
+      source: source.source,
+      dataset: name,
+      limit,
+      filters: filters.map(({ graphqlName }) => graphqlName),
+    },
+  );
 }
 
 /** What an API can be asked for, by field: its filters, and its key where rows are got by it. */

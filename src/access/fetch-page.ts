@@ -17,13 +17,13 @@ export interface PageFetch {
 /** Undefined where all rows have to do with the answer, or their order is not the key's. */
 export function pageFetch(part: PlanPart, decision: DatasetDecision): PageFetch | undefined {
   const { selection, root, reached } = part;
-  if (selection.kind !== 'connection' || decision.aggregate || reached.has(root)) return undefined;
+  if (selection.kind !== 'connection' || decision.aggregate || [...reached].some(({ name }) => name === root.name)) return undefined;
   const { connection } = selection;
   const { page, order, members, changes } = connection;
   if (changes || members.some(({ kind }) => kind === 'totalCount' || kind === 'aggregate' || kind === 'groupBy')) return undefined;
   const [key, ...more] = keyFields(root, decision) ?? [];
   const [term, ...rest] = order;
-  if (!key || more.length > 0 || rest.length > 0 || (term && (term.through.length > 0 || term.field !== key))) return undefined;
+  if (!key || more.length > 0 || rest.length > 0 || (term && (term.through.length > 0 || term.field.name !== key.name))) return undefined;
   const descending = (term?.descending ?? false) !== page.backward;
   const cursors = [
     { position: page.after, operator: term?.descending ? 'lt' : 'gt' },

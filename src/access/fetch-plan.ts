@@ -46,7 +46,7 @@ export function fetchPlan(
   const datasets = shapes.map((shape): DatasetFetch => {
     const decision = decisionOn(shape.dataset);
     // Of a dataset that rows are filtered or ordered through, any row may matter.
-    const isRoot = part.root === shape.dataset && !part.reached.has(shape.dataset);
+    const isRoot = part.root.name === shape.dataset.name && ![...part.reached].some(({ name }) => name === shape.dataset.name);
     const fetch = governedFetch(shape, decision);
     return isRoot ? { ...fetch, asked: askedOf(part, decision), page: pageFetch(part, decision) } : fetch;
   });
@@ -129,7 +129,7 @@ function anyOf(all: readonly Necessary[]): Necessary {
   // Nothing is one of none: no row is wanted, which is not worth a case of its own.
   if (!first) return UNKNOWN;
   const tests = first.tests.flatMap(({ field, operator, operands }): PlannedTest[] => {
-    const others = rest.map((other) => other.tests.find((test) => test.field === field && test.operator === 'in'));
+    const others = rest.map((other) => other.tests.find((test) => test.field.name === field.name && test.operator === 'in'));
     if (rest.length > 0 && (operator !== 'in' || others.includes(undefined))) return [];
     return [{ field, operator, operands: [...operands, ...others.flatMap((other) => other?.operands ?? [])] }];
   });

@@ -27,7 +27,8 @@ const text = (value: unknown): string => {
 
 /**
  * An honest API with a table below each path. `GET /customers?country=DE&page=2&per_page=2&sort=-id`, `id=1&id=2`, `GET /customers/1`;
- * `<field>_from` and `<field>_to` are bounds of numbers and dates.
+ * `<field>_from` and `_to`, `_above` and `_below`
+ * are bounds of numbers and dates.
  */
 export async function serveRows(tables: Tables): Promise<ApiServer> {
   return ApiServer.start((asked, response) => {
@@ -55,11 +56,11 @@ export function pageOf(rows: readonly Row[], { query }: Pick<Asked, 'query'>): {
 }
 
 function meets(row: Row, name: string, values: readonly string[]): boolean {
-  const [, field = '', bound] = /^(.*)_(from|to)$/.exec(name) ?? [];
+  const [, field = '', bound] = /^(.*)_(from|to|above|below)$/.exec(name) ?? [];
   if (bound === undefined || !(field in row)) return values.includes(text(row[name]));
   const [value = ''] = values;
   const cell = row[field];
   if (cell === null) return false;
   const order = typeof cell === 'number' ? cell - Number(value) : text(cell) < value ? -1 : text(cell) > value ? 1 : 0;
-  return bound === 'from' ? order >= 0 : order <= 0;
+  return { from: order >= 0, to: order <= 0, above: order > 0, below: order < 0 }[bound] ?? false;
 }

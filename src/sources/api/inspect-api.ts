@@ -1,4 +1,4 @@
-import type { FetchedDataset, Inspection } from '../../catalog/index.js';
+import { limitsOf, type FetchedDataset, type Inspection } from '../../catalog/index.js';
 import { isHeadgateError } from '../../kernel/index.js';
 import type { ApiSource } from './api-source.js';
 import { cellRows, columnOf, valueIn } from './columns.js';
@@ -12,16 +12,19 @@ const LOOKED_AT = 100;
  */
 export async function inspectApi(source: Pick<ApiSource, 'rows' | 'name'>, dataset: FetchedDataset): Promise<Inspection> {
   const kind = 'http' in dataset.source ? 'http' : 'graphql';
-  const { list } = 'http' in dataset.source ? dataset.source.http : dataset.source.graphql;
+  const said = 'http' in dataset.source ? dataset.source.http : dataset.source.graphql;
   // By key alone nothing can be tried: no key is known.
-  if (!list) return { problems: [], warnings: [] };
+  if (!said.list) return { problems: [], warnings: [] };
   const names = dataset.fields.map(({ name }) => name);
   let rows: readonly unknown[];
   try {
-    const first = { rows: LOOKED_AT, by: '', descending: false };
+    const first = { rows: Math.min(LOOKED_AT, limitsOf(said).rows), by: '', descending: false };
     ({ rows } = await source.rows({ dataset, tests: [], fields: names, first, told: new Set(names) }));
   } catch (error) {
-    if (!isHeadgateError(error) || error.code !== 'CONTRACT_VIOLATION') throw error;
+    if (!isHeadgateError(error)) throw error;
+    // So much without a filter, and with one it may be less.
+    if (error.code === 'QUERY_TOO_COMPLEX') return { problems: [], warnings: [`Dataset ${dataset.name}: one page without a filter is more than its limits allow.`] };
+    if (error.code !== 'CONTRACT_VIOLATION') throw error;
     return { problems: [{ path: [kind, 'list'], message: error.message }], warnings: [] };
   }
   if (rows.length === 0)

@@ -1,6 +1,8 @@
-import { isAskedFor, type RowTest, type WantedRows } from '../sources/index.js';
+import type { FetchedDataset } from '../catalog/index.js';
+import { isAskedFor, isGotByKey, type RowTest, type WantedRows } from '../sources/index.js';
 import { claimText, type Keys, type ReadRequest } from './binding.js';
 import type { DatasetFetch, Necessary } from './fetch-plan.js';
+import { joinedTests } from './joined-tests.js';
 import type { Operand, PlannedTest } from './planned-test.js';
 import { wireText } from './wire-text.js';
 
@@ -31,13 +33,12 @@ export function wantedRows(
   const { dataset } = shape;
   // Then no hidden row is fetched, as long as the API does what it is asked.
   const isSeen = seen.isWhole && seen.tests.every((test) => isAskedFor(dataset, test));
-  const tests: RowTest[] = isSeen ? [...seen.tests, ...wanted.tests] : [...seen.tests, ...byWholeKey(wanted.tests, dataset.key)];
+  const tests = joinedTests([...seen.tests, ...(isSeen ? wanted.tests : byWholeKey(wanted.tests, dataset))], dataset);
   if (tests.some(({ operator, values }) => operator === 'in' && values.length === 0)) return undefined;
   const first = isSeen && isPaged && wanted.isWhole && tests.every((test) => isAskedFor(dataset, test)) ? firstOf(fetch, request) : undefined;
-  if (first) tests.push(...first.beyond);
   return {
     dataset,
-    tests,
+    tests: first ? joinedTests([...tests, ...first.beyond], dataset) : tests,
     fields: [...shape.used],
     ...(first && { first: first.rows }),
     told: isSeen ? told : new Set(dataset.key.filter((name) => told.has(name))),
@@ -55,9 +56,13 @@ function firstOf({ page, shape: { dataset } }: DatasetFetch, request: Pick<ReadR
   return { beyond, rows: { rows: page.rows, by: page.key.name, descending: page.descending } };
 }
 
-function byWholeKey(tests: readonly RowTest[], key: readonly string[]): readonly RowTest[] {
-  const named = key.map((name) => tests.find(({ field, operator }) => field === name && operator === 'in'));
-  return key.length > 0 ? named.flatMap((test) => test ?? []).filter((_, __, all) => all.length === key.length) : [];
+/** Of a key of several fields each must be asked for: by some of them alone there may be any number of rows. */
+function byWholeKey(tests: readonly RowTest[], dataset: FetchedDataset): readonly RowTest[] {
+  const { key } = dataset;
+  const named = key.flatMap((name) => tests.find(({ field, operator }) => field === name && operator === 'in') ?? []);
+  if (key.length === 0 || named.length < key.length) return [];
+  const isGot = isGotByKey(dataset) && named.every(({ values }) => values.length === 1);
+  return key.length === 1 || isGot || named.every((test) => isAskedFor(dataset, test)) ? named : [];
 }
 
 function bound({ tests, isWhole }: Necessary, request: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys | undefined): Bound {

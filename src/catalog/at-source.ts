@@ -1,12 +1,8 @@
 import { newId } from '../kernel/index.js';
-import type { SourceType } from './source-spec.js';
+import { PLACES } from './live-rows/places.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
 import type { ApplyContext, Fail } from './manifest-kind.js';
 import { didYouMean, listOf } from './suggest.js';
-
-/** How datasets say where their rows are, by the type of the source. */
-const KINDS: Readonly<Partial<Record<SourceType, 'table' | 'http' | 'graphql'>>> = { postgres: 'table', http: 'http', graphql: 'graphql' };
-const ROWS_STAY: ReadonlySet<string> = new Set(Object.keys(KINDS));
 
 /** Whether the source of a live dataset has what the contract says of it: looked at when it is applied, not when somebody reads. */
 export async function checkAtSource(spec: DatasetSpec, context: ApplyContext, fail: Fail): Promise<void> {
@@ -20,10 +16,10 @@ export async function checkAtSource(spec: DatasetSpec, context: ApplyContext, fa
     );
   }
   const kind = spec.http ? 'http' : spec.graphql ? 'graphql' : 'table';
-  if (!ROWS_STAY.has(source.type))
-    return fail(['source'], `the source ${name} is of type ${source.type}, and rows can not stay there: load them with a collector`);
-  if (KINDS[source.type] !== kind) {
-    return fail([kind], `the source ${name} is of type ${source.type}, so say where the rows are with ${KINDS[source.type] ?? 'a collector'}`);
+  const place = PLACES[source.type];
+  if (place === undefined) return fail(['source'], `the source ${name} is of type ${source.type}, and rows can not stay there: load them with a collector`);
+  if (place !== kind) {
+    return fail([kind], `the source ${name} is of type ${source.type}, so say where the rows are with ${place}`);
   }
   if (!context.sources) return fail(['source'], 'sources can not be reached from here', 'UNAVAILABLE');
   // Nothing of it is kept: the id and the version are those of nothing yet.

@@ -121,7 +121,9 @@ const customers: readonly Row[] = Array.from({ length: 60 }, (_, i) => ({
   email: `canary${i + 1}@example.com`,
   secret: 'not in the contract',
 }));
-const orders: readonly Row[] = customers.slice(0, 30).map((customer, i) => ({ id: 1000 + i, customer_id: customer['id'], amount: i + 0.5, shop_id: 1 + (i % 2) }));
+const orders: readonly Row[] = customers
+  .slice(0, 30)
+  .map((customer, i) => ({ id: 1000 + i, customer_id: customer['id'], amount: i + 0.5, shop_id: 1 + (i % 2) }));
 const tables: Tables = {
   customers,
   orders,
@@ -178,6 +180,20 @@ describe('what is asked of the API', () => {
     expect(crm.asked.every(({ query }) => query.get('country') === 'DE')).toBe(true);
   });
 
+  test('never of rows that the grant does not show, whatever else is asked for', async () => {
+    const { data } = await house.query(
+      principal({ roles: ['local'], claims: { country: 'DE' } }),
+      '{ customers(where: { country: { in: ["FR", "IS"] } }) { totalCount } }',
+    );
+    expect(data['customers']?.totalCount).toBe(0);
+    expect(crm.asked).toEqual([]);
+    await house.query(
+      principal({ roles: ['local'], claims: { country: 'DE' } }),
+      '{ customers(where: { or: [{ country: { eq: "DE" } }, { tier: { eq: 1 } }] }) { totalCount } }',
+    );
+    expect(crm.asked.every(({ query }) => query.getAll('country').join() === 'DE')).toBe(true);
+  });
+
   test('a filter by what is masked, or by a field without a parameter, is done here', async () => {
     const { data } = await house.query(
       principal({ roles: ['local'], claims: { country: 'DE' } }),
@@ -193,7 +209,10 @@ describe('what is asked of the API', () => {
     expect(data['customersByKey']).toEqual({ name: 'customer 7' });
     expect(asked()).toEqual(['/customers/7?']);
     crm.asked.length = 0;
-    const several = await house.query(everyone, '{ a: customersByKey(id: "1") { name } b: customersByKey(id: "999") { name } c: customersByKey(id: "3") { id } }');
+    const several = await house.query(
+      everyone,
+      '{ a: customersByKey(id: "1") { name } b: customersByKey(id: "999") { name } c: customersByKey(id: "3") { id } }',
+    );
     expect(several.data).toEqual({ a: { name: 'customer 1' }, b: null, c: { id: '3' } });
     expect(asked()).toHaveLength(2);
     crm.asked.length = 0;
@@ -228,7 +247,11 @@ describe('what is asked of the API', () => {
     const seen: string[] = [];
     for (let after = '', more = true; more;) {
       crm.asked.length = 0;
-      const { nodes, pageInfo } = await house.connection(everyone, 'customers', `{ customers(first: 25${after}) { nodes { id } pageInfo { hasNextPage endCursor } } }`);
+      const { nodes, pageInfo } = await house.connection(
+        everyone,
+        'customers',
+        `{ customers(first: 25${after}) { nodes { id } pageInfo { hasNextPage endCursor } } }`,
+      );
       seen.push(...nodes.map(({ id }) => String(id)));
       expect(crm.asked.length).toBeLessThanOrEqual(3);
       expect(crm.asked[0]?.query.get('sort')).toBe('id');
@@ -237,24 +260,39 @@ describe('what is asked of the API', () => {
     }
     expect(seen).toEqual(customers.map(({ id }) => String(id)));
     crm.asked.length = 0;
-    const last = await house.connection(everyone, 'customers', '{ customers(last: 3, where: { country: { eq: "FR" } }) { nodes { id } pageInfo { hasPreviousPage } } }');
+    const last = await house.connection(
+      everyone,
+      'customers',
+      '{ customers(last: 3, where: { country: { eq: "FR" } }) { nodes { id } pageInfo { hasPreviousPage } } }',
+    );
     expect(last).toMatchObject({ nodes: [{ id: '53' }, { id: '56' }, { id: '59' }], pageInfo: { hasPreviousPage: true } });
     expect(asked()).toEqual(['/customers?country=FR&sort=-id&per_page=4&page=1']);
   });
 
   test('of a GraphQL API, only the fields that are wanted, with values in variables', async () => {
-    const { data } = await house.query(everyone, '{ countries(where: { fullName: { endsWith: "FR" } }) { nodes { code } } countriesByKey(code: "DE\\") { x } #") { population } }');
+    const { data } = await house.query(
+      everyone,
+      '{ countries(where: { fullName: { endsWith: "FR" } }) { nodes { code } } countriesByKey(code: "DE\\") { x } #") { population } }',
+    );
     expect(data).toMatchObject({ countries: { nodes: [{ code: 'FR' }] }, countriesByKey: null });
     const list = geo.asked.filter(({ query }) => query.includes('rows: countries('));
     expect(list.map(({ variables }) => variables)).toEqual([{ first: 2 }, { first: 2, after: '2' }]);
-    expect(geo.asked.find((asking) => !list.includes(asking))).toEqual({ query: 'query Headgate($key: ID!) { rows: countriesBy(key: $key) { code population } }', variables: { key: 'DE") { x } #' } });
+    expect(geo.asked.find((asking) => !list.includes(asking))).toEqual({
+      query: 'query Headgate($key: ID!) { rows: countriesBy(key: $key) { code population } }',
+      variables: { key: 'DE") { x } #' },
+    });
     for (const { query } of geo.asked) expect(query).not.toContain('#');
   });
 });
 
 describe('limits', () => {
   test('refuse what would take more rows, with the filters that make it fewer: never a part of the answer', async () => {
-    for (const query of ['{ customers { totalCount } }', '{ customers(first: 5, orderBy: { name: ASC }) { nodes { id } } }', '{ customers { aggregate { max { tier } } } }', '{ customers { groupBy(keys: [{ country: true }]) { aggregate { count } } } }']) {
+    for (const query of [
+      '{ customers { totalCount } }',
+      '{ customers(first: 5, orderBy: { name: ASC }) { nodes { id } } }',
+      '{ customers { aggregate { max { tier } } } }',
+      '{ customers { groupBy(keys: [{ country: true }]) { aggregate { count } } } }',
+    ]) {
       const { data, errors } = await house.query(everyone, query);
       expect(data['customers']).toBeNull();
       expect(errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX', source: 'crm', limit: 40, filters: ['id', 'name', 'country', 'tier'] } }]);
@@ -370,13 +408,16 @@ describe('an API that lies', () => {
 
   test('and has pages without an end is stopped', async () => {
     crm.answer = (_, response) => json(response, { data: [customers[0]] });
-    expect((await house.query(everyone, '{ customers(where: { country: { eq: "DE" } }) { totalCount } }')).errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX' } }]);
+    expect((await house.query(everyone, '{ customers(where: { country: { eq: "DE" } }) { totalCount } }')).errors).toMatchObject([
+      { extensions: { code: 'QUERY_TOO_COMPLEX' } },
+    ]);
     expect(crm.asked).toHaveLength(6);
   });
 
   test('a GraphQL API that answers with an error gives no part of an answer', async () => {
     const { answer } = geo.api;
-    geo.api.answer = (_, response) => json(response, { data: { rows: { nodes: [], pageInfo: {} } }, errors: [{ message: 'canary', extensions: { code: 'FORBIDDEN' } }] });
+    geo.api.answer = (_, response) =>
+      json(response, { data: { rows: { nodes: [], pageInfo: {} } }, errors: [{ message: 'canary', extensions: { code: 'FORBIDDEN' } }] });
     const { errors } = await house.query(everyone, '{ countries { totalCount } }');
     geo.api.answer = answer;
     expect(errors).toMatchObject([{ extensions: { code: 'CONTRACT_VIOLATION', source: 'geo', reason: 'FORBIDDEN' } }]);
@@ -386,7 +427,11 @@ describe('an API that lies', () => {
 
 describe('faults', () => {
   test.each<[string, string, Answering]>([
-    ['dies in the middle', 'UNAVAILABLE', (_, response) => void response.writeHead(200, { 'content-length': '1000' }).write('{"data": [', () => response.destroy())],
+    [
+      'dies in the middle',
+      'UNAVAILABLE',
+      (_, response) => void response.writeHead(200, { 'content-length': '1000' }).write('{"data": [', () => response.destroy()),
+    ],
     ['takes no more for now', 'UNAVAILABLE', (_, response) => void response.writeHead(429, { 'retry-after': '60' }).end()],
     ['is out of order', 'UNAVAILABLE', (_, response) => void response.writeHead(500).end('canary')],
   ])('a source that %s fails its part alone', async (_, code, answer) => {

@@ -35,6 +35,7 @@ export function checkRowsAtApi(dataset: DatasetShape, complain: Complain): void 
     if (field && !isOrdered(field)) complain(path, `${name} is ${field.type}, and its order is not the same everywhere; rows are ordered by it here`);
   }
   checkKeys(dataset, kind, complain);
+  checkConstants(dataset, kind, complain);
   if (dataset.graphql) checkArguments(dataset.graphql, complain);
 }
 
@@ -71,6 +72,36 @@ function checkKeys(dataset: DatasetShape, kind: 'http' | 'graphql', complain: Co
     if (!isKey) complain([kind, 'get', 'path' in get ? 'path' : 'keys'], `a row is got by its whole key, each field once, and ${has}`);
   }
   if (batch && key.length !== 1) complain([kind, 'batch'], `rows are got by the values of one field that is the key, and ${has}`);
+}
+
+/** A constant says which rows are the dataset's: nothing that a reader asks for may take its place. */
+function checkConstants({ http, graphql }: DatasetShape, kind: 'http' | 'graphql', complain: Complain): void {
+  const { filters = {}, pages, order } = http?.list ?? graphql?.list ?? {};
+  const constants = http ? (http.list?.query ?? {}) : (graphql?.list?.constants ?? {});
+  const used = [
+    ...Object.entries(filters).flatMap(([name, operators]) => Object.entries(operators).map(([operator, as]) => [['filters', name, operator], as] as const)),
+    ...(pages && 'parameter' in pages ? [[['pages', 'parameter'], pages.parameter] as const] : []),
+    ...(pages && 'argument' in pages ? [[['pages', 'argument'], pages.argument] as const] : []),
+    ...(order ? [[['order'], 'parameter' in order ? order.parameter : order.argument] as const] : []),
+  ];
+  const taken = new Map<string, string>();
+  for (const [path, as] of used) {
+    // `eq` and `in` of one field ask for the same.
+    const purpose = path[0] === 'filters' && (path[2] === 'eq' || path[2] === 'in') ? `${path[1]} eq` : path.join(' ');
+    const other = as === undefined ? undefined : taken.get(as);
+    if (as !== undefined && other !== undefined && other !== purpose) complain([kind, 'list', ...path], `"${as}" asks for something else already`);
+    if (as !== undefined) taken.set(as, purpose);
+    if (as !== undefined && isConstant(constants, http ? [as] : as.split('.')))
+      complain([kind, 'list', ...path], `"${as}" is a constant of the list, which a filter, page or order would take the place of; keep one of them`);
+  }
+}
+
+/** What stands there, or around it, is said and is no object that takes another member. */
+function isConstant(constants: unknown, [name = '', ...rest]: readonly string[]): boolean {
+  if (typeof constants !== 'object' || constants === null || !Object.hasOwn(constants, name)) return false;
+  const there: unknown = (constants as Readonly<Record<string, unknown>>)[name];
+  if (rest.length === 0) return true;
+  return typeof there !== 'object' || there === null || Array.isArray(there) || isConstant(there, rest);
 }
 
 /** Each argument that is given needs its type. */

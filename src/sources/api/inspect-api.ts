@@ -23,7 +23,8 @@ export async function inspectApi(source: Pick<ApiSource, 'rows' | 'name'>, datas
   } catch (error) {
     if (!isHeadgateError(error)) throw error;
     // So much without a filter, and with one it may be less.
-    if (error.code === 'QUERY_TOO_COMPLEX') return { problems: [], warnings: [`Dataset ${dataset.name}: one page without a filter is more than its limits allow.`] };
+    if (error.code === 'QUERY_TOO_COMPLEX')
+      return { problems: [], warnings: [`Dataset ${dataset.name}: one page without a filter is more than its limits allow.`] };
     if (error.code !== 'CONTRACT_VIOLATION') throw error;
     return { problems: [{ path: [kind, 'list'], message: error.message }], warnings: [] };
   }

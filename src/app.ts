@@ -48,7 +48,7 @@ import { RunEntity, RunStepEntity } from './lifecycle/index.js';
 import { Outbound } from './outbound/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
-import { Sources } from './sources/index.js';
+import { HttpClients, Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { openRecord, type Audit } from './record.js';
 import { controlServices } from './control-services.js';
@@ -179,7 +179,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     ],
     onErased: () => dataChanges.refresh(),
   });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects });
+  const clients = new HttpClients({ secrets: config.secrets, outbound, log });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,

@@ -18,8 +18,8 @@ key: [id]
 kind: Grant
 name: all-customers
 to: { roles: [partner] }
-dataset: customers
-fields: '*'
+on: { datasets: [customers] }
+fields: { '*': allow }
 `;
 
 let peer: Served;
@@ -31,11 +31,7 @@ const secrets = new Map<string, string>();
 beforeAll(async () => {
   peer = await Served.start();
   const admin = await peer.token('admin', ['admin', 'engineer']);
-  const applied = await peer.ask(
-    admin,
-    'mutation ($text: String!) { applyManifests(input: { documents: [{ file: "peer.yaml", text: $text }] }) { version } }',
-    { text: PEER },
-  );
+  const applied = await peer.ask(admin, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: PEER });
   expect(applied.errors).toBeUndefined();
   const rows = Array.from({ length: 250 }, (_, i) => `${i + 1},customer ${i + 1},${new Date(1_700_000_000_000 + i * 1_000).toISOString()}`);
   await peer.upload(admin, 'customers', `id,name,changed\n${rows.join('\n')}\n`);

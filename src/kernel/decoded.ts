@@ -107,7 +107,8 @@ async function* member(packed: Packed, decoder: Gunzip, coding: string): AsyncGe
         last = chunk;
         before = decoder.bytesWritten;
         await written(decoder, chunk);
-        if (decoder.destroyed) return;
+        // It has come to its end, and would take what is written now for more of the same.
+        if (decoder.destroyed || decoder.bytesWritten - before < chunk.length) return;
       }
       decoder.end();
     } catch (error) {

@@ -1,9 +1,11 @@
+import { errors } from 'undici';
 import { HeadgateError, type ErrorCode } from '../kernel/index.js';
 
 /** What is known of a request when it fails. */
 export interface Circumstances {
   /** Where it goes, as errors tell it. */
   readonly place: string;
+  /** Without the port. */
   readonly host: string;
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -35,7 +37,7 @@ export function failureOf(error: unknown, about: Circumstances): unknown {
   if (code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' || code === 'UND_ERR_SOCKET' || code === 'HPE_INVALID_EOF_STATE') {
     return failed('UNAVAILABLE', 'ended the connection before its answer was whole. Try again later.');
   }
-  if (code.startsWith('HPE_')) return failed('DATA_REJECTED', 'does not answer with HTTP that can be read.');
+  if (error instanceof errors.HTTPParserError) return failed('DATA_REJECTED', 'does not answer with HTTP that can be read.');
   if (code.startsWith('UND_ERR_INVALID_ARG')) return failed('BAD_USER_INPUT', 'was not asked: the request is not one that can be sent.');
   if (/CERT|TLS|SSL|SIGNED|SIGNATURE|EPROTO|UNABLE_TO/.test(code)) return failed('UNAVAILABLE', `has no TLS that can be trusted (${code}).`, { reason: code });
   return failed('UNAVAILABLE', `can't be reached${code === '' ? '' : ` (${code})`}. Try again later.`, code === '' ? {} : { reason: code });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
@@ -11,7 +12,7 @@ const NAT64 = ipaddr.parseCIDR('64:ff9b::/96') as [ipaddr.IPv6, number];
 /** An address as one that can be compared: IPv4 in the clothes of IPv6 is IPv4. Nothing for a text that is none, or has a zone. */
 export function parsedAddress(text: string): Address | undefined {
   // A zone names an interface of this machine: nothing out there has one.
-  if (text.includes('%') || !ipaddr.isValid(text)) return undefined;
+  if (text.includes('%') || isIP(text) === 0) return undefined;
   return ipaddr.process(text);
 }
 

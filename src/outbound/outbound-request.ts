@@ -36,6 +36,8 @@ const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** @throws HeadgateError BAD_USER_INPUT for a URL, method or header that can't be sent; without the values. */
 export function firstHop({ url: text, method = 'GET', headers = {}, body }: OutboundRequest): Hop {
   const url = httpUrl(text);
+  // Without the text, which may hold a secret.
+  if (!url) throw unusable('expected a URL that begins with http:// or https://');
   if (!METHODS.has(method)) throw unusable(`expected one of the methods ${[...METHODS].join(', ')}`);
   const named: Record<string, string> = { 'user-agent': 'headgate', accept: '*/*', 'accept-encoding': 'gzip, deflate, br, zstd' };
   for (const [name, value] of Object.entries(headers)) {
@@ -49,11 +51,10 @@ export function firstHop({ url: text, method = 'GET', headers = {}, body }: Outb
   return { url: withoutUser(url), method, headers: named, body };
 }
 
-/** @throws HeadgateError BAD_USER_INPUT when it is no http(s) URL; without the text, which may hold a secret. */
-export function httpUrl(text: string, base?: URL): URL {
+/** Nothing when it is no http(s) URL. */
+export function httpUrl(text: string, base?: URL): URL | undefined {
   const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) throw unusable('expected a URL that begins with http:// or https://');
-  return url;
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : undefined;
 }
 
 export function withoutUser(url: URL): URL {

@@ -8,6 +8,8 @@ export interface ReceivedAnswer {
   readonly status: number;
   readonly headers: OutboundHeaders;
   readonly url: URL;
+  /** As errors tell it. */
+  readonly host: string;
   readonly stream: Readable;
   readonly maxBytes: number;
   /** What a failure of the stream is to a user. */
@@ -34,7 +36,7 @@ export class OutboundResponse {
     this.headers = answer.headers;
     this.url = answer.url.href;
     this.#stream = answer.stream;
-    this.#host = answer.url.host;
+    this.#host = answer.host;
     // An answer that nobody reads fails too: at the end of its time.
     answer.stream.on('error', () => undefined);
     try {

@@ -5,7 +5,7 @@ import { HeadgateError, type Log } from '../kernel/index.js';
 import { failureOf, type Circumstances } from './failure.js';
 import { firstHop, type Hop, type OutboundRequest } from './outbound-request.js';
 import { OutboundResponse } from './outbound-response.js';
-import { Reach, type Resolve } from './reach.js';
+import { bare, Reach, type Resolve } from './reach.js';
 import { redirected } from './redirect.js';
 
 export interface OutboundOptions {
@@ -20,6 +20,9 @@ const MAX_REDIRECTS = 5;
 const MAX_HEADER_BYTES = 32 * 1024;
 const IDLE_TIMEOUT_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
+
+/** A timer takes no longer one. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Connections to one origin. */
 const MAX_CONNECTIONS = 32;
@@ -53,16 +56,19 @@ export class Outbound {
    */
   async fetch(request: OutboundRequest): Promise<OutboundResponse> {
     let hop = firstHop(request);
-    const { host: trusted } = hop.url;
-    const deadline = AbortSignal.timeout(request.timeoutMs);
+    const trusted = placeOf(hop.url);
+    let isTrusted = request.trusted === true;
+    const deadline = AbortSignal.timeout(timerOf(request.timeoutMs));
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const isTrusted = request.trusted === true && hop.url.host === trusted;
       const answer = await this.#send(hop, isTrusted, request, deadline);
       const next = request.redirects === 'return' ? undefined : nextHop(hop, answer);
       if (!next) return answer;
       hop = next;
+      // Once it has led elsewhere, whoever is there would choose what is asked for inside.
+      isTrusted = isTrusted && placeOf(hop.url) === trusted;
     }
-    throw new HeadgateError('UNAVAILABLE', `${hop.url.host} redirects more than ${MAX_REDIRECTS} times. Use the final URL.`, { host: hop.url.host });
+    const { host, hostname } = hop.url;
+    throw new HeadgateError('UNAVAILABLE', `${host} redirects more than ${MAX_REDIRECTS} times. Use the final URL.`, { host: bare(hostname) });
   }
 
   /**
@@ -93,10 +99,11 @@ export class Outbound {
   async #send(hop: Hop, isTrusted: boolean, request: OutboundRequest, deadline: AbortSignal): Promise<OutboundResponse> {
     const { url, method, headers, body } = hop;
     const { maxBytes, timeoutMs, idleTimeoutMs = IDLE_TIMEOUT_MS, signal } = request;
+    const host = bare(url.hostname);
     const closing = this.#closing.signal;
     // The path of a URL that is a secret as a whole may be one.
     const place = isTrusted ? url.origin : `${url.origin}${url.pathname}`;
-    const about: Circumstances = { place, host: url.host, timeoutMs, idleTimeoutMs, signal, deadline, closing };
+    const about: Circumstances = { place, host, timeoutMs, idleTimeoutMs, signal, deadline, closing };
     const ending = AbortSignal.any([deadline, closing, ...(signal ? [signal] : [])]);
     const agent = isTrusted ? this.#trustedAgent : this.#agent;
     const began = performance.now();
@@ -109,18 +116,31 @@ export class Outbound {
         headers,
         body: body ?? null,
         signal: ending,
-        headersTimeout: idleTimeoutMs,
-        bodyTimeout: idleTimeoutMs,
+        headersTimeout: timerOf(idleTimeoutMs),
+        bodyTimeout: timerOf(idleTimeoutMs),
       });
       const { statusCode: status, headers: received, body: stream } = await unlessAborted(sent, ending);
-      this.#log.debug({ host: url.host, method, status, milliseconds: Math.round(performance.now() - began) }, 'fetched');
-      return new OutboundResponse({ status, headers: received, url, stream, maxBytes, failure: (error) => failureOf(error, about) });
+      this.#log.debug({ host, method, status, milliseconds: Math.round(performance.now() - began) }, 'fetched');
+      return new OutboundResponse({ status, headers: received, url, host, stream, maxBytes, failure: (error) => failureOf(error, about) });
     } catch (error) {
       const failure = failureOf(error, about);
-      if (failure instanceof HeadgateError) this.#log.debug({ host: url.host, method, code: failure.code }, 'not fetched');
+      if (failure instanceof HeadgateError) this.#log.debug({ host, method, code: failure.code }, 'not fetched');
       throw failure;
     }
   }
+}
+
+/** Nought would be no bound to the client. */
+function timerOf(milliseconds: number): number {
+  return Math.min(Math.max(Math.ceil(milliseconds), 1), LONGEST_TIMEOUT_MS);
+}
+
+function placeOf(url: URL): string {
+  return `${url.hostname}:${portOf(url)}`;
+}
+
+function portOf({ protocol, port }: URL): number {
+  return port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
 }
 
 function nextHop(hop: Hop, answer: OutboundResponse): Hop | undefined {
@@ -137,8 +157,7 @@ function nextHop(hop: Hop, answer: OutboundResponse): Hop | undefined {
 function agentOf(reach: Reach, isTrusted: boolean): Agent {
   return new Agent({
     factory: (origin, options) => {
-      const { protocol, port: text } = new URL(origin);
-      const port = text === '' ? (protocol === 'https:' ? 443 : 80) : Number(text);
+      const port = portOf(new URL(origin));
       const connector = buildConnector({ lookup: reach.lookupFor(port, isTrusted), timeout: CONNECT_TIMEOUT_MS, allowH2: false });
       return new Pool(origin, {
         ...options,

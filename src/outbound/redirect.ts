@@ -1,5 +1,6 @@
 import { HeadgateError } from '../kernel/index.js';
 import { httpUrl, withoutUser, type Hop } from './outbound-request.js';
+import { bare } from './reach.js';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -12,8 +13,10 @@ const HARMLESS = new Set(['accept', 'accept-encoding', 'accept-language', 'conte
  */
 export function redirected(hop: Hop, status: number, location: string | undefined): Hop | undefined {
   if (!REDIRECTS.has(status) || location === undefined) return undefined;
-  const url = withoutUser(httpUrl(location, hop.url));
-  const { host } = hop.url;
+  const host = bare(hop.url.hostname);
+  const target = httpUrl(location, hop.url);
+  if (!target) throw new HeadgateError('BAD_USER_INPUT', `${host} redirects to what is no http:// or https:// URL. Use the final URL.`, { host });
+  const url = withoutUser(target);
   if (hop.url.protocol === 'https:' && url.protocol === 'http:') {
     throw new HeadgateError('BAD_USER_INPUT', `${host} redirects from https to http, which is not followed. Use the final URL.`, { host });
   }

@@ -102,7 +102,7 @@ async function expectAllOnce(id: string): Promise<void> {
 /** The sum of what a load that nothing befell leaves. */
 let whole: unknown;
 /** The statements of such a load, from the one that takes hold of the dataset to its commit. */
-let steps: string[] = [];
+const steps: string[] = [];
 
 const HOLDS = 'FROM headgate.dataset WHERE id = $1 FOR UPDATE';
 
@@ -146,7 +146,6 @@ test(
     const boundaries = Array.from({ length: committed + 1 }, (_, i) => i).filter((i) => i % STRIDE === 0 || i >= committed - 1);
     for (const at of boundaries) {
       const id = await begin();
-      let worker: ChildProcess | undefined;
       let loading: number | undefined;
       let seen = 0;
       const killed = new Promise<void>((resolve) => {
@@ -161,7 +160,7 @@ test(
           return isLast ? 'cut-after' : 'hold';
         };
       });
-      worker = await startWorker();
+      const worker = await startWorker();
       await killed;
       await kill(worker);
       relay.judge = () => 'pass';

@@ -67,13 +67,13 @@ export class StatementRelay {
         // Read on, and thrown away: a socket that is not read does not tell that the other side is gone.
         isHeld = verdict === 'hold';
         if (isHeld) return;
-        if (verdict === 'cut-after') server.unpipe(client);
-        server.write(message);
         if (verdict === 'cut-after') {
           // What comes first is the answer to the statement: it was done, and nobody hears of it.
+          server.unpipe(client);
           server.once('data', () => client.destroy());
-          return;
+          server.resume();
         }
+        server.write(message);
       }
     });
   }

@@ -59,15 +59,23 @@ describe('what is asked', () => {
     expect(api.asked).toHaveLength(0);
   });
 
-  test('goes to the URL that the source gives for the next page, and to no other host', async () => {
+  test('goes to where the source leads for the next page, and to no other host', async () => {
     const shop = client();
-    const { url } = await shop.send({ path: '/orders' });
-    await shop.send({ next: { url: '/v1/orders?cursor=x', from: url } });
-    expect(api.asked[1]?.query.toString()).toBe(`cursor=x&api_key=${SECRET}`);
+    const answer = await shop.send({ path: '/orders' });
+    expect(shop.placeOf(`/v1/orders?cursor=x&access_token=${SECRET}&api_key=${SECRET}`, answer)).toBe('./orders?cursor=x');
+    expect(shop.placeOf('/other?cursor=a%26b', answer)).toBe('/other?cursor=a%26b');
+    expect(shop.placeOf('?page=2', { url: `${api.url}/v1` })).toBe('?page=2');
+    for (const place of ['./orders?cursor=x', '/other?cursor=a%26b', '?page=2']) await shop.send({ place });
+    expect(api.asked.slice(1).map(({ path, query }) => `${path}?${query.toString()}`)).toEqual([
+      `/v1/orders?cursor=x&api_key=${SECRET}`,
+      `/other?cursor=a%26b&api_key=${SECRET}`,
+      `/v1?page=2&api_key=${SECRET}`,
+    ]);
     for (const elsewhere of ['http://127.0.0.2/', 'https://evil.example/v1/orders', '//evil.example/', 'http://a:b@evil.example/', 'file:///etc/passwd']) {
-      expect(await failure(shop.send({ next: { url: elsewhere, from: url } }))).toMatchObject({ code: 'DATA_REJECTED' });
+      expect(await failure(Promise.resolve().then(() => shop.placeOf(elsewhere, answer)))).toMatchObject({ code: 'DATA_REJECTED' });
+      expect(await failure(shop.send({ place: elsewhere }))).toMatchObject({ code: 'DATA_REJECTED' });
     }
-    expect(api.asked).toHaveLength(2);
+    expect(api.asked).toHaveLength(4);
   });
 
   test('is not sent to this machine because a manifest says so', async () => {

@@ -9,7 +9,7 @@ import type { BatchLoads } from './batch-loads.js';
 import { CollectorEntity } from './collector.entity.js';
 import type { Collector } from './collector.js';
 import { performCollector } from './collector-run.js';
-import type { CollectorType } from './collector-type.js';
+import { isStream, type CollectorType } from './collector-type.js';
 import { StreamKeeper } from './stream-keeper.js';
 
 export interface CollectorsOptions {
@@ -144,11 +144,10 @@ export class Collectors {
   }
 
   async #submit(tx: Transaction, { spec, source }: Collector, partition: string, actor: RunActor | Actor): Promise<RunEntity> {
-    const isStream = this.#options.types.get(source.type)?.kind === 'stream';
     const { run } = await this.#options.runs.submit(tx, {
       kind: 'INGESTION',
       dataset: spec.dataset,
-      collected: { collector: spec.name, partition, isStream },
+      collected: { collector: spec.name, partition, isStream: isStream(this.#options.types.get(source.type), spec) },
       input: { source: spec.source, mode: spec.mode ?? 'append', actor: actorOf(actor) },
       requestedBy: actor.subject,
       requestedWith: 'credential' in actor ? actor.credential : undefined,

@@ -10,21 +10,23 @@ import { secretOf, type HttpSourceSpec } from './http-source.js';
 import { withPatience } from './patience.js';
 import { Places } from './places.js';
 import { RateBudget } from './rate-budget.js';
-import { urlBelow, urlFrom, type QueryParameters } from './request-url.js';
+import { placeBelow, urlBelow, urlFrom, urlOfPlace, type QueryParameters } from './request-url.js';
 
 /** So many failures one after the other, and the source is left alone. */
 const FAILURES = 5;
 /** Requests at a time to one source, and those that wait. */
 const AT_A_TIME = 8;
 const WAITING = 1_000;
+/** A shorter one is no secret, and would be found in what is none. */
+const SHORTEST_SECRET = 6;
 const MAX_BYTES = 32 * 1_024 * 1_024;
 
 /** What is asked of a source. By default it is patient, as somebody who collects is; somebody who waits for an answer says `retries`. */
 export interface HttpRequest {
   /** Below the URL of the source: `/orders`; that URL itself when absent. */
   readonly path?: string;
-  /** Instead of a path: what an answer gave as the URL of the next page. It must lead to the source. */
-  readonly next?: { readonly url: string; readonly from: string };
+  /** Instead of a path: where an answer leads, as `placeOf` tells it. */
+  readonly place?: string;
   /** Takes the place of parameters of the same name. */
   readonly query?: QueryParameters;
   /** GET when absent. */
@@ -54,6 +56,8 @@ export interface HttpClientOptions {
   /** How long a source that failed several times is left alone. */
   readonly restMs?: number;
   readonly now?: () => number;
+  /** From 0 to 1: which part of a time is waited before another try. */
+  readonly random?: () => number;
 }
 
 /**
@@ -97,10 +101,26 @@ export class HttpClient {
     const { retries = 5, longestWaitMs = 60_000, method = 'GET', repeatable = method === 'GET', signal = new AbortController().signal } = request;
     try {
       const patience = { retries: repeatable ? retries : 0, longestWaitMs, restMs: this.#restMs };
-      return await withPatience(patience, signal, () => this.#breaker.execute(() => this.#inTurn(request, signal)));
+      return await withPatience(patience, signal, () => this.#breaker.execute(() => this.#inTurn(request, signal)), this.#options.random);
     } catch (error) {
       signal.throwIfAborted();
       this.#options.log.debug({ source: this.name, code: isHeadgateError(error) ? error.code : (error as Error).name }, 'a source did not answer as it should');
+      throw failureAt(this.name, error, this.#isSecret);
+    }
+  }
+
+  /**
+   * Where an answer leads, such as to the next page: a place at the source, in a text that may be kept and shown. Neither the source's own
+   * URL nor a secret is in it.
+   * @param url as the answer has it
+   * @throws HeadgateError DATA_REJECTED when it leads to another host, which gets no credentials
+   */
+  placeOf(url: string, answer: Pick<HttpAnswer, 'url'>): string {
+    try {
+      const base = this.#base();
+      const secrets = new Set([...this.#options.secrets.values()].filter((value) => value.length >= SHORTEST_SECRET));
+      return placeBelow(base, urlFrom(base, url, new URL(answer.url)), secrets);
+    } catch (error) {
       throw failureAt(this.name, error, this.#isSecret);
     }
   }
@@ -130,24 +150,21 @@ export class HttpClient {
     return outbound.fetch({ url, trusted: this.#isSecret, method, headers: sent, ...(body !== undefined && { body }), maxBytes, timeoutMs, signal });
   }
 
-  #urlOf({ path = '', next, query = {} }: HttpRequest): string {
-    const { source, secrets } = this.#options;
-    const text = secretOf(this.name, source.url, secrets);
-    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-      throw new HeadgateError(
-        'BAD_USER_INPUT',
-        `The source ${this.name}: what ${source.url.slice(2, -1)} holds is not a URL that begins with http:// or https://.`,
-        {
-          source: this.name,
-        },
-      );
-    }
-    const base = new URL(text);
-    const url = next ? urlFrom(base, next.url, new URL(next.from)) : urlBelow(base, path, query);
+  #urlOf({ path = '', place, query = {} }: HttpRequest): string {
+    const base = this.#base();
+    const url = place === undefined ? urlBelow(base, path, query) : urlOfPlace(base, place);
     // What authorizes may be in the URL itself.
     url.username = base.username;
     url.password = base.password;
     return url.href;
+  }
+
+  #base(): URL {
+    const { source, secrets } = this.#options;
+    const text = secretOf(this.name, source.url, secrets);
+    if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text);
+    const message = `The source ${this.name}: what ${source.url.slice(2, -1)} holds is not a URL that begins with http:// or https://.`;
+    throw new HeadgateError('BAD_USER_INPUT', message, { source: this.name });
   }
 
   async #read(answer: OutboundResponse): Promise<HttpAnswer> {

@@ -11,6 +11,7 @@ export interface HttpClientsOptions {
   readonly outbound: Pick<Outbound, 'fetch'>;
   readonly log: Log;
   readonly restMs?: number;
+  readonly random?: () => number;
 }
 
 /** The clients of APIs: one for all in this process who use the source, so that its rate and its rest hold for them together. */

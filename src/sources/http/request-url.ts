@@ -37,13 +37,36 @@ export function urlFrom(base: URL, text: string, from: URL): URL {
   if (url.origin !== base.origin) {
     throw new HeadgateError('DATA_REJECTED', 'What the source gives as the URL of the next page leads to another host, which gets no credentials.');
   }
-  for (const name of base.searchParams.keys()) {
-    if (!url.searchParams.has(name)) for (const value of base.searchParams.getAll(name)) url.searchParams.append(name, value);
-  }
   url.hash = '';
   url.username = '';
   url.password = '';
   return url;
+}
+
+/** A URL of the source in a text that may be kept: without the URL of the source, its parameters, and secrets that it gave back. */
+export function placeBelow(base: URL, url: URL, secrets: ReadonlySet<string>): string {
+  const query = new URLSearchParams(
+    [...url.searchParams].filter(([name, value]) => !secrets.has(value) && !base.searchParams.getAll(name).includes(value)),
+  ).toString();
+  const search = query === '' ? '' : `?${query}`;
+  const folder = folderOf(base);
+  if (url.pathname === base.pathname) return search;
+  return `${url.pathname.startsWith(folder) ? `./${url.pathname.slice(folder.length)}` : url.pathname}${search}`;
+}
+
+/** @throws HeadgateError DATA_REJECTED when it leads to another host: it may have been kept for a source that was elsewhere */
+export function urlOfPlace(base: URL, place: string): URL {
+  const from = new URL(base);
+  if (place.startsWith('./')) from.pathname = folderOf(base);
+  const url = urlFrom(base, place, from);
+  for (const name of new Set(base.searchParams.keys())) {
+    if (!url.searchParams.has(name)) for (const value of base.searchParams.getAll(name)) url.searchParams.append(name, value);
+  }
+  return url;
+}
+
+function folderOf(base: URL): string {
+  return `${base.pathname.replace(/\/$/, '')}/`;
 }
 
 function isUpwards(segment: string): boolean {

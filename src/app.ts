@@ -146,7 +146,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('keys', () => keys.close());
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
-  const sources = openSources({ config, log, live, outbound, closing });
+  const clients = new HttpClients({ secrets: config.secrets, outbound, log });
+  const sources = openSources({ config, log, live, clients, closing });
   const { cipher, subjectKeys } = await openFieldKeys({ database, keyRing, notifications, closing });
   const quarantine = new Quarantine(database, cipher);
   const subjects = await openSubjects({
@@ -179,7 +180,6 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     ],
     onErased: () => dataChanges.refresh(),
   });
-  const clients = new HttpClients({ secrets: config.secrets, outbound, log });
   const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
@@ -287,13 +287,13 @@ interface SourcesRoom {
   readonly config: Config;
   readonly log: Log;
   readonly live: Live<World>;
-  readonly outbound: Outbound;
+  readonly clients: HttpClients;
   readonly closing: Closing;
 }
 
 /** The sources of the current catalog. */
-function openSources({ config: { secrets }, log, live, outbound, closing }: SourcesRoom): Sources {
-  const sources = new Sources({ secrets, log, clients: new HttpClients({ secrets, outbound, log }) });
+function openSources({ config: { secrets }, log, live, clients, closing }: SourcesRoom): Sources {
+  const sources = new Sources({ secrets, log, clients });
   closing.add('sources', () => sources.close());
   sources.settle(live.current.catalog);
   live.subscribe(({ catalog }) => sources.settle(catalog));

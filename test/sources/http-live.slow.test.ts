@@ -269,6 +269,46 @@ describe('what is asked of the API', () => {
     expect(asked()).toEqual(['/customers?country=FR&sort=-id&per_page=4&page=1']);
   });
 
+  test.each([
+    [
+      'link',
+      'pages: { by: link }',
+      ({ query }: { query: URLSearchParams }, port: number): [unknown, Record<string, string>] => {
+        const page = Number(query.get('from') ?? 0);
+        const rows = customers.slice(page, page + 7);
+        return [rows, page + 7 < 21 ? { link: `<http://127.0.0.1:${port}/customers?from=${page + 7}>; rel="next"` } : {}];
+      },
+    ],
+    [
+      'cursor',
+      'items: /rows, pages: { by: cursor, parameter: from, next: /next }',
+      ({ query }: { query: URLSearchParams }): [unknown, Record<string, string>] => {
+        const page = Number(query.get('from') ?? 0);
+        return [{ rows: customers.slice(page, page + 7), next: page + 7 < 21 ? page + 7 : null }, {}];
+      },
+    ],
+    [
+      'offset',
+      'items: /rows, count: /total, pages: { by: offset, parameter: from }',
+      ({ query }: { query: URLSearchParams }): [unknown, Record<string, string>] => {
+        const page = Number(query.get('from') ?? 0);
+        return [{ rows: customers.slice(page, Math.min(page + 7, 21)), total: 21 }, {}];
+      },
+    ],
+  ])('all pages, by %s', async (by, list, answer) => {
+    crm.answer = (request, response) => json(response, ...answer(request, crm.port));
+    await house.apply(
+      `kind: Dataset\nname: by_${by}\nsource: crm\nhttp: { list: { path: /customers, ${list} } }\nfields: [{ name: id, type: integer }]\nkey: [id]\n---\nkind: Grant\nname: by_${by}\nto: { roles: [all] }\non: { datasets: [by_${by}] }\nfields: { '*': allow }\n`,
+    );
+    crm.asked.length = 0;
+    const root = `by${by[0]?.toUpperCase() ?? ''}${by.slice(1)}`;
+    expect(await house.connection(everyone, root, `{ ${root}(last: 2) { totalCount nodes { id } } }`)).toEqual({
+      totalCount: 21,
+      nodes: [{ id: 20 }, { id: 21 }],
+    });
+    expect(crm.asked).toHaveLength(3);
+  });
+
   test('of a GraphQL API, only the fields that are wanted, with values in variables', async () => {
     const { data } = await house.query(
       everyone,

@@ -10,7 +10,7 @@ const PATIENCE = { retries: 1, longestWaitMs: 1_000 } as const;
 
 export interface FetchBudgetOptions {
   readonly wanted: WantedRows;
-  readonly client: Pick<HttpClient, 'send'>;
+  readonly client: Pick<HttpClient, 'send' | 'placeOf'>;
   readonly limits: RowLimits;
   readonly signal: AbortSignal;
 }
@@ -46,6 +46,11 @@ export class FetchBudget {
       if (isHeadgateError(error) && error.code === 'DATA_REJECTED' && error.details['expected'] === maxBytes) throw tooMuch(wanted, 'bytes', limits.bytes);
       throw error;
     }
+  }
+
+  /** Where an answer says that the next page is. @throws HeadgateError DATA_REJECTED when it is at another host */
+  placeOf(url: string, answer: HttpAnswer): string {
+    return this.#options.client.placeOf(url, answer);
   }
 
   /** Takes note of rows that came. @throws HeadgateError QUERY_TOO_COMPLEX when they are too many */

@@ -21,11 +21,11 @@ export class HttpRowsApi implements RowsApi {
 
   async page(wanted: WantedRows, tests: readonly AskedTest[], at: Position | undefined, budget: FetchBudget): Promise<RowsPage> {
     const list = this.#list();
-    const answer = await budget.send(at && 'url' in at ? { next: at } : { path: list.path, query: this.#query(list, wanted, tests, at) });
+    const answer = await budget.send(at && 'place' in at ? at : { path: list.path, query: this.#query(list, wanted, tests, at) });
     const body = jsonOf(answer, wanted);
     const rows = rowsAt(body, list.items, wanted);
     const count = list.count === undefined ? undefined : numberOf(atPointer(body, list.count));
-    const next = list.pages && nextOf(list.pages, { at, rows, body, answer });
+    const next = list.pages && nextOf(list.pages, { at, rows, body, answer, budget });
     return { rows, ...(next && { next }), ...(count !== undefined && { count }) };
   }
 
@@ -81,13 +81,14 @@ interface Turned {
   readonly rows: readonly unknown[];
   readonly body: unknown;
   readonly answer: HttpAnswer;
+  readonly budget: FetchBudget;
 }
 
 /**
  * The page behind, as far as it is known that there may be one. A page that is not full says nothing, since an API may give fewer rows than it is
  * asked for: only one without rows is the last.
  */
-function nextOf(pages: HttpPages, { at, rows, body, answer }: Turned): Position | undefined {
+function nextOf(pages: HttpPages, { at, rows, body, answer, budget }: Turned): Position | undefined {
   const number = at && 'number' in at ? at.number : undefined;
   switch (pages.by) {
     case 'page':
@@ -100,7 +101,7 @@ function nextOf(pages: HttpPages, { at, rows, body, answer }: Turned): Position 
     }
     case 'link': {
       const url = linkNext(answer.headers);
-      return url === undefined ? undefined : { url, from: answer.url };
+      return url === undefined ? undefined : { place: budget.placeOf(url, answer) };
     }
   }
 }

@@ -2,7 +2,7 @@ import type { FetchBudget } from './fetch-budget.js';
 import type { RowTest, WantedRows } from './wanted-rows.js';
 
 /** Where the next page is, as the API says it. */
-export type Position = { readonly number: number } | { readonly cursor: string } | { readonly url: string; readonly from: string };
+export type Position = { readonly number: number } | { readonly cursor: string } | { readonly place: string };
 
 export interface RowsPage {
   readonly rows: readonly unknown[];

@@ -86,7 +86,7 @@ export class Sources implements SourceInspector {
   }
 
   /**
-   * Describes tables of a source as manifests.
+   * Describes tables of a source as manifests, or what a GraphQL API has.
    * @throws HeadgateError NOT_FOUND for an unknown source; as `importTables`
    */
   async import(name: string, catalog: Catalog, tables?: readonly string[]): Promise<ImportedTables> {
@@ -95,6 +95,7 @@ export class Sources implements SourceInspector {
       const known = `${didYouMean(name, catalog.sources.keys())} Known: ${listOf(catalog.sources.keys())}.`;
       throw new HeadgateError('NOT_FOUND', `There is no source "${name.slice(0, 64)}".${known} Declare it with a document of kind Source.`);
     }
+    if (source.type === 'graphql') return this.#api(source).import(catalog, tables);
     return this.borrow(source, (open) => importTables(open, catalog, tables));
   }
 

@@ -1,11 +1,14 @@
-import { limitsOf, timeoutMsOf } from '../../catalog/index.js';
+import { limitsOf, timeoutMsOf, type Catalog } from '../../catalog/index.js';
 import { HeadgateError, isHeadgateError, type ErrorCode, type Log } from '../../kernel/index.js';
-import type { HttpClient } from '../http/http-client.js';
+import type { HttpAnswer } from '../http/http-answer.js';
+import type { HttpClient, HttpRequest } from '../http/http-client.js';
 import type { HttpSourceSpec } from '../http/http-source.js';
+import type { ImportedTables } from '../import-tables.js';
 import type { SourceStatus } from '../postgres-source.js';
 import { FetchBudget } from './fetch-budget.js';
 import { gather } from './gather.js';
 import { GraphqlRowsApi } from './graphql-rows-api.js';
+import { importGraphql } from './import-graphql.js';
 import { HttpRowsApi } from './http-rows-api.js';
 import type { FetchedRows, WantedRows } from './wanted-rows.js';
 
@@ -54,6 +57,18 @@ export class ApiSource {
       // Requests beside one that failed.
       ending.abort();
     }
+  }
+
+  /** Describes what it has as manifests. @throws HeadgateError as `importGraphql`, and as `rows` */
+  async import(catalog: Catalog, wanted?: readonly string[]): Promise<ImportedTables> {
+    const send = async (request: HttpRequest): Promise<HttpAnswer> => {
+      try {
+        return await this.#options.client.send(request);
+      } catch (error) {
+        throw this.#failureOf(error);
+      }
+    };
+    return importGraphql({ name: this.name, send }, catalog, wanted);
   }
 
   /** Asks it; never rejects. */

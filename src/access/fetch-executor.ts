@@ -59,7 +59,9 @@ export class FetchExecutor implements Executor {
   ): Promise<{ readonly json: string; readonly rows: number; readonly isCut: boolean }> {
     if (!wanted) return { json: NO_ROWS, rows: 0, isCut: false };
     const { rows, isCut } = await this.#rows(source, wanted, request);
-    return { json: cellRows(wanted.dataset, rows, wanted.fields).json, rows: rows.length, isCut };
+    const { json, misfits } = cellRows(wanted.dataset, rows, wanted.fields);
+    if (misfits.size > 0) this.#sources.api(source).noteMisfits(wanted.dataset.name, misfits);
+    return { json, rows: rows.length, isCut };
   }
 
   /** What is asked for twice by one request is fetched once. */

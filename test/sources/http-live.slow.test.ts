@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { json, type ApiServer, type Answering } from '../support/api-server.js';
 import { House, principal } from '../support/house.js';
 import { pageOf, serveRows, type Row, type Tables } from './rows-server.js';
@@ -10,7 +10,7 @@ kind: Source
 name: crm
 type: http
 url: \${HEADGATE_SECRET_CRM}
-timeout: 3s
+timeout: 1s
 ---
 kind: Source
 name: geo
@@ -479,6 +479,29 @@ describe('faults', () => {
     const { data, errors } = await house.query(everyone, '{ countries(first: 1) { nodes { code customers { nodes { id } } } } }');
     expect(data['countries']?.nodes).toEqual([{ code: 'DE', customers: null }]);
     expect(errors).toMatchObject([{ path: ['countries', 'nodes'], extensions: { code, source: 'crm' } }]);
+  });
+
+  test('one that says nothing has its time, and no longer', async () => {
+    crm.answer = () => undefined;
+    const began = performance.now();
+    const { data, errors } = await house.query(everyone, '{ customers(where: { country: { eq: "DE" } }) { totalCount } countries { totalCount } }');
+    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(data).toMatchObject({ customers: null, countries: { totalCount: 3 } });
+    expect(errors).toMatchObject([{ path: ['customers'], extensions: { code: 'TIMEOUT', source: 'crm' } }]);
+  });
+
+  test('one that failed several times is left alone for a while, and then asked again', async () => {
+    const ask = async () => (await house.query(everyone, '{ customersByKey(id: "7") { name } }')).errors?.[0]?.extensions['code'];
+    const status = async () => (await house.sources.states()).find(({ source }) => source.name === 'crm')?.status;
+    crm.answer = (_, response) => void response.writeHead(503).end();
+    for (let i = 0; i < 5; i++) expect(await ask()).toBe('UNAVAILABLE');
+    expect(await status()).toBe('OPEN');
+    crm.asked.length = 0;
+    expect(await ask()).toBe('UNAVAILABLE');
+    expect(crm.asked).toHaveLength(0);
+    crm.answer = honest;
+    await vi.waitFor(async () => expect(await ask()).toBeUndefined(), { interval: 50, timeout: 5_000 });
+    expect(await status()).toBe('OK');
   });
 
   test('what fails once for a moment is asked again', async () => {

@@ -113,7 +113,7 @@ test('a token is resolved by a look at the rows', async () => {
   const { data } = await served.ask<{ carsByKey: { name: string } }>(tokens.driver, `{ carsByKey(id: ${european}) { name } }`);
   const resolved = await served.ask<{ detokenize: readonly unknown[] }>(
     tokens.resolver,
-    'mutation ($tokens: [String!]!) { detokenize(dataset: "cars", field: "name", tokens: $tokens, reason: "a recall") { token value } }',
+    'mutation ($tokens: [String!]!) { detokenize(input: { dataset: "cars", field: "name", tokens: $tokens, reason: "a recall" }) { token value } }',
     { tokens: [data.carsByKey.name] },
   );
   expect(resolved.errors).toBeUndefined();

@@ -59,6 +59,14 @@ export class ApiSource {
     }
   }
 
+  /** For those who run it: of some values nobody sees that they are there. Names and numbers alone. @param misfits by field */
+  noteMisfits(dataset: string, misfits: ReadonlyMap<string, number>): void {
+    this.#options.log.warn(
+      { source: this.name, dataset, misfits: Object.fromEntries(misfits) },
+      'values of a source do not fit the types of their fields, and are null',
+    );
+  }
+
   /** Describes what it has as manifests. @throws HeadgateError as `importGraphql`, and as `rows` */
   async import(catalog: Catalog, wanted?: readonly string[]): Promise<ImportedTables> {
     const send = async (request: HttpRequest): Promise<HttpAnswer> => {

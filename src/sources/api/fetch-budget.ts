@@ -5,8 +5,8 @@ import type { HttpClient, HttpRequest } from '../http/http-client.js';
 import { tooMuch } from './row-error.js';
 import type { WantedRows } from './wanted-rows.js';
 
-/** Somebody waits for the answer: what fails is tried once more, and at once. */
-const PATIENCE = { retries: 1, longestWaitMs: 1_000 } as const;
+/** Somebody waits for the answer: what fails is tried once more, and soon or not at all. */
+const PATIENCE = { retries: 1, longestWaitMs: 250 } as const;
 
 export interface FetchBudgetOptions {
   readonly wanted: WantedRows;

@@ -92,12 +92,15 @@ function selectRow(document: Document, items: string | undefined, { dataset, fie
   if (fields.length === 0) document.select(items, '__typename');
 }
 
-/** Codes by which servers say that it passes. */
+/** Codes of servers that are told: any other may be a word of the data. */
+const TOLD = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'PURPOSE_REQUIRED', 'BAD_USER_INPUT', 'GRAPHQL_VALIDATION_FAILED', 'GRAPHQL_PARSE_FAILED', 'NOT_FOUND']);
+
+/** Those by which they say that it passes. */
 const PASSING = new Set(['RATE_LIMITED', 'TIMEOUT', 'UNAVAILABLE', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR', 'DOWNSTREAM_SERVICE_ERROR']);
 
 /** Of an answer with an error nothing is taken, since it may lack rows. The API's own text may hold values, and is not told. */
 function refused({ name, source: { source } }: FetchedDataset, code: unknown): HeadgateError {
-  const details = { dataset: name, source, ...(typeof code === 'string' && /^[A-Z_]{1,60}$/.test(code) && { reason: code }) };
+  const details = { dataset: name, source, ...(typeof code === 'string' && (TOLD.has(code) || PASSING.has(code)) && { reason: code }) };
   const because = details.reason === undefined ? '' : ` (${details.reason})`;
   if (typeof code === 'string' && PASSING.has(code))
     return new HeadgateError('UNAVAILABLE', `The source ${source} could not answer${because}. Try again later.`, details);

@@ -2,8 +2,8 @@ import type { ScalarType } from '../catalog/index.js';
 
 /** How values of a type look of which it is known that every API reads them alike. */
 const PLAIN: Readonly<Partial<Record<ScalarType, RegExp>>> = {
-  integer: /^-?\d+$/,
-  bigint: /^-?\d+$/,
+  integer: /^(0|-?[1-9]\d*)$/,
+  bigint: /^(0|-?[1-9]\d*)$/,
   decimal: /^-?\d+(\.\d+)?$/,
   float: /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i,
   boolean: /^(true|false)$/,

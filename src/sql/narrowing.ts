@@ -33,6 +33,8 @@ const CONSTANTS: Readonly<Record<string, RegExp>> = {
   boolean: /^(true|false)$/,
   uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
 };
+/** The names of the parser, and those of people. */
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8', 'smallint', 'integer', 'bigint']);
 /** Those whose order is the same wherever they are compared. */
 const ORDERED = new Set(['integer', 'bigint', 'numeric', 'date']);
 
@@ -99,14 +101,22 @@ function test(
 ): ColumnTest | undefined {
   const type = typeOf(column);
   const values = operands.map((operand) => {
-    // A claim is a text.
-    const claim = type === 'text' ? claimOf(operand) : undefined;
+    const claim = claimIn(operand, type, claimOf);
     if (claim !== undefined) return { claim };
     const text = constantOf(body(operand, 'A_Const'), type);
     return text === undefined ? undefined : { text };
   });
   const known = values.filter((value) => value !== undefined);
   return known.length === values.length && known.length > 0 ? { column, operator, values: known } : undefined;
+}
+
+/** A claim is a text; of a whole number it is one that was cast. */
+function claimIn(operand: Node, type: string | undefined, claimOf: (node: Node) => string | undefined): string | undefined {
+  if (type === 'text') return claimOf(operand);
+  const cast = body(operand, 'TypeCast');
+  const to = nameParts(cast?.typeName?.names).at(-1) ?? '';
+  const isWhole = (type === 'integer' || type === 'bigint') && WHOLE_NUMBERS.has(to) && !cast?.typeName?.arrayBounds;
+  return isWhole && cast?.arg ? claimOf(cast.arg) : undefined;
 }
 
 /** As the column's type writes it; undefined where that is not known. */

@@ -43,6 +43,8 @@ test.each([
   ["born >= '2000-01-31'", 'born gte 2000-01-31 *'],
   ['paid = true', 'paid in true *'],
   ['id = 9007199254740993', 'id in 9007199254740993 *'],
+  ["tier = claim('tier')::int", 'tier in claim tier *'],
+  ["id = CAST(claim('id') AS bigint)", 'id in claim id *'],
   ['true', '*'],
 ])('what is necessary for %s', (condition, expected) => {
   expect(shown(condition)).toBe(expected);
@@ -67,6 +69,9 @@ test.each([
   "CASE WHEN tier = 1 THEN country = 'DE' ELSE true END",
   "coalesce(country, 'DE') = 'DE'",
   'tier = ANY (ARRAY[1, 2])',
+  "tier = claim('tier')::numeric",
+  "balance = claim('balance')::numeric",
+  "country = upper(claim('country'))",
 ])('nothing is known of %s', (condition) => {
   expect(shown(condition)).toBe('');
 });

@@ -24,6 +24,7 @@ export { isRemoteName } from './field-spec.js';
 export { DEFAULT_BATCH, limitsOf } from './live-rows/rows-at-api.js';
 export { placesIn } from './live-rows/http-rows.js';
 export type * from './live-rows/rows.js';
+export { ISO_PATTERNS } from './iso-patterns.js';
 export { refuseLive } from './live-dataset.js';
 export { tableNameText } from './table-name.js';
 export type { Inspection, SourceInspector } from './source-inspector.js';

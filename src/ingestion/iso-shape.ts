@@ -6,16 +6,6 @@ const COLON = 0x3a;
 const DOT = 0x2e;
 const PLUS = 0x2b;
 
-/**
- * How ISO 8601 dates and times look, as a test on bytes and as the same test for PostgreSQL. PostgreSQL itself reads
- * much more (`now`, `tomorrow`, `01/02/03`); what it would guess must not become data.
- */
-export const ISO_PATTERNS = {
-  date: '^\\d{4}-\\d\\d-\\d\\d$',
-  time: '^\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,9})?)?$',
-  timestamp: '^\\d{4}-\\d\\d-\\d\\d([T ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d(:?\\d\\d)?)?)?$',
-} as const;
-
 /** The test for a type's bytes; undefined when the type's own input says it all. */
 export function isoShape(type: ScalarType): Shape | undefined {
   if (type === 'date') return (bytes, from, to) => to - from === 10 && isDate(bytes, from);

@@ -95,6 +95,10 @@ export class Sources implements SourceInspector {
       const known = `${didYouMean(name, catalog.sources.keys())} Known: ${listOf(catalog.sources.keys())}.`;
       throw new HeadgateError('NOT_FOUND', `There is no source "${name.slice(0, 64)}".${known} Declare it with a document of kind Source.`);
     }
+    if (source.type === 'http') {
+      const message = `The source ${name} is an API that does not describe itself: write its datasets by hand, with http and list.`;
+      throw new HeadgateError('BAD_USER_INPUT', message, { source: name });
+    }
     if (source.type === 'graphql') return this.#api(source).import(catalog, tables);
     return this.borrow(source, (open) => importTables(open, catalog, tables));
   }

@@ -1,11 +1,11 @@
-import type { Field } from '../../catalog/index.js';
+import { ISO_PATTERNS, type Field } from '../../catalog/index.js';
 import { isRawNumber } from './json-text.js';
 
-/** PostgreSQL reads much more than this as dates and times (`now`, `tomorrow`), and what it would guess must not become data. */
+/** PostgreSQL's words for what is before and after all others are data as well: a source that is another PostgreSQL has them. */
 const ISO: Readonly<Partial<Record<Field['type'], RegExp>>> = {
-  date: /^(\d{4}-\d\d-\d\d|-?infinity)$/,
-  time: /^\d\d:\d\d(:\d\d(\.\d{1,9})?)?$/,
-  timestamp: /^(\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?|-?infinity)$/,
+  date: new RegExp(`${ISO_PATTERNS.date}|^-?infinity$`),
+  time: new RegExp(ISO_PATTERNS.time),
+  timestamp: new RegExp(`${ISO_PATTERNS.timestamp}|^-?infinity$`),
 };
 
 /** Deeper nesting than this is not data that anyone wrote; PostgreSQL's own parser would end at its stack. */

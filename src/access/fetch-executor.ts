@@ -66,8 +66,8 @@ export class FetchExecutor implements Executor {
 
   /** What is asked for twice by one request is fetched once. */
   async #rows(source: string, wanted: WantedRows, { fetches }: ReadRequest): Promise<FetchedRows> {
-    const { dataset, tests, fields, first } = wanted;
-    const key = JSON.stringify([source, dataset.name, tests, 'graphql' in dataset.source ? fields : [], first]);
+    const { dataset, tests, byKey, fields, first } = wanted;
+    const key = JSON.stringify([source, dataset.name, tests, byKey, 'graphql' in dataset.source ? fields : [], first]);
     const found = fetches?.get(key);
     if (found) return found;
     const fetching = this.#sources.api(source).rows(wanted);

@@ -1,5 +1,5 @@
-import type { FetchedDataset } from '../catalog/index.js';
-import { isAskedFor, isGotByKey, type RowTest, type WantedRows } from '../sources/index.js';
+import { limitsOf, type FetchedDataset } from '../catalog/index.js';
+import { isAskedFor, type RowTest, type WantedRows } from '../sources/index.js';
 import { claimText, type Keys, type ReadRequest } from './binding.js';
 import type { DatasetFetch, Necessary } from './fetch-plan.js';
 import { joinedTests } from './joined-tests.js';
@@ -15,8 +15,8 @@ interface Bound {
  * The rows to fetch for one request; undefined when none can be in the answer.
  *
  * What a reader asks for decides how much is fetched only where each fetched row is one that the reader sees: else the limits, which refuse
- * what is too much, would tell how many hidden rows there are of whatever is asked for. Rows by their whole key are the exception: of these
- * there are no more than keys.
+ * what is too much, would tell how many hidden rows there are of whatever is asked for. Rows that are got by their whole key are the exception:
+ * of these there are no more than keys, and so many requests whether they are there or not.
  *
  * @param isPaged no more than a page may be fetched, where the API can be asked for all else
  */
@@ -33,15 +33,17 @@ export function wantedRows(
   const { dataset } = shape;
   // Then no hidden row is fetched, as long as the API does what it is asked.
   const isSeen = seen.isWhole && seen.tests.every((test) => isAskedFor(dataset, test));
-  const tests = joinedTests([...seen.tests, ...(isSeen ? wanted.tests : byWholeKey(wanted.tests, dataset))], dataset);
-  if (tests.some(({ operator, values }) => operator === 'in' && values.length === 0)) return undefined;
+  const tests = joinedTests([...seen.tests, ...(isSeen ? wanted.tests : [])], dataset);
+  const byKey = isSeen ? undefined : joinedTests([...seen.tests, ...byWholeKey(wanted.tests, dataset)], dataset);
+  if ([...tests, ...(byKey ?? [])].some(({ operator, values }) => operator === 'in' && values.length === 0)) return undefined;
   const first = isSeen && isPaged && wanted.isWhole && tests.every((test) => isAskedFor(dataset, test)) ? firstOf(fetch, request) : undefined;
   return {
     dataset,
     tests: first ? joinedTests([...tests, ...first.beyond], dataset) : tests,
     fields: [...shape.used],
+    ...(byKey && { byKey }),
     ...(first && { first: first.rows }),
-    told: isSeen ? told : new Set(dataset.key.filter((name) => told.has(name))),
+    told,
   };
 }
 
@@ -56,13 +58,13 @@ function firstOf({ page, shape: { dataset } }: DatasetFetch, request: Pick<ReadR
   return { beyond, rows: { rows: page.rows, by: page.key.name, descending: page.descending } };
 }
 
-/** Of a key of several fields each must be asked for: by some of them alone there may be any number of rows. */
-function byWholeKey(tests: readonly RowTest[], dataset: FetchedDataset): readonly RowTest[] {
-  const { key } = dataset;
+/**
+ * Of no more keys than rows may be fetched: else it would tell of one of them, by what is too much, whether a hidden row has it.
+ */
+function byWholeKey(tests: readonly RowTest[], { key, source }: FetchedDataset): readonly RowTest[] {
   const named = key.flatMap((name) => tests.find(({ field, operator }) => field === name && operator === 'in') ?? []);
-  if (key.length === 0 || named.length < key.length) return [];
-  const isGot = isGotByKey(dataset) && named.every(({ values }) => values.length === 1);
-  return key.length === 1 || isGot || named.every((test) => isAskedFor(dataset, test)) ? named : [];
+  const keys = named.reduce((product, { values }) => product * values.length, 1);
+  return named.length === key.length && keys <= limitsOf('http' in source ? source.http : source.graphql).rows ? named : [];
 }
 
 function bound({ tests, isWhole }: Necessary, request: Pick<ReadRequest, 'values' | 'claims'>, keys: Keys | undefined): Bound {

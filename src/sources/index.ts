@@ -11,4 +11,4 @@ export type { HttpSourceSpec } from './http/http-source.js';
 export { ApiSource } from './api/api-source.js';
 export { cellRows } from './api/columns.js';
 export type { FetchedRows, RowTest, WantedRows } from './api/wanted-rows.js';
-export { isAskedFor, isGotByKey } from './api/row-writing.js';
+export { isAskedFor } from './api/row-writing.js';

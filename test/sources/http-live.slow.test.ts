@@ -355,7 +355,13 @@ describe('limits', () => {
     const few = await house.query(odd, '{ customers(where: { tier: { eq: 1 } }) { totalCount } }');
     expect(few.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX', filters: ['id'] } }]);
     expect(crm.asked.every(({ query }) => !query.has('tier'))).toBe(true);
-    // By the key there are no more rows than keys.
+    // With as many keys as rows may be fetched, one more row than that would tell that a hidden one is there.
+    crm.asked.length = 0;
+    const ids = Array.from({ length: 41 }, (_, i) => `"${i + 1}"`).join(', ');
+    const many = await house.query(odd, `{ customers(where: { id: { in: [${ids}] } }) { totalCount } }`);
+    expect(many.errors).toMatchObject([{ extensions: { code: 'QUERY_TOO_COMPLEX', limit: 40 } }]);
+    expect(crm.asked.every(({ query }) => !query.has('id'))).toBe(true);
+    // By the key there are no more rows than keys, and as many requests whether they are there or not.
     const { data } = await house.query(odd, '{ customers(where: { id: { in: ["1", "2", "50"] } }) { nodes { id } } }');
     expect(data['customers']?.nodes).toEqual([{ id: '1' }, { id: '2' }]);
   });

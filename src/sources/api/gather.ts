@@ -31,7 +31,8 @@ class Gathering {
 
   /** Undefined where the tests do not say the keys, or rows are not had by them. */
   byKey(): (() => Promise<readonly unknown[]>) | undefined {
-    const { dataset, tests } = this.#wanted;
+    const { dataset, byKey, tests: all } = this.#wanted;
+    const tests = byKey ?? all;
     const { get, batch } = this.#declared();
     const named = dataset.key.map((name) => tests.find(({ field, operator }) => field === name && operator === 'in'));
     const [first] = named;
@@ -48,7 +49,7 @@ class Gathering {
     }
     const keys = values.map((value) => new Map([[first.field, value]]));
     // A list that takes several values needs fewer requests.
-    const isListed = listFilters(dataset)[first.field]?.in !== undefined && writes(values, listLists(dataset));
+    const isListed = !byKey && listFilters(dataset)[first.field]?.in !== undefined && writes(values, listLists(dataset));
     if (get && !isListed && keys.length <= this.#budget.limits.requests && keys.every((key) => this.#api.gets(key))) return () => this.#got(keys);
     return undefined;
   }

@@ -8,9 +8,9 @@ export function unlike({ name, source: { source } }: FetchedDataset, what: strin
 }
 
 /** More would have to be fetched than one part of an answer may take. */
-export function tooMuch({ dataset, told }: WantedRows, what: string, limit: number): HeadgateError {
+export function tooMuch({ dataset, told, byKey }: WantedRows, what: string, limit: number): HeadgateError {
   const { name, source } = dataset;
-  const filters = filtersOf(dataset).filter(({ field }) => told.has(field));
+  const filters = filtersOf(dataset, byKey !== undefined).filter(({ field }) => told.has(field));
   const texts = filters.map(({ graphqlName, operators }) => `${graphqlName} (${operators.join(', ')})`);
   const mend =
     texts.length > 0
@@ -29,11 +29,14 @@ export function tooMuch({ dataset, told }: WantedRows, what: string, limit: numb
 }
 
 /** What an API can be asked for, by field: its filters, and its key where rows are got by it. */
-export function filtersOf(dataset: FetchedDataset): readonly { readonly field: string; readonly graphqlName: string; readonly operators: readonly string[] }[] {
+function filtersOf(
+  dataset: FetchedDataset,
+  isByKey: boolean,
+): readonly { readonly field: string; readonly graphqlName: string; readonly operators: readonly string[] }[] {
   const rows = 'http' in dataset.source ? dataset.source.http : dataset.source.graphql;
   const byKey = rows.batch ? ['eq', 'in'] : rows.get ? ['eq'] : [];
   return dataset.fields.flatMap(({ name, graphqlName }) => {
-    const declared = Object.keys(rows.list?.filters?.[name] ?? {});
+    const declared = isByKey ? [] : Object.keys(rows.list?.filters?.[name] ?? {});
     const operators = [...new Set([...(dataset.key.includes(name) ? byKey : []), ...declared])];
     return operators.length > 0 ? [{ field: name, graphqlName, operators }] : [];
   });

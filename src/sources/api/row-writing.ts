@@ -24,8 +24,3 @@ export function isAskedFor(dataset: FetchedDataset, { field, operator, values }:
   if (values.length === 1 && operators.eq !== undefined) return true;
   return operators.in !== undefined && values.length <= MOST_VALUES && writes(values, listLists(dataset));
 }
-
-/** Whether a row can be asked for by its key. */
-export function isGotByKey({ source }: FetchedDataset): boolean {
-  return ('http' in source ? source.http : source.graphql).get !== undefined;
-}

@@ -12,6 +12,8 @@ export interface RowTest {
 export interface WantedRows {
   readonly dataset: FetchedDataset;
   readonly tests: readonly RowTest[];
+  /** With it a list is asked for no key: how much it gives would tell of rows that nobody may see. By these rows can be got one by one, or in batches. */
+  readonly byKey?: readonly RowTest[];
   /** The contract's names of the fields whose values are wanted. */
   readonly fields: readonly string[];
   /** Only so many, the first in an order; the tests say all that is asked of them. */

@@ -4,8 +4,19 @@ import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
+import type { ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, graphqlCollector, httpCollector, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import {
+  BatchLoads,
+  Collectors,
+  graphqlCollector,
+  httpCollector,
+  Ingestion,
+  Loader,
+  QuarantineSweep,
+  type AfterBatch,
+  type CollectorType,
+} from './ingestion/index.js';
 import { DEAD_JOBS, JobQueue, Schedules, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, Workers, type RedriveFilter, type RunEntity, type WorkerProcess } from './lifecycle/index.js';
@@ -45,13 +56,14 @@ interface WorkRoom {
   readonly subjects: Subjects;
   readonly cipher: FieldCipher;
   readonly clients: HttpClients;
+  readonly contracts: ContractKeeper;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, clients }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, clients, contracts }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const self = processOf(config);
@@ -64,7 +76,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   workers.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher });
+  const loader = new Loader({ database, config, log, cipher, contracts });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -92,6 +104,9 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
+    const sweep = new QuarantineSweep({ database, audit, log });
+    closing.add('quarantine', () => sweep.close());
+    sweep.start();
     await pipelines.sweep();
     const ingest: JobHandler = async (job, context) => {
       const { collector } = await runs.get(job.id);

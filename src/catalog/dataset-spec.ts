@@ -23,7 +23,7 @@ export interface DatasetSpec extends Omit<DatasetShape, 'retention' | 'http' | '
 }
 
 function normalise(shape: DatasetShape): DatasetSpec {
-  const { maxQuarantine, freshness, cache } = shape;
+  const { maxQuarantine, quarantine, freshness, cache } = shape;
   return compact({
     name: shape.name,
     typeName: shape.typeName === pascalCase(shape.name) ? undefined : shape.typeName,
@@ -44,6 +44,8 @@ function normalise(shape: DatasetShape): DatasetSpec {
     indexes: some(distinct(shape.indexes ?? [])),
     rules: some(shape.rules?.map((rule) => compact({ ...rule, rowCount: rule.rowCount && compact(rule.rowCount), severity: warning(rule.severity) }))),
     maxQuarantine: typeof maxQuarantine === 'string' ? `${Number.parseFloat(maxQuarantine)}%` : maxQuarantine,
+    drift: shape.drift === 'freeze' ? undefined : shape.drift,
+    quarantine: quarantine && { keep: durationText(parseDuration(quarantine.keep) ?? 0) },
     freshness: freshness && { field: freshness.field, within: durationText(parseDuration(freshness.within) ?? 0) },
     cache: cache && { ttl: durationText(parseDuration(cache.ttl) ?? 0) },
   });
@@ -62,6 +64,8 @@ function normaliseField(field: FieldShape, key: readonly string[]): FieldShape {
     format: field.format,
     column: field.column === field.name ? undefined : field.column,
     encrypted: field.encrypted === true ? true : undefined,
+    aliases: some([...new Set(field.aliases)].filter((alias) => alias !== field.name).toSorted()),
+    default: field.default,
     rules: some(field.rules?.map((rule) => compact({ ...rule, severity: warning(rule.severity) }))),
   });
 }
@@ -100,6 +104,8 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
         : spec.maxQuarantine === undefined
           ? undefined
           : { rows: spec.maxQuarantine },
+    drift: spec.drift === 'freeze' ? undefined : spec.drift,
+    quarantine: spec.quarantine && { keepSeconds: parseDuration(spec.quarantine.keep) ?? 0 },
     freshness: spec.freshness && { field: spec.freshness.field, withinSeconds: parseDuration(spec.freshness.within) ?? 0 },
     cache: spec.cache && { ttlSeconds: parseDuration(spec.cache.ttl) ?? 0 },
     producedBy: facts.producedBy ?? undefined,
@@ -131,6 +137,8 @@ export function toField(field: FieldShape): Field {
     format: field.format,
     column: field.column,
     encrypted: field.encrypted === true ? (true as const) : undefined,
+    aliases: field.aliases,
+    default: field.default,
   });
 }
 

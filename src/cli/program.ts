@@ -14,6 +14,7 @@ import { keysCommand } from './keys.js';
 import { EXIT, printError } from './output.js';
 import { pipelineCommand } from './pipeline.js';
 import { qualityCommand } from './quality.js';
+import { quarantineCommand } from './quarantine.js';
 import { runCommand } from './run.js';
 import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
@@ -45,6 +46,7 @@ function build(json: boolean): Command {
     pipelineCommand,
     runCommand,
     qualityCommand,
+    quarantineCommand,
     sourceCommand,
     collectorCommand,
     accessCommand,

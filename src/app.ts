@@ -195,7 +195,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     onErased: () => dataChanges.refresh(),
   });
   const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients, contracts });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients, contracts, outbound });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,

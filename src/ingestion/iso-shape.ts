@@ -1,6 +1,8 @@
 import type { ScalarType } from '../catalog/index.js';
 import type { Shape } from './csv-records.js';
 
+export { ISO_PATTERNS } from '../catalog/index.js';
+
 const DASH = 0x2d;
 const COLON = 0x3a;
 const DOT = 0x2e;

@@ -60,7 +60,7 @@ import { RunEntity, RunFeed, RunStepEntity } from './lifecycle/index.js';
 import { Outbound } from './outbound/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
-import { Sources } from './sources/index.js';
+import { HttpClients, Sources } from './sources/index.js';
 import { prepareParser } from './sql/index.js';
 import { openRecord, type Audit } from './record.js';
 import { controlServices } from './control-services.js';
@@ -158,7 +158,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   closing.add('keys', () => keys.close());
   const dataChanges = await DataChanges.start({ database, notifications, log });
   closing.add('data changes', () => dataChanges.close());
-  const sources = openSources(config, log, live, closing);
+  const clients = new HttpClients({ secrets: config.secrets, outbound, log });
+  const sources = openSources({ config, log, live, clients, closing });
   const { cipher, subjectKeys } = await openFieldKeys({ database, keyRing, notifications, closing });
   const quarantine = new Quarantine(database, cipher);
   const inbox = new InboxSubjects(cipher, async (tx) => (await loadCatalog(tx)).datasets);
@@ -204,7 +205,20 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     onErased: () => dataChanges.refresh(),
   });
   const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, outbound, notifications });
+  const work = await openWork({
+    config,
+    log,
+    database,
+    audit: record.audit,
+    closing,
+    dataChanges,
+    cipher,
+    subjects,
+    clients,
+    contracts,
+    outbound,
+    notifications,
+  });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,
@@ -324,9 +338,17 @@ async function loadWorld(tx: Transaction, log: Log, masterKeys: MasterKeys): Pro
   return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log), await masterKeys.activeIn(tx)), fills };
 }
 
+interface SourcesRoom {
+  readonly config: Config;
+  readonly log: Log;
+  readonly live: Live<LiveWorld>;
+  readonly clients: HttpClients;
+  readonly closing: Closing;
+}
+
 /** The sources of the current catalog. */
-function openSources({ secrets }: Config, log: Log, live: Live<LiveWorld>, closing: Closing): Sources {
-  const sources = new Sources({ secrets, log });
+function openSources({ config: { secrets }, log, live, clients, closing }: SourcesRoom): Sources {
+  const sources = new Sources({ secrets, log, clients });
   closing.add('sources', () => sources.close());
   sources.settle(live.current.catalog);
   live.subscribe(({ catalog }) => sources.settle(catalog));

@@ -11,6 +11,8 @@ import {
   Collectors,
   EventsCollector,
   filesCollector,
+  graphqlCollector,
+  httpCollector,
   InboxSweep,
   Ingestion,
   Loader,
@@ -27,6 +29,7 @@ import type { Outbound } from './outbound/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
+import type { HttpClients } from './sources/index.js';
 import type { Database, Notifications } from './store/index.js';
 import type { FieldCipher } from './vault/index.js';
 
@@ -60,6 +63,7 @@ interface WorkRoom {
   readonly outbound: Outbound;
   readonly cipher: FieldCipher;
   readonly notifications: Notifications;
+  readonly clients: HttpClients;
   readonly contracts: ContractKeeper;
 }
 
@@ -76,6 +80,7 @@ export async function openWork({
   dataChanges,
   cipher,
   subjects,
+  clients,
   contracts,
   outbound,
   notifications,
@@ -118,6 +123,8 @@ export async function openWork({
   const types = new Map<string, CollectorType>([
     ['events', events],
     ['files', filesCollector({ database, config, outbound })],
+    ['http', httpCollector(clients)],
+    ['graphql', graphqlCollector(clients)],
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());

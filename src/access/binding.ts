@@ -1,5 +1,6 @@
 import { REDACTED_TEXT } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
+import type { FetchedRows } from '../sources/index.js';
 import type { Parameter } from '../sql/index.js';
 import type { SealedField } from '../vault/index.js';
 import type { Secrets } from './opening.js';
@@ -28,6 +29,14 @@ export class KeyList {
   }
 }
 
+/** A parameter that is the rows which were fetched of a dataset, as JSON. */
+export class FetchedJson {
+  readonly dataset: string;
+  constructor(dataset: string) {
+    this.dataset = dataset;
+  }
+}
+
 /** A parameter that is the mark of the request, before each envelope that the statement gives. */
 export class Marked {}
 
@@ -50,16 +59,30 @@ export interface ReadRequest {
   readonly patterns: readonly string[];
   /** Of a read that has to do with encrypted fields. */
   readonly secrets?: Secrets | undefined;
+  /** What was asked of APIs for this request, so that it is asked once. */
+  readonly fetches?: Fetches | undefined;
+  /** The rows that were fetched for a statement, as JSON, by dataset. */
+  readonly fetched?: ReadonlyMap<string, string>;
 }
+
+export type Fetches = Map<string, Promise<FetchedRows>>;
 
 /** Keys that rows are wanted for, each a list of the values of its fields as texts. */
 export type Keys = readonly (readonly (string | null)[])[];
 
 /** The values of a statement's parameters. */
-export function bind(parameters: readonly Parameter[], { values, claims, secrets }: Omit<ReadRequest, 'patterns'>, keys: Keys = []): unknown[] {
-  return parameters.map(({ value }) =>
-    value instanceof KeyList ? keys.map((key) => key[value.place] ?? null) : boundValue(value, values, { claims, secrets }),
-  );
+export function bind(parameters: readonly Parameter[], { values, claims, secrets, fetched }: Omit<ReadRequest, 'patterns'>, keys: Keys = []): unknown[] {
+  return parameters.map(({ value }) => {
+    if (value instanceof KeyList) return keys.map((key) => key[value.place] ?? null);
+    if (value instanceof FetchedJson) return fetchedOf(value, fetched);
+    return boundValue(value, values, { claims, secrets });
+  });
+}
+
+function fetchedOf({ dataset }: FetchedJson, fetched: ReadRequest['fetched']): string {
+  const json = fetched?.get(dataset);
+  if (json === undefined) throw new Error(`the rows of ${dataset} were not fetched`);
+  return json;
 }
 
 /** What the parameters depend on: all that a request gives, in its own words. It is for telling requests apart, and stays in this process. */

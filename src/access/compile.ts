@@ -1,12 +1,23 @@
-import type { Dataset } from '../catalog/index.js';
-import type { MaskKeys } from '../governance/index.js';
+import { isFetched, type Dataset } from '../catalog/index.js';
+import type { DatasetDecision, MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
 import { join, param, raw, renderParameters, sql, type Sql } from '../sql/index.js';
 import { inBytes, rowsInBytes } from './answer-bytes.js';
 import { KeyList } from './binding.js';
+import {
+  countText,
+  type CompiledConnection,
+  type CompiledRow,
+  type ConnectionParts,
+  type Counted,
+  type RelationValue,
+  type RootStatement,
+} from './compiled-parts.js';
 import { NO_STATEMENT, type CompiledRead, type Crossing } from './compiled-read.js';
 import { badCursor } from './cursor-check.js';
 import { keyTypes, placeholderSql } from './crossing.js';
+import { pageFetch } from './fetch-page.js';
+import { fetchPlan } from './fetch-plan.js';
 import { conditionSql } from './filter.js';
 import type { GovernedPlan } from './govern.js';
 import { groupsSql } from './groups.js';
@@ -43,7 +54,7 @@ function compilePart(part: PlanPart | AwayPart, plan: GovernedPlan, options: Com
     return { index: away.index, path: away.path, read, datasets: [...away.datasets].map(({ name }) => name) };
   });
   const { source } = part;
-  if (source === undefined) return { ...compileStatement(part, plan, options), crossings };
+  if (source === undefined || isFetched(part.root)) return { ...compileStatement(part, plan, options), crossings };
   const compileAt = (place: Place): CompiledRead => ({ ...compileStatement(part, plan, options, place), crossings });
   return { ...NO_STATEMENT, crossings, elsewhere: { source, datasets: [...part.datasets], compile: compileAt } };
 }
@@ -58,8 +69,11 @@ function compileStatement(
   const compiler = new Compiler(context, part.away, maxBytes);
   const { list, rest, ...columns } = compiler.statement(part, place !== undefined);
   // Last: by now it is known which columns of the tables are used.
+  const { source, root } = part;
+  const passing = isFetched(root) ? compiler.passing(part, context.decisionOn(root)) : [];
   const relied = reliedColumns(place);
-  const { text, parameters } = renderParameters(sql`SELECT ${join([...list, ...relied.columns])}${rest}`, place?.dialect.words);
+  const { text, parameters } = renderParameters(sql`SELECT ${join([...list, ...passing, ...relied.columns])}${rest}`, place?.dialect.words);
+  const fetch = source !== undefined && isFetched(root) && fetchPlan(source, context.fetchedShapes, (dataset) => context.decisionOn(dataset), part);
   return {
     name: `hg_${sha256(text).slice(0, 40)}`,
     text,
@@ -69,43 +83,9 @@ function compileStatement(
     mayFail: context.hasBarrier,
     tokens: relied.tokens,
     encryption: context.encrypted.encryption,
-    keepable: place || part.away.size > 0 || 'from' in part || context.encrypted.isThere ? undefined : keepable(decisions),
+    ...(fetch && { fetch }),
+    keepable: place || fetch || part.away.size > 0 || 'from' in part || context.encrypted.isThere ? undefined : keepable(decisions),
   };
-}
-
-/** How many rows of a dataset one row of the place above holds, or one page: for the record. */
-interface Counted {
-  readonly dataset: string;
-  readonly rows: Sql;
-}
-
-interface RootStatement extends Pick<CompiledRead, 'members' | 'counted' | 'maxBytes'> {
-  /** The columns, and what comes behind them. */
-  readonly list: readonly Sql[];
-  readonly rest: Sql;
-}
-
-/** The members of a row: FROM items that they need behind the row's own, their JSON, and the rows of relations in it. */
-interface CompiledRow {
-  readonly join: Sql;
-  readonly value: Sql;
-  readonly counts: readonly Counted[];
-}
-
-/** A relation's JSON, as a column of a FROM item of its own. */
-type RelationValue = CompiledRow;
-
-interface ConnectionParts {
-  readonly page: PageScope | undefined;
-  /** Takes the counts of what is nested in the page's rows. */
-  readonly nested: Counted[];
-}
-
-interface CompiledConnection {
-  /** The members' values, as columns of `from`. */
-  readonly columns: readonly (readonly [key: string, value: Sql])[];
-  readonly from: Sql;
-  readonly counts: readonly Counted[];
 }
 
 class Compiler {
@@ -134,6 +114,15 @@ class Compiler {
       default:
         throw new Error('a relation is no root');
     }
+  }
+
+  /** Of a page over fetched rows, how many of these belong to it or lie behind it; nothing where all rows are fetched. */
+  passing(part: PlanPart, decision: DatasetDecision): readonly Sql[] {
+    const { selection } = part;
+    if (selection.kind !== 'connection' || !pageFetch(part, decision)) return [];
+    const source = this.#context.source(part.root);
+    const where = this.#where(selection.connection, source, undefined, this.#beyond(selection.connection, source).beyond);
+    return [sql`(SELECT count(*)::text FROM ${source.toSql()}${where})`];
   }
 
   /** The rows of a relation for each of many keys. */
@@ -364,13 +353,17 @@ class Compiler {
   }
 
   #page(connection: ConnectionSelection, belongs?: (there: Source) => Sql): PageScope {
-    const { dataset, order, page } = connection;
-    const source = this.#context.source(dataset);
-    const keys = totalOrder(order, source, dataset, this.#context);
-    const mark = cursorFingerprint(order, dataset, this.#context);
-    const beyond = [...this.#cursor(page.after, keys, mark, false), ...this.#cursor(page.before, keys, mark, true)];
+    const source = this.#context.source(connection.dataset);
+    const { keys, mark, beyond } = this.#beyond(connection, source);
     const where = this.#where(connection, source, belongs, beyond);
     return new PageScope({ connection, source, keys, mark, where, context: this.#context });
+  }
+
+  /** The order of the rows, and conditions for those between the cursors that were given. */
+  #beyond({ dataset, order, page }: ConnectionSelection, source: Source) {
+    const keys = totalOrder(order, source, dataset, this.#context);
+    const mark = cursorFingerprint(order, dataset, this.#context);
+    return { keys, mark, beyond: [...this.#cursor(page.after, keys, mark, false), ...this.#cursor(page.before, keys, mark, true)] };
   }
 
   #cursor(position: CursorPosition | undefined, keys: readonly SortKey[], mark: string, before: boolean): Sql[] {
@@ -379,11 +372,6 @@ class Compiler {
     this.cursors.push({ slot: position.fingerprint, fingerprint: mark });
     return [beyondSql(keys, position, before)];
   }
-}
-
-/** All columns of an answer are texts or bytes. */
-function countText({ rows }: Counted): Sql {
-  return sql`(${rows})::text`;
 }
 
 function scopeOf(source: Source, dataset: Dataset): RowScope {

@@ -1,5 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import type { Parameter } from '../sql/index.js';
+import type { FetchPlan } from './fetch-plan.js';
 import { NOT_ENCRYPTED, type Encryption } from './opening.js';
 import type { Keepable } from './keepable.js';
 import type { Place } from './source.js';
@@ -33,6 +34,8 @@ export interface CompiledRead {
   readonly crossings: readonly Crossing[];
   /** At a source: the statement is made for its server, and here is none. */
   readonly elsewhere?: Elsewhere;
+  /** It runs in the store, over rows that are fetched before. */
+  readonly fetch?: FetchPlan;
   /** The last columns, as they are while what the statement relies on is as it was. */
   readonly tokens: readonly string[];
 }

@@ -13,6 +13,11 @@ export class SentRows {
     this.#rows = rows;
   }
 
+  /** The last column of the first row, of a statement that counts there. */
+  get lastNumber(): number {
+    return Number(this.#rows[0]?.at(-1) ?? 0);
+  }
+
   /** @param cipher absent where there are no encrypted fields */
   async opened({ encryption: { sealed } }: CompiledRead, secrets: Secrets | undefined, cipher: Cipher | undefined): Promise<Rows> {
     if (sealed.length === 0) return this.#rows;
@@ -45,9 +50,9 @@ export interface Executed<R = SentRows> {
  * Answers one part of a governed plan, at one place. The answer is the part's JSON as its statement builds it, masked and
  * filtered there; where the part leads to other places, it holds placeholders.
  *
- * There are two: the store's, and the one of sources that are another PostgreSQL. One for a source that gives rows as JSON
- * (HTTP, GraphQL) is a third: it fetches the rows of the part's datasets, and runs the statement, which it has compiled with
- * a `Table` of `jsonb_to_recordset($1)`, in the store. So there is one implementation of each mask, filter and order.
+ * There are three: the store's, the one of sources that are another PostgreSQL, and the one of APIs that give rows as JSON: it fetches the
+ * rows of the part's datasets, and runs the statement over `jsonb_to_recordset($1)` in the store. So there is one implementation of each
+ * mask, filter and order.
  */
 export interface Executor {
   /**

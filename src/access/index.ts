@@ -2,6 +2,7 @@ export { answerTooLarge } from './answer-bytes.js';
 export { Admission, type AdmissionOptions } from './admission.js';
 export { AnswerCache, type AnswerCounts, type AnswerStore, type Columns } from './answer-cache.js';
 export { compile } from './compile.js';
+export type { Fetches } from './binding.js';
 export type { CompiledRead } from './compiled-read.js';
 export { compileExport, type CompiledExport, type RowShape } from './export-compile.js';
 export { asPage, governExport, type ExportSelection, type GovernedExport } from './export-plan.js';

@@ -1,4 +1,4 @@
-import { areApart, type Dataset, type Relation } from '../catalog/index.js';
+import { areApart, isFetched, type Dataset, type Relation } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import type { Condition } from './condition.js';
 import type { GovernedPlan } from './govern.js';
@@ -14,6 +14,10 @@ export interface PlanPart {
   /** The plan's root, or the relation that led here. */
   readonly selection: ReadSelection | RelationMember;
   readonly datasets: ReadonlySet<Dataset>;
+  /** The dataset of its rows. */
+  readonly root: Dataset;
+  /** Datasets that rows are filtered, ordered or grouped through. */
+  readonly reached: ReadonlySet<Dataset>;
   /** Relations in it that lead to another place. */
   readonly away: ReadonlyMap<RowMember, AwayPart>;
 }
@@ -49,11 +53,14 @@ interface Place {
 class Part implements PlanPart {
   readonly source: string | undefined;
   readonly selection: ReadSelection | RelationMember;
+  readonly root: Dataset;
   readonly datasets = new Set<Dataset>();
+  readonly reached = new Set<Dataset>();
   readonly away = new Map<RowMember, AwayPart>();
 
   constructor(selection: ReadSelection | RelationMember, dataset: Dataset) {
     this.selection = selection;
+    this.root = dataset;
     this.source = dataset.source?.source;
   }
 
@@ -75,7 +82,8 @@ class Part implements PlanPart {
       if (member.kind !== 'one' && member.kind !== 'many') continue;
       const at: Place = place.inList ? place : { path: [...place.path, member.key], inList: false };
       const target = member.kind === 'one' ? member.row.dataset : member.connection.dataset;
-      if (!areApart(dataset, target)) this.#member(member, at);
+      // Rows of an API are fetched by their keys.
+      if (!areApart(dataset, target) && !isFetched(target)) this.#member(member, at);
       else this.away.set(member, awayPart(member, target, { index: this.away.size, path: at.path, from: dataset }, at));
     }
   }
@@ -108,6 +116,7 @@ class Part implements PlanPart {
       throw new HeadgateError('BAD_USER_INPUT', message, { dataset: from.name, field: relation.graphqlName });
     }
     this.datasets.add(to);
+    this.reached.add(to);
   }
 }
 

@@ -3,11 +3,12 @@ import type { Sources } from '../sources/index.js';
 import type { ReaderPool } from '../store/index.js';
 import { answerTooLarge, checkBytes } from './answer-bytes.js';
 import type { AnswerCache } from './answer-cache.js';
-import { bind, given, type Keys, type ReadRequest } from './binding.js';
+import { bind, given, type Fetches, type Keys, type ReadRequest } from './binding.js';
 import type { CompiledRead } from './compiled-read.js';
 import { addUp, CrossingReads, type Counted, type ReadFailure } from './crossing-reads.js';
 import { checkCursors } from './cursor-check.js';
 import type { Executed, Executor, Rows } from './executor.js';
+import { FetchExecutor } from './fetch-executor.js';
 import { secretsFor, type Cipher, type Encryption, type Secrets } from './opening.js';
 import { SourceExecutor } from './source-executor.js';
 import { StoreExecutor } from './store-executor.js';
@@ -33,6 +34,7 @@ const MOST_COUNT_BYTES = 1_000;
 export class Reader {
   readonly #store: Executor;
   readonly #sources: Executor | undefined;
+  readonly #apis: Executor | undefined;
   readonly #cache: AnswerCache | undefined;
   readonly #cipher: Cipher | undefined;
 
@@ -41,10 +43,11 @@ export class Reader {
    * @param cache of answers; without it none is kept
    * @param cipher of encrypted fields; without it none can be read
    */
-  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of'>, cache?: AnswerCache, cipher?: Cipher) {
+  constructor(pool: Pick<ReaderPool, 'query'>, sources?: Pick<Sources, 'of' | 'api'>, cache?: AnswerCache, cipher?: Cipher) {
     this.#cipher = cipher;
     this.#store = new StoreExecutor(pool);
     this.#sources = sources && new SourceExecutor(sources);
+    this.#apis = sources && new FetchExecutor(sources, this.#store);
     this.#cache = cache;
   }
 
@@ -64,8 +67,9 @@ export class Reader {
     principal: Principal,
     patterns: readonly string[] = [],
     catalogVersion?: string,
+    fetches: Fetches = new Map(),
   ): Promise<ReadAnswer> {
-    const request = { values, claims: principal.claims, patterns, secrets: await this.#secretsOf(compiled) };
+    const request = { values, claims: principal.claims, patterns, secrets: await this.#secretsOf(compiled), fetches };
     checkCursors(compiled, values);
     const { keepable } = compiled;
     if (keepable && this.#cache && catalogVersion !== undefined) {
@@ -86,8 +90,14 @@ export class Reader {
    * The answers of a read by several keys, one a key, in their order; none is kept. What failed is told by each of them.
    * @throws HeadgateError as `read`.
    */
-  async readEach(compiled: CompiledRead, values: readonly unknown[], principal: Principal, patterns: readonly string[] = []): Promise<ReadAnswer[]> {
-    const request = { values, claims: principal.claims, patterns, secrets: await this.#secretsOf(compiled) };
+  async readEach(
+    compiled: CompiledRead,
+    values: readonly unknown[],
+    principal: Principal,
+    patterns: readonly string[] = [],
+    fetches: Fetches = new Map(),
+  ): Promise<ReadAnswer[]> {
+    const request = { values, claims: principal.claims, patterns, secrets: await this.#secretsOf(compiled), fetches };
     checkCursors(compiled, values);
     const { statement, rows } = await this.#run(compiled, request);
     const found = rows.map((columns): Counted => answerOf(statement, columns));
@@ -99,7 +109,7 @@ export class Reader {
 
   /** The one place where rows become texts that leave: what is encrypted in them is decrypted here. */
   async #run(read: CompiledRead, request: ReadRequest, keys?: Keys): Promise<Executed<Rows>> {
-    const executor = read.elsewhere ? this.#sources : this.#store;
+    const executor = read.fetch ? this.#apis : read.elsewhere ? this.#sources : this.#store;
     if (!executor) throw new Error('there are no sources to read from here');
     const { statement, rows } = await executor.run(read, request, keys);
     const opened = await rows.opened(statement, request.secrets, this.#cipher);

@@ -1,3 +1,4 @@
+import { remoteTableOf } from '../catalog/index.js';
 import { tokensSql, tokensText } from '../sources/index.js';
 import type { Sql } from '../sql/index.js';
 import type { Place } from './source.js';
@@ -7,7 +8,10 @@ import type { Place } from './source.js';
  * asked for last, when it is known which are used.
  */
 export function reliedColumns(place: Place | undefined): { readonly columns: readonly Sql[]; readonly tokens: readonly string[] } {
-  const used = [...(place?.shapes.values() ?? [])].flatMap(({ dataset: { source }, used: [...all] }) => (source && all.length > 0 ? [{ ...source, all }] : []));
+  const used = [...(place?.shapes.values() ?? [])].flatMap(({ dataset, used: [...all] }) => {
+    const at = remoteTableOf(dataset);
+    return at && all.length > 0 ? [{ table: at.table, all }] : [];
+  });
   const columns = used.map(({ table, all }) =>
     tokensSql(
       table,

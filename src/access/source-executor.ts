@@ -1,3 +1,4 @@
+import { remoteTableOf } from '../catalog/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { PostgresSource, Sources } from '../sources/index.js';
 import { bind, type Keys, type ReadRequest } from './binding.js';
@@ -63,7 +64,7 @@ export class SourceExecutor implements Executor {
 
   /** The server's facts, and of each dataset's table the columns. The same objects until they are looked at again. */
   async #know(source: PostgresSource, { datasets }: Elsewhere): Promise<Known> {
-    const tables = datasets.flatMap((dataset) => (dataset.source ? [dataset.source.table] : []));
+    const tables = datasets.flatMap((dataset) => remoteTableOf(dataset)?.table ?? []);
     return Promise.all([source.facts(), ...tables.map((table) => source.columns(table))]);
   }
 

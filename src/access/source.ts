@@ -1,4 +1,4 @@
-import { LOAD_ID, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
+import { isFetched, LOAD_ID, ROW_ID, type Dataset, type FetchedDataset, type Field } from '../catalog/index.js';
 import {
   columnsOf,
   maskSql,
@@ -16,6 +16,7 @@ import type { Slot } from './condition.js';
 import { consented } from './consented.js';
 import type { Dialect } from './dialect.js';
 import { EncryptedUse } from './encrypted-use.js';
+import { FetchedShape, FetchedTable } from './fetched-table.js';
 import { keyedHash, nothing, RemoteTable, StoredTable, type RemoteShape, type Table } from './table.js';
 
 /** Before the name of an encrypted field: the column of its blind index. No field begins with it. */
@@ -120,7 +121,8 @@ export class Source {
     // A value whose key was destroyed is null.
     if (this.#access(field) !== 'plain' || field.encrypted) return false;
     const shape = this.#compilation.shapeOf(this.#decision.dataset);
-    return !shape || !field.required || shape.columnOf(field).notNull;
+    // Nobody keeps it from being null in what an API gives.
+    return !field.required || (shape ? shape.columnOf(field).notNull : !isFetched(this.dataset));
   }
 
   #access(field: Field): FieldDecision['access'] | undefined {
@@ -325,6 +327,7 @@ export class SourceContext {
   /** A condition of a grant that may raise an error is part of the statement. */
   hasBarrier = false;
   readonly encrypted = new EncryptedUse();
+  readonly #fetched = new Map<string, FetchedShape>();
   #aliases = 0;
   readonly #parameters = new Map<string, Sql>();
   readonly #decisions: ReadonlyMap<string, DatasetDecision>;
@@ -341,8 +344,20 @@ export class SourceContext {
     const alias = this.nextAlias('t');
     const shape = this.shapeOf(dataset);
     if (shape && this.#place) return new RemoteTable({ shape, alias, dialect: this.#place.dialect, maskKeys: this.maskKeys });
+    if (isFetched(dataset)) return new FetchedTable(this.#fetchedShape(dataset), alias, this.maskKeys);
     if (dataset.source) throw new Error(`${dataset.name} is not in the store`);
     return new StoredTable(dataset, alias);
+  }
+
+  /** Of the datasets in the statement whose rows an API gives. */
+  get fetchedShapes(): readonly FetchedShape[] {
+    return [...this.#fetched.values()];
+  }
+
+  #fetchedShape(dataset: FetchedDataset): FetchedShape {
+    const shape = this.#fetched.get(dataset.name) ?? new FetchedShape(dataset);
+    this.#fetched.set(dataset.name, shape);
+    return shape;
   }
 
   /** The table's, at the source; undefined in the store. */

@@ -1,4 +1,4 @@
-import { columnType, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
+import { columnType, remoteTableOf, ROW_ID, type Dataset, type Field } from '../catalog/index.js';
 import type { MaskKeys } from '../governance/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { castColumn, fits, type RemoteColumn } from '../sources/index.js';
@@ -142,7 +142,7 @@ export class RemoteTable implements Table {
 
   toSql(): Sql {
     const { shape, alias } = this.#options;
-    const { schema = '', name = '' } = shape.dataset.source?.table ?? {};
+    const { schema = '', name = '' } = remoteTableOf(shape.dataset)?.table ?? {};
     const columns = [...this.#needed].map(([field, value]) => sql`${value} AS ${identifier(field)}`);
     const list = columns.length > 0 ? join(columns) : raw('1');
     const table = sql`${identifier(schema, name)} AS ${this.#inner}`;

@@ -1,8 +1,10 @@
+import { isFetched } from '../catalog/index.js';
 import { tokenSql, type MaskKeys } from '../governance/index.js';
 import { sha256 } from '../kernel/index.js';
 import { join, literal, raw, renderParameters, sql, type Sql } from '../sql/index.js';
 import { inBytes } from './answer-bytes.js';
 import { NO_STATEMENT, type CompiledRead } from './compiled-read.js';
+import { governedFetch } from './fetch-plan.js';
 import { reliedColumns } from './relied-columns.js';
 import { slotSql } from './slot.js';
 import { SourceContext, type Place, type Source } from './source.js';
@@ -40,7 +42,7 @@ export function compilePresence(plan: GovernedTokens, options: TokenCompileOptio
 
 function compileAnywhere(plan: GovernedTokens, options: TokenCompileOptions, answer: (source: Source) => Sql): CompiledRead {
   const { source: at } = plan.decision.dataset;
-  if (!at) return compileAt(plan, options, answer);
+  if (!at || isFetched(plan.decision.dataset)) return compileAt(plan, options, answer);
   const elsewhere = { source: at.source, datasets: [plan.decision.dataset], compile: (place: Place) => compileAt(plan, options, answer, place) };
   return { ...NO_STATEMENT, elsewhere };
 }
@@ -61,6 +63,7 @@ function compileAt({ decision }: GovernedTokens, { maskKeys, maxBytes }: TokenCo
     parameters,
     mayFail: context.hasBarrier,
     tokens: relied.tokens,
+    ...(isFetched(dataset) && { fetch: { source: dataset.source.source, datasets: context.fetchedShapes.map((shape) => governedFetch(shape, decision)) } }),
     ...sent.bound,
   };
 }

@@ -1,5 +1,5 @@
 import { newId } from '../kernel/index.js';
-import { toLiveSource } from './source-spec.js';
+import { PLACES } from './live-rows/places.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
 import type { ApplyContext, Fail } from './manifest-kind.js';
 import { didYouMean, listOf } from './suggest.js';
@@ -15,8 +15,11 @@ export async function checkAtSource(spec: DatasetSpec, context: ApplyContext, fa
       `there is no source "${name}".${didYouMean(name, sources.keys())} Known: ${listOf(sources.keys())}. Declare it with a document of kind Source`,
     );
   }
-  if (!toLiveSource(source)) {
-    return fail(['source'], `the source ${name} is of type ${source.type}, and rows can not stay there: load them with a collector`);
+  const kind = spec.http ? 'http' : spec.graphql ? 'graphql' : 'table';
+  const place = PLACES[source.type];
+  if (place === undefined) return fail(['source'], `the source ${name} is of type ${source.type}, and rows can not stay there: load them with a collector`);
+  if (place !== kind) {
+    return fail([kind], `the source ${name} is of type ${source.type}, so say where the rows are with ${place}`);
   }
   if (!context.sources) return fail(['source'], 'sources can not be reached from here', 'UNAVAILABLE');
   // Nothing of it is kept: the id and the version are those of nothing yet.

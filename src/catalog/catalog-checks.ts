@@ -2,7 +2,8 @@ import { isJoinable } from './dataset-meaning.js';
 import { unerasable } from './erasure-rules.js';
 import type { Fail } from './manifest-kind.js';
 import type { Catalog } from './catalog.js';
-import { columnType, type Dataset, type Field, type Relation } from './model.js';
+import { PLACES } from './live-rows/places.js';
+import { columnType, type Dataset, type Field, type Relation, type RemoteRows } from './model.js';
 import { didYouMean, listOf } from './suggest.js';
 import { rootNamesOf, typeNamesOf } from './type-names.js';
 
@@ -23,6 +24,7 @@ function checkLinks(catalog: Catalog, dataset: Dataset, fail: Fail, to?: string)
   if (to === undefined) {
     checkConsent(catalog, dataset, fail);
     checkKept(dataset, fail);
+    checkPlace(catalog, dataset, fail);
   }
   dataset.relations.forEach((relation, i) => {
     if (to === undefined || relation.to === to) checkRelation(catalog, dataset, relation, i, fail);
@@ -44,6 +46,17 @@ function checkKept(dataset: Dataset, fail: Fail): void {
       ['onErase'],
       `${field.name} is personal by its tags (${field.tags.join(', ') || 'the subject'}), and onErase: nullify can't set it to null, because it is required or in the key: choose onErase: delete, or another tag`,
     );
+}
+
+/** A source that became one of another type has no rows where the dataset says. */
+function checkPlace({ sources }: Catalog, { name, source }: Dataset, fail: Fail): void {
+  const type = source && sources.get(source.source)?.type;
+  if (!source || type === undefined || placeOf(source) === PLACES[type]) return;
+  fail(['source'], `the rows of ${name} are at the ${placeOf(source)} that it names, and the source ${source.source} is of type ${type}`);
+}
+
+function placeOf(source: RemoteRows): string {
+  return 'table' in source ? 'table' : 'http' in source ? 'http' : 'graphql';
 }
 
 function checkConsent({ purposes }: Catalog, { consent }: Dataset, fail: Fail): void {

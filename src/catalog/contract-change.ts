@@ -1,6 +1,6 @@
 import { identifier, raw, sql, type Sql } from '../sql/index.js';
 import { toField, type DatasetSpec } from './dataset-spec.js';
-import { splitType } from './dataset-meaning.js';
+import { splitType } from './split-type.js';
 import type { FieldShape } from './field-spec.js';
 import { columnType, type ScalarType } from './model.js';
 import { columnDefinition, sameList, typeDefinition } from './table.js';

@@ -8,6 +8,7 @@ import { checkLive } from './live-dataset.js';
 import { checkLoaded } from './loaded-columns.js';
 import type { ScalarType } from './model.js';
 import { RESERVED_ROOTS, RESERVED_TYPES } from './reserved.js';
+import { splitType } from './split-type.js';
 import { didYouMean, listOf } from './suggest.js';
 import { rootNamesOf, typeNamesOf } from './type-names.js';
 
@@ -30,12 +31,6 @@ export function checkMeaning(dataset: DatasetShape, complain: Complain): void {
 
 export function typeNameOf(dataset: { readonly name: string; readonly typeName?: string | undefined }): string {
   return dataset.typeName ?? pascalCase(dataset.name);
-}
-
-/** `text[]` -> text, and that it is a list. */
-export function splitType(type: string): { readonly type: ScalarType; readonly list: boolean } {
-  const list = type.endsWith('[]');
-  return { type: (list ? type.slice(0, -2) : type) as ScalarType, list };
 }
 
 function checkNames(dataset: DatasetShape, complain: Complain): void {

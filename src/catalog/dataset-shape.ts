@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
+import { GraphqlRowsShape } from './live-rows/graphql-rows.js';
+import { HttpRowsShape } from './live-rows/http-rows.js';
 import { FieldShape, Name, notYet, Text } from './field-spec.js';
 import { parseTableName } from './table-name.js';
 
@@ -88,5 +90,7 @@ export const DatasetShape = z.strictObject({
         'expected schema.table as the source has them, such as billing.invoices; a name with a dot or a quote in it stands in double quotes: billing."In.voices"',
     })
     .optional(),
+  http: HttpRowsShape.optional(),
+  graphql: GraphqlRowsShape.optional(),
 });
 export type DatasetShape = z.infer<typeof DatasetShape>;

@@ -1,9 +1,12 @@
 import { camelCase, pascalCase } from '../kernel/index.js';
-import { checkMeaning, splitType, typeNameOf } from './dataset-meaning.js';
+import { checkMeaning, typeNameOf } from './dataset-meaning.js';
 import { DatasetShape } from './dataset-shape.js';
 import { durationText, parseDuration } from './duration.js';
 import type { FieldRuleShape, FieldShape } from './field-spec.js';
-import type { Dataset, DatasetRule, Field, FieldRule, Relation, RemoteTable } from './model.js';
+import type { GraphqlRows, HttpRows } from './live-rows/rows.js';
+import { normalGraphql, normalHttp } from './live-rows/rows-at-api.js';
+import type { Dataset, DatasetRule, Field, FieldRule, Relation, RemoteRows } from './model.js';
+import { splitType } from './split-type.js';
 import { parseTableName, tableNameText } from './table-name.js';
 
 /**
@@ -14,7 +17,10 @@ export const DatasetSpec = DatasetShape.superRefine((dataset, issues) =>
   checkMeaning(dataset, (path, message) => issues.addIssue({ code: 'custom', path: [...path], message })),
 ).transform(normalise);
 
-export interface DatasetSpec extends Omit<DatasetShape, 'retention'> {}
+export interface DatasetSpec extends Omit<DatasetShape, 'retention' | 'http' | 'graphql'> {
+  readonly http?: HttpRows;
+  readonly graphql?: GraphqlRows;
+}
 
 function normalise(shape: DatasetShape): DatasetSpec {
   const { maxQuarantine, quarantine, freshness, cache } = shape;
@@ -26,6 +32,8 @@ function normalise(shape: DatasetShape): DatasetSpec {
     visibility: shape.visibility === 'secret' ? ('secret' as const) : undefined,
     source: shape.source,
     table: shape.table === undefined ? undefined : tableNameText(shape.table),
+    http: shape.http && normalHttp(shape.http),
+    graphql: shape.graphql && normalGraphql(shape.graphql),
     shareable: shape.shareable === true ? true : undefined,
     fields: shape.fields.map((field) => normaliseField(field, shape.key ?? [])),
     key: shape.key,
@@ -101,14 +109,17 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
     freshness: spec.freshness && { field: spec.freshness.field, withinSeconds: parseDuration(spec.freshness.within) ?? 0 },
     cache: spec.cache && { ttlSeconds: parseDuration(spec.cache.ttl) ?? 0 },
     producedBy: facts.producedBy ?? undefined,
-    source: remoteTable(spec),
+    source: remoteRows(spec),
     contractVersion: facts.contractVersion,
   });
 }
 
-function remoteTable({ source, table }: DatasetSpec): RemoteTable | undefined {
+function remoteRows({ source, table, http, graphql }: DatasetSpec): RemoteRows | undefined {
+  if (source === undefined) return undefined;
+  if (http) return { source, http };
+  if (graphql) return { source, graphql };
   const name = table === undefined ? undefined : parseTableName(table);
-  return source !== undefined && name ? { source, table: name } : undefined;
+  return name && { source, table: name };
 }
 
 export function toField(field: FieldShape): Field {

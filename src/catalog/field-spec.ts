@@ -8,6 +8,9 @@ export function notYet(what: string) {
   return z.never({ error: () => `${what} is not supported by this version; leave it out` }).optional();
 }
 
+/** A name at a PostgreSQL, where all are allowed that it allows. */
+export const REMOTE_NAME = 'expected a name of 1 to 63 bytes, as the source has it';
+
 export const Text = z.string().min(1).max(10_000);
 
 /** A name that is also a column's, a table's or a GraphQL field's. */
@@ -15,8 +18,8 @@ export const Name = z.string().refine(isName, {
   error: 'expected a name of lower-case letters, digits and single underscores between them, a letter first, at most 50 characters',
 });
 
-/** A name at a source, where all are allowed that PostgreSQL allows. */
-export const RemoteName = z.string().refine((text) => isRemoteName(text), { error: 'expected a name of 1 to 63 bytes, as the source has it' });
+/** Where a value is in a row at a source: what can be said depends on the source. */
+const Column = z.string().refine((text) => text !== '' && text.length <= 500 && !text.includes('\0'), { error: REMOTE_NAME });
 
 export function isRemoteName(text: string): boolean {
   return text !== '' && !text.includes('\0') && Buffer.byteLength(text) <= 63;
@@ -110,7 +113,7 @@ export const FieldShape = z.strictObject({
   shareable: z.boolean().optional(),
   format: Text.optional(),
   rules: z.array(FieldRuleShape).max(50).optional(),
-  column: RemoteName.optional(),
+  column: Column.optional(),
   aliases: z.array(Alias).max(50).optional(),
   default: Value.optional(),
   encrypted: z.boolean().optional(),

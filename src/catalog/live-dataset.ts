@@ -1,5 +1,7 @@
 import { HeadgateError } from '../kernel/index.js';
 import type { DatasetShape } from './dataset-shape.js';
+import { isRemoteName, REMOTE_NAME } from './field-spec.js';
+import { checkRowsAtApi } from './live-rows/check-rows.js';
 import type { Dataset } from './model.js';
 
 /** Keys that say something of rows which are in the store, and why they can't be had here. */
@@ -15,17 +17,23 @@ const OF_LOADS = {
   cache: 'nobody tells of it when they change there, so answers are not kept',
 } as const;
 
+/** One of them goes with each type of source whose rows can stay there. */
+const WHERE_ROWS_ARE = ['table', 'http', 'graphql'] as const;
+
 /** What a dataset that stays at its source can't say, and what only such a one can. */
 export function checkLive(dataset: DatasetShape, complain: (path: readonly (string | number)[], message: string) => void): void {
   const { source, table, fields } = dataset;
+  const places = WHERE_ROWS_ARE.filter((key) => dataset[key] !== undefined);
   if (source === undefined) {
-    if (table !== undefined) complain(['table'], 'a table needs the source that it is in; say source: as well');
+    for (const key of places) complain([key], `${key === 'table' ? 'a table' : key} needs the source that it is in; say source: as well`);
     fields.forEach((field, i) => {
       if (field.column !== undefined) complain(['fields', i, 'column'], 'column names a column at a source, and this dataset has none');
     });
     return;
   }
-  if (table === undefined) complain(['source'], 'a live dataset needs the table as well, such as table: billing.invoices');
+  if (places.length === 0) complain(['source'], 'a live dataset needs the table as well, such as table: billing.invoices; of an API, http or graphql');
+  if (places.length > 1) complain([places.at(-1) ?? ''], `${places.join(' and ')} are two places; keep the one that goes with the type of the source`);
+  checkRowsAtApi(dataset, complain);
   const stays = `the rows of ${dataset.name} stay at the source ${source}`;
   for (const [key, reason] of Object.entries(OF_LOADS)) {
     if (dataset[key as keyof typeof OF_LOADS] !== undefined) complain([key], `${stays}, and ${reason}; leave it out`);
@@ -37,6 +45,7 @@ export function checkLive(dataset: DatasetShape, complain: (path: readonly (stri
     if (field.aliases !== undefined) complain(['fields', i, 'aliases'], `${stays}, and aliases are of columns of loaded files; say column: instead`);
     if (field.default !== undefined) complain(['fields', i, 'default'], `${stays}, and a default is for loaded rows; leave it out`);
     const column = field.column ?? field.name;
+    if (table !== undefined && !isRemoteName(column)) complain(['fields', i, 'column'], REMOTE_NAME);
     const other = taken.get(column);
     if (other !== undefined) complain(['fields', i], `${field.name} and ${other} are both the column "${column}"; keep one of them`);
     taken.set(column, field.name);

@@ -1,3 +1,5 @@
+import type { GraphqlRows, HttpRows } from './live-rows/rows.js';
+
 /** The types a contract can give a field; each may also be a list (`text[]`). */
 export const SCALAR_TYPES = ['text', 'integer', 'bigint', 'decimal', 'float', 'boolean', 'date', 'timestamp', 'time', 'uuid', 'json'] as const;
 export type ScalarType = (typeof SCALAR_TYPES)[number];
@@ -68,11 +70,17 @@ export interface Relation {
   readonly description?: string;
 }
 
-/** Where the rows of a live dataset are. */
+/** A table of another PostgreSQL. */
 export interface RemoteTable {
   readonly source: string;
   readonly table: { readonly schema: string; readonly name: string };
 }
+
+/** Rows that an API gives as JSON. What it can't be asked for is done here, with what came. */
+export type RowsAtApi = { readonly source: string } & ({ readonly http: HttpRows } | { readonly graphql: GraphqlRows });
+
+/** Where the rows of a live dataset are. */
+export type RemoteRows = RemoteTable | RowsAtApi;
 
 export interface Dataset {
   readonly id: string;
@@ -109,7 +117,7 @@ export interface Dataset {
   /** The pipeline that makes it, for a derived dataset. */
   readonly producedBy?: string;
   /** Of a live dataset, whose rows stay where they are; absent where they are in the store. */
-  readonly source?: RemoteTable;
+  readonly source?: RemoteRows;
   readonly contractVersion: number;
 }
 
@@ -131,6 +139,18 @@ export interface Purpose extends Processing {
   readonly name: string;
   readonly description?: string;
   readonly lawfulBasis?: string;
+}
+
+/** A dataset whose rows are fetched from an API. */
+export type FetchedDataset = Dataset & { readonly source: RowsAtApi };
+
+export function isFetched(dataset: Dataset): dataset is FetchedDataset {
+  return dataset.source !== undefined && !('table' in dataset.source);
+}
+
+/** Its table at another PostgreSQL, if it has one. */
+export function remoteTableOf({ source }: Pick<Dataset, 'source'>): RemoteTable | undefined {
+  return source && 'table' in source ? source : undefined;
 }
 
 /** Whether a relation between the two leads from one source, or the store, to another. */

@@ -23,9 +23,11 @@ export function sourceCommand(program: Command): void {
   source
     .command('import')
     .summary('write tables of a source as manifests')
-    .description('Describes tables and views of a source as live datasets, and writes them as manifests. Read them, and apply them.')
+    .description(
+      'Describes tables and views of a source, or lists of a GraphQL API, as live datasets, and writes them as manifests. Read them, and apply them.',
+    )
     .argument('<source>', "the source's name")
-    .option('--tables <names>', 'schema.table, or the name alone, with commas between; all that its user may read when left out')
+    .option('--tables <names>', 'schema.table, or the name alone, with commas between; of a GraphQL API the fields; all that its user may read when left out')
     .option('--out <file>', 'a file to write; standard output when left out')
     .option('--force', 'write it although it is there: what was added to it by hand is lost')
     .addHelpText(

@@ -91,7 +91,14 @@ function isPurposeGiven(policy: Policy, { consent }: Dataset, purpose: string | 
 }
 
 /** All rows that grants show, where consents say which of them: for whoever asks whether a decision shows 'all', it does not. */
-export const EVERY_ROW: Expression = { columns: [], claims: [], usesTime: false, isTotal: true, toSql: () => raw('TRUE') };
+export const EVERY_ROW: Expression = {
+  columns: [],
+  claims: [],
+  usesTime: false,
+  isTotal: true,
+  narrowing: { tests: [], isWhole: true },
+  toSql: () => raw('TRUE'),
+};
 
 function consentFor({ consent, subject }: Dataset, purpose: string | undefined): ConsentCondition | undefined {
   if (consent === undefined || purpose === undefined || !consent.purposes.includes(purpose)) return undefined;

@@ -1,9 +1,8 @@
 import { camelCase } from '../kernel/index.js';
-import { columnType, type ContractDrift, type Dataset, type Field, type NewColumn, type ScalarType, type Widening } from '../catalog/index.js';
+import { columnType, ISO_PATTERNS, type ContractDrift, type Dataset, type Field, type NewColumn, type ScalarType, type Widening } from '../catalog/index.js';
 import { localName } from '../sources/index.js';
 import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
 import { place } from './contract-rules.js';
-import { ISO_PATTERNS } from './iso-shape.js';
 import type { LandingJob } from './landing.js';
 import { rejected } from './rejection.js';
 import { STAGE, stageShape, stageText } from './stage.js';

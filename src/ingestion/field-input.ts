@@ -1,7 +1,6 @@
-import { columnType, type Field } from '../catalog/index.js';
+import { columnType, ISO_PATTERNS, type Field } from '../catalog/index.js';
 import { literal, raw, sql, type Sql } from '../sql/index.js';
 import { dateFormat } from './date-format.js';
-import { ISO_PATTERNS } from './iso-shape.js';
 
 /** How a field's text becomes a value: a test that never raises, and the conversion for texts that pass it. */
 export interface FieldInput {

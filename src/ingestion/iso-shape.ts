@@ -1,20 +1,12 @@
 import type { ScalarType } from '../catalog/index.js';
 import type { Shape } from './csv-records.js';
 
+export { ISO_PATTERNS } from '../catalog/index.js';
+
 const DASH = 0x2d;
 const COLON = 0x3a;
 const DOT = 0x2e;
 const PLUS = 0x2b;
-
-/**
- * How ISO 8601 dates and times look, as a test on bytes and as the same test for PostgreSQL. PostgreSQL itself reads
- * much more (`now`, `tomorrow`, `01/02/03`); what it would guess must not become data.
- */
-export const ISO_PATTERNS = {
-  date: '^\\d{4}-\\d\\d-\\d\\d$',
-  time: '^\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,9})?)?$',
-  timestamp: '^\\d{4}-\\d\\d-\\d\\d([T ]\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d(:?\\d\\d)?)?)?$',
-} as const;
 
 /** The test for a type's bytes; undefined when the type's own input says it all. */
 export function isoShape(type: ScalarType): Shape | undefined {

@@ -4,6 +4,7 @@ import {
   documentText,
   isJoinable,
   listOf,
+  remoteTableOf,
   tableNameText,
   unclassifiedField,
   type Catalog,
@@ -133,9 +134,10 @@ class Importer {
 
   /** The dataset that has the table already. */
   #datasetOf(table: ListedTable): Dataset | undefined {
-    return [...this.#catalog.datasets.values()].find(
-      ({ source }) => source?.source === this.#source && source.table.schema === table.schema && source.table.name === table.name,
-    );
+    return [...this.#catalog.datasets.values()].find((dataset) => {
+      const at = remoteTableOf(dataset);
+      return at?.source === this.#source && at.table.schema === table.schema && at.table.name === table.name;
+    });
   }
 
   /** Of the dataset that has the table already, else a free one. */

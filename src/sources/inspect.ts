@@ -1,10 +1,10 @@
-import { didYouMean, listOf, tableNameText, type Dataset, type Inspection } from '../catalog/index.js';
+import { didYouMean, listOf, remoteTableOf, tableNameText, type Dataset, type Inspection } from '../catalog/index.js';
 import type { PostgresSource } from './postgres-source.js';
 import { fits } from './remote-column.js';
 
 /** What of a contract the table at its source does not have, or has otherwise. Names and types only. */
 export async function inspect(source: Pick<PostgresSource, 'name' | 'facts' | 'columns'>, dataset: Dataset): Promise<Inspection> {
-  const table = dataset.source?.table;
+  const table = remoteTableOf(dataset)?.table;
   if (!table) return { problems: [], warnings: [] };
   // For its check of the server's version.
   await source.facts();

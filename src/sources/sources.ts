@@ -1,5 +1,6 @@
 import {
   didYouMean,
+  isFetched,
   listOf,
   resolveSecret,
   toLiveSource,
@@ -12,6 +13,10 @@ import {
 } from '../catalog/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
 import { importTables, type ImportedTables } from './import-tables.js';
+import { ApiSource } from './api/api-source.js';
+import { inspectApi } from './api/inspect-api.js';
+import type { HttpClients } from './http/http-clients.js';
+import type { HttpSourceSpec } from './http/http-source.js';
 import { inspect } from './inspect.js';
 import { PostgresSource, type SourceStatus } from './postgres-source.js';
 
@@ -31,7 +36,12 @@ export interface SourcesOptions {
   readonly secrets: ReadonlyMap<string, string>;
   readonly log: Log;
   readonly restMs?: number;
+  /** Of APIs; without them none can be asked. */
+  readonly clients?: Pick<HttpClients, 'of'> | undefined;
 }
+
+/** Without its datasets no API is asked how it is. */
+type Settled = Pick<Catalog, 'sources'> & Partial<Pick<Catalog, 'datasets'>>;
 
 /**
  * The sources of the catalog, each with sessions of its own, which are opened when it is first asked for something, and
@@ -40,14 +50,14 @@ export interface SourcesOptions {
 export class Sources implements SourceInspector {
   readonly #options: SourcesOptions;
   readonly #open = new Map<string, { readonly definition: string; readonly source: PostgresSource }>();
-  #catalog: Pick<Catalog, 'sources'> = { sources: new Map() };
+  #catalog: Settled = { sources: new Map() };
 
   constructor(options: SourcesOptions) {
     this.#options = options;
   }
 
   /** From now on this catalog's sources are the ones that can be asked for. */
-  settle(catalog: Pick<Catalog, 'sources'>): void {
+  settle(catalog: Settled): void {
     this.#catalog = catalog;
     for (const [name, { definition, source }] of this.#open) {
       const wanted = catalog.sources.get(name);
@@ -68,8 +78,15 @@ export class Sources implements SourceInspector {
     return source;
   }
 
+  /** An API. @throws HeadgateError UNAVAILABLE when the catalog has no such source any more */
+  api(name: string): ApiSource {
+    const wanted = this.#catalog.sources.get(name);
+    if (!wanted || !isApi(wanted)) throw new HeadgateError('UNAVAILABLE', `The source ${name} is not in the catalog any more. Try again.`, { source: name });
+    return this.#api(wanted);
+  }
+
   /**
-   * Describes tables of a source as manifests.
+   * Describes tables of a source as manifests, or what a GraphQL API has.
    * @throws HeadgateError NOT_FOUND for an unknown source; as `importTables`
    */
   async import(name: string, catalog: Catalog, tables?: readonly string[]): Promise<ImportedTables> {
@@ -78,6 +95,11 @@ export class Sources implements SourceInspector {
       const known = `${didYouMean(name, catalog.sources.keys())} Known: ${listOf(catalog.sources.keys())}.`;
       throw new HeadgateError('NOT_FOUND', `There is no source "${name.slice(0, 64)}".${known} Declare it with a document of kind Source.`);
     }
+    if (source.type === 'http') {
+      const message = `The source ${name} is an API that does not describe itself: write its datasets by hand, with http and list.`;
+      throw new HeadgateError('BAD_USER_INPUT', message, { source: name });
+    }
+    if (source.type === 'graphql') return this.#api(source).import(catalog, tables);
     return this.borrow(source, (open) => importTables(open, catalog, tables));
   }
 
@@ -85,8 +107,9 @@ export class Sources implements SourceInspector {
   async states(): Promise<readonly SourceState[]> {
     const asked = [...this.#catalog.sources.values()].map(async (source): Promise<SourceState> => {
       try {
-        if (!toLiveSource(source)) return { source, status: 'UNASKED' };
-        const { status, error } = await this.of(source.name).status();
+        const asked = this.#asked(source);
+        if (!asked) return { source, status: 'UNASKED' };
+        const { status, error } = await asked.status();
         return { source, status, ...(error && { error }) };
       } catch (error) {
         if (!isHeadgateError(error)) throw error;
@@ -97,7 +120,21 @@ export class Sources implements SourceInspector {
   }
 
   async inspect(wanted: SourceSpec, dataset: Dataset): Promise<Inspection> {
+    if (isFetched(dataset) && isApi(wanted)) return inspectApi(this.#api(wanted), dataset);
     return this.borrow(wanted, (source) => inspect(source, dataset));
+  }
+
+  /** Undefined for one of which no rows stay there. */
+  #asked(source: SourceSpec): Pick<PostgresSource, 'status'> | undefined {
+    if (toLiveSource(source)) return this.of(source.name);
+    const isLive = [...(this.#catalog.datasets?.values() ?? [])].some((dataset) => isFetched(dataset) && dataset.source.source === source.name);
+    return isLive && isApi(source) ? this.#api(source) : undefined;
+  }
+
+  #api(source: HttpSourceSpec): ApiSource {
+    const { clients, log } = this.#options;
+    if (!clients) throw new Error('no API can be asked from here');
+    return new ApiSource({ source, client: clients.of(source), log });
   }
 
   /** Runs `work` with a source as it is defined now, which may be otherwise than in the catalog: an apply is under way. */
@@ -129,6 +166,10 @@ export class Sources implements SourceInspector {
   #end(source: PostgresSource): void {
     source.close().catch(() => this.#options.log.warn({ source: source.name }, 'a source did not close as it should'));
   }
+}
+
+function isApi(source: SourceSpec): source is HttpSourceSpec {
+  return source.type === 'http' || source.type === 'graphql';
 }
 
 function definitionOf(source: SourceSpec): string {

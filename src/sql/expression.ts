@@ -1,6 +1,7 @@
 import type { FuncCall, Node, SelectStmt } from 'libpg-query';
 import { Holes, deparse, fillTemplate, type Template } from './deparse.js';
 import type { Sql } from './fragment.js';
+import { narrowingOf, type Narrowing } from './narrowing.js';
 import { Rewriter, type Surroundings } from './rewriter.js';
 import { Source } from './source.js';
 import { isTotal } from './total.js';
@@ -26,6 +27,8 @@ export interface Expression {
   readonly usesTime: boolean;
   /** It raises no error, whatever the columns hold; false where that is not known. */
   readonly isTotal: boolean;
+  /** Of a condition: what is known of each row that it is true for. */
+  readonly narrowing: Narrowing;
   /** The expression as the deparser writes it, in parentheses, with the holes filled. Never the text as it was typed. */
   toSql(holes: ExpressionHoles): Sql;
 }
@@ -75,6 +78,11 @@ export function compileExpression(text: string, { columns, claims = false }: Exp
     claims: [...usedClaims].toSorted(),
     usesTime: rewriter.usesTime,
     isTotal: isTotal(tree, (name) => columns.get(name)) && !convertsColumns([...usedColumns].map((name) => columns.get(name))),
+    narrowing: narrowingOf(
+      tree,
+      (name) => columns.get(name),
+      (node) => (nameParts(body(node, 'FuncCall')?.funcname).join('.') === 'claim' ? claimName(body(node, 'FuncCall') ?? {}) : undefined),
+    ),
     toSql: (fills) => fillExpression(template, fills),
   };
 }

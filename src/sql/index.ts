@@ -6,3 +6,4 @@ export { prepareParser } from './source.js';
 export { type ColumnSource } from './lineage.js';
 export { compileSelect, type Select, type SelectOptions, type SelectOutput } from './select.js';
 export { hmacKey, hmacSql, type HmacKey } from './hmac-key.js';
+export type { ColumnTest, Narrowing, NarrowingValue } from './narrowing.js';

@@ -269,7 +269,7 @@ test.each([
   ['a URL in plain', 'url: postgres://a:b@c/d', /expected a reference to a secret/],
   ['a secret with something beside it', 'url: ${HEADGATE_SECRET_CRM}/other', /nothing beside it/],
   ['another variable of the environment', 'url: ${HEADGATE_MASTER_KEY}', /the only variables in a manifest are/],
-  ['a type that is not there yet', 'url: ${HEADGATE_SECRET_CRM}\ntype: http', /sources of type http are not supported by this version/],
+  ['a type that is not there', 'url: ${HEADGATE_SECRET_CRM}\ntype: ldap', /expected one of postgres, http, graphql/],
   ['a timeout that nobody waits for', 'url: ${HEADGATE_SECRET_CRM}\ntimeout: 1h', /at most 5m/],
 ])('%s is refused', async (_, rest, message) => {
   const type = rest.includes('type:') ? '' : 'type: postgres\n';

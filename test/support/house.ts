@@ -25,7 +25,8 @@ import { Views } from '../../src/graphql/views.js';
 import { ANONYMOUS, type Principal } from '../../src/identity/index.js';
 import { sha256, silentLog } from '../../src/kernel/index.js';
 import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
-import { Sources } from '../../src/sources/index.js';
+import { Outbound } from '../../src/outbound/index.js';
+import { HttpClients, Sources } from '../../src/sources/index.js';
 import { prepareParser } from '../../src/sql/index.js';
 import { KeptAnswers } from '../../src/storage/index.js';
 import { Database, KeyRing, Notifications, type Connection as DatabaseConnection, type PreparedQuery } from '../../src/store/index.js';
@@ -84,7 +85,13 @@ export class House {
   asksTwice = true;
   /** Live datasets are where these secrets say. */
   readonly secrets = new Map<string, string>();
-  readonly sources = new Sources({ secrets: this.secrets, log: silentLog, restMs: 300 });
+  readonly outbound = new Outbound({ allow: [], log: silentLog });
+  readonly sources = new Sources({
+    secrets: this.secrets,
+    log: silentLog,
+    restMs: 300,
+    clients: new HttpClients({ secrets: this.secrets, outbound: this.outbound, log: silentLog, restMs: 300 }),
+  });
 
   private constructor(database: Database, where: DatabaseConnection, drop: () => Promise<void>, limits: Limits) {
     this.database = database;
@@ -251,8 +258,9 @@ export class House {
   }
 
   /** The sources, with what is sent to them put beside what is sent to the store. */
-  #observed(statements: PreparedQuery[]): Pick<Sources, 'of'> {
+  #observed(statements: PreparedQuery[]): Pick<Sources, 'of' | 'api'> {
     return {
+      api: (name) => this.sources.api(name),
       of: (name) => {
         const source = this.sources.of(name);
         return new Proxy(source, {
@@ -281,6 +289,7 @@ export class House {
     await this.answers?.close();
     await this.#views.stop();
     await this.sources.close();
+    await this.outbound.close();
     await this.#audit.close();
     await this.database.close();
     await this.#drop();

@@ -7,6 +7,7 @@ import {
   price,
   refusalMessage,
   type Admission,
+  type Fetches,
   type ReadAnswer,
   type ReadSelection,
   type Reader,
@@ -59,6 +60,8 @@ export class DatasetReads {
   readonly #batches: KeyBatches;
   readonly #templates = new Map<string, { template: Template; values: readonly unknown[] }>();
   readonly #masked = new Set<string>();
+  /** What APIs are asked for by all roots of the request. */
+  readonly #fetches: Fetches = new Map();
   /** Relations to other places that did not answer. */
   readonly #failures = new Map<PreparedRoot, ReadAnswer['failures']>();
   readonly errors: GraphQLError[] = [];
@@ -222,11 +225,11 @@ export class DatasetReads {
   async #read(root: PreparedRoot): Promise<ReadAnswer> {
     if (this.#prepared.size > 1 && root.selection.kind === 'byKey') return this.#batches.load(root);
     const { reader, principal, authorizer } = this.#options;
-    return reader.read(root.read.compiled, root.request.values, principal, root.request.patterns, authorizer.policy.catalog.version);
+    return reader.read(root.read.compiled, root.request.values, principal, root.request.patterns, authorizer.policy.catalog.version, this.#fetches);
   }
 
   async #readEach({ read, request }: PreparedRoot): Promise<readonly ReadAnswer[]> {
-    return this.#options.reader.readEach(read.compiled, request.values, this.#options.principal, request.patterns);
+    return this.#options.reader.readEach(read.compiled, request.values, this.#options.principal, request.patterns, this.#fetches);
   }
 
   /** Rows by key that differ in their keys alone: one statement for all. What is said of each read stays its own. */
@@ -236,14 +239,14 @@ export class DatasetReads {
     if (first?.selection.kind !== 'byKey') return [];
     const { selection, decisions, shape, request, began } = first;
     const { version } = authorizer.policy.catalog;
-    if (roots.length === 1) return [await reader.read(first.read.compiled, request.values, principal, request.patterns, version)];
+    if (roots.length === 1) return [await reader.read(first.read.compiled, request.values, principal, request.patterns, version, this.#fetches)];
     // No alias holds a NUL, so no read of one key has this id.
     const id = ['\0many', shape, ...decisions.map((decision) => decision.fingerprint)].join('\n');
     const read = plans.get(id) ?? (await this.#plan(manyByKey(selection, roots.length), decisions, '', began));
     if (id.length <= LONGEST_KEPT) plans.set(id, read);
     const values = [...request.values];
     for (const { value } of selection.key) values[value.slot] = roots.map((root) => root.request.values[value.slot]);
-    const answers = await reader.readEach(read.compiled, values, principal, request.patterns);
+    const answers = await reader.readEach(read.compiled, values, principal, request.patterns, this.#fetches);
     return answers.map((answer, i) => ({
       ...answer,
       failures: answer.failures.map((failure) => ({ ...failure, path: [roots[i]?.rootKey ?? '', ...failure.path.slice(1)] })),

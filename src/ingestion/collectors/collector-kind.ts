@@ -29,9 +29,10 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
       if (problem)
         fail(['source'], `the source ${spec.source} is of type ${source.type}, so the key ${source.type}: is needed, with ${problem.path.join('.')}`);
     }
-    if (part.kind === 'stream' && spec.schedule !== undefined)
-      fail(['schedule'], `a source of type ${source.type} is followed without end; leave the schedule out`);
-    if (part.kind === 'stream' && spec.mode === 'replace') fail(['mode'], 'a stream never ends, so its rows can not replace the dataset; say append or merge');
+    const asked = (spec as Readonly<Record<string, unknown>>)[source.type] as object | undefined;
+    const isStream = (typeof part.kind === 'function' ? part.kind(asked ?? {}) : part.kind) === 'stream';
+    if (isStream && spec.schedule !== undefined) fail(['schedule'], `a source of type ${source.type} is followed without end; leave the schedule out`);
+    if (isStream && spec.mode === 'replace') fail(['mode'], 'a stream never ends, so its rows can not replace the dataset; say append or merge');
 
     const dataset = datasets.get(spec.dataset);
     if (!dataset) return fail(['dataset'], `there is no dataset "${spec.dataset}".${didYouMean(spec.dataset, datasets.keys())}`);
@@ -40,6 +41,8 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
     if (dataset.producedBy !== undefined) fail(['dataset'], `${spec.dataset} is made by the pipeline ${dataset.producedBy}; collect into one of its inputs`);
     if (spec.mode === 'merge' && dataset.key.length === 0)
       fail(['mode'], `${spec.dataset} has no key, so rows can not be merged; say append, or give its contract a key`);
+    const problem = asked && part.check?.(asked, { mode: spec.mode ?? 'append', dataset });
+    if (problem) fail([source.type, ...problem.path], problem.message);
 
     await tx.manager.upsert(CollectorEntity, { name, spec, updatedBy: appliedBy, updatedAt: new Date() }, ['name']);
     // What is paused is not started, and what was missed meanwhile is not made up for.

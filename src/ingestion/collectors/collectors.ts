@@ -10,7 +10,7 @@ import { SCHEDULED } from './collector-kind.js';
 import { CollectorEntity } from './collector.entity.js';
 import type { Collector } from './collector.js';
 import { performCollector } from './collector-run.js';
-import type { CollectorType } from './collector-type.js';
+import { isStream, type CollectorType } from './collector-type.js';
 import { StreamKeeper } from './stream-keeper.js';
 
 /** Of one source, where its document does not say it, so many are collected at a time. */
@@ -168,14 +168,14 @@ export class Collectors {
   }
 
   async #submit(tx: Transaction, { spec, source }: Collector, partition: string, actor: RunActor | Actor, dueAt?: string): Promise<RunEntity> {
-    const isStream = this.#options.types.get(source.type)?.kind === 'stream';
+    const streams = isStream(this.#options.types.get(source.type), spec);
     const { run } = await this.#options.runs.submit(tx, {
       kind: 'INGESTION',
       dataset: spec.dataset,
-      collected: { collector: spec.name, partition, isStream },
+      collected: { collector: spec.name, partition, isStream: streams },
       input: { source: spec.source, mode: spec.mode ?? 'append', actor: actorOf(actor), ...(dueAt !== undefined && { dueAt }) },
       requestedBy: actor.subject,
-      ...(!isStream && { group: { id: `source/${spec.source}`, limit: source.concurrency ?? AT_A_TIME } }),
+      ...(!streams && { group: { id: `source/${spec.source}`, limit: source.concurrency ?? AT_A_TIME } }),
       requestedWith: 'credential' in actor ? actor.credential : undefined,
     });
     return run;

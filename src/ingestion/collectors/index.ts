@@ -7,6 +7,8 @@ export { collectorKind } from './collector-kind.js';
 export { partNames, partOf, waitMsOf, type CollectorSpec } from './collector-shape.js';
 export { filesCollector } from './files/files-collector.js';
 export type { CollectorType } from './collector-type.js';
+export { graphqlCollector } from './graphql/graphql-collector.js';
+export { httpCollector } from './http/http-collector.js';
 export { Collectors, type CollectorsOptions } from './collectors.js';
 export { partitionStates, type PartitionState } from './partition-states.js';
 export type { Lag } from './positions.js';

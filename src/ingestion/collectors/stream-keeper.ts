@@ -2,7 +2,7 @@ import { HeadgateError, isHeadgateError, type Log } from '../../kernel/index.js'
 import type { RunEntity } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
 import type { Collector } from './collector.js';
-import type { CollectorType } from './collector-type.js';
+import { isStream, type CollectorType } from './collector-type.js';
 
 /** How often streams without a run, and runs whose collector changed, are looked for. */
 const LOOK_MS = 2_000;
@@ -66,7 +66,7 @@ export class StreamKeeper {
       if (wanted.get(collector) !== version) stop.abort(new Error('The collector was changed, paused or removed.'));
     }
     for (const collector of collectors) {
-      if (collector.spec.paused || types.get(collector.source.type)?.kind !== 'stream') continue;
+      if (collector.spec.paused || !isStream(types.get(collector.source.type), collector.spec)) continue;
       try {
         for (const partition of await this.partitionsOf(collector)) await this.#begin(collector, partition);
       } catch (error) {

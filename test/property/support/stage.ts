@@ -4,7 +4,7 @@ import { cellOf, type DatasetModel, type GrantModel, type Row, type World } from
 import { literalText } from './scalars.js';
 
 /** Generated questions are longer than people's; the price is a law of its own. */
-const ROOMY: Partial<Limits> = { maxCost: 1e9, maxDepth: 40, maxAliases: 1_000, maxTokens: 50_000 };
+export const ROOMY: Partial<Limits> = { maxCost: 1e9, maxDepth: 40, maxAliases: 1_000, maxTokens: 50_000 };
 
 /** A database on which one world comes after another. */
 export class Stage {

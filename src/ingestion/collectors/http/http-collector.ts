@@ -1,0 +1,66 @@
+import { canonicalJson } from '../../../kernel/index.js';
+import type { HttpClient, HttpClients, HttpRequest } from '../../../sources/index.js';
+import type { CollectorType } from '../collector-type.js';
+import { collectPages } from '../pages/collect-pages.js';
+import type { PagePlace } from '../pages/page-flow.js';
+import type { PageSource } from '../pages/page-source.js';
+import type { HttpPart } from '../parts/http.js';
+import { DEFAULT_MOST_PAGES } from '../parts/most-pages.js';
+import { withPointed } from '../parts/pointer.js';
+
+/** Somebody who collects can wait: a source that asks to be left alone for some minutes is. */
+const LONGEST_WAIT_MS = 300_000;
+
+/** Rows of an API that answers with JSON, page by page. */
+export function httpCollector(clients: HttpClients): CollectorType {
+  return {
+    kind: 'pull',
+    async collect(job) {
+      const { collector, source } = job;
+      if (!collector.http || source.type !== 'http') return;
+      await collectPages(job, pagesOf(clients.of(source), collector.http));
+    },
+  };
+}
+
+/** What the part of a document asks for. */
+export function pagesOf(client: HttpClient, part: HttpPart): PageSource {
+  const { items = '', fields, since, pages } = part;
+  const { max: mostPages = DEFAULT_MOST_PAGES, ...places } = pages ?? { by: undefined };
+  return {
+    shape: { items, fields, since },
+    pages,
+    mostPages,
+    since,
+    places: canonicalJson(places),
+    async ask(place, from, signal) {
+      const answer = await client.send({ ...requestOf(part, place, from), longestWaitMs: LONGEST_WAIT_MS, signal });
+      return { body: answer.body, headers: answer.headers, placeOf: (url) => client.placeOf(url, answer) };
+    },
+  };
+}
+
+function requestOf(part: HttpPart, place: PagePlace, from: string | undefined): HttpRequest {
+  const { path, query = {}, method = 'GET', body = {}, maxBytes } = part;
+  const parameters = parametersOf(part, place, from);
+  const common = { method, ...(maxBytes !== undefined && { maxBytes }) };
+  // A URL that leads to the next page has all that it needs.
+  const isWhole = typeof place === 'string' && (part.pages?.by === 'link' || part.pages?.by === 'next');
+  const where = isWhole ? { place } : { path, query };
+  if (method === 'POST') {
+    let sent: unknown = body;
+    for (const [name, value] of Object.entries(parameters)) sent = withPointed(sent, name.startsWith('/') ? name : `/${name.replaceAll('~', '~0')}`, value);
+    return { ...common, ...where, body: JSON.stringify(sent), repeatable: true };
+  }
+  if (isWhole) return { ...common, place };
+  return { ...common, path, query: { ...query, ...Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)])) } };
+}
+
+function parametersOf({ pages, since }: HttpPart, place: PagePlace, from: string | undefined): Record<string, string | number> {
+  const isNumber = since?.format === 'unix' || since?.format === 'unix_ms' || since?.format === 'number';
+  return {
+    ...(pages?.sizeParameter !== undefined && pages.size !== undefined && { [pages.sizeParameter]: pages.size }),
+    ...(since && from !== undefined && { [since.parameter]: isNumber ? Number(from) : from }),
+    ...(pages && 'parameter' in pages && place !== undefined && { [pages.parameter]: place }),
+  };
+}

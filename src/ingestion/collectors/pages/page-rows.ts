@@ -1,0 +1,95 @@
+import { rejected } from '../../rejection.js';
+import { pointed, pointerKeys } from '../parts/pointer.js';
+import { momentOf, type Since } from '../parts/since.js';
+import { JsonText, broken, parsed, type Slice } from './json-text.js';
+
+export interface PageShape {
+  /** A JSON pointer to the array of rows. */
+  readonly items: string;
+  /** From where in a row a field of the contract is. */
+  readonly fields?: Readonly<Record<string, string>> | undefined;
+  readonly since?: Pick<Since, 'field' | 'format'> | undefined;
+}
+
+/** One page of an answer. */
+export interface Page {
+  /** A row on each line. */
+  readonly rows: Buffer;
+  readonly count: number;
+  /** The answer without its rows. */
+  readonly rest: unknown;
+  /** The latest of its rows. */
+  readonly newest: number | undefined;
+}
+
+const EMPTY_ARRAY = Buffer.from('[]');
+
+/**
+ * Takes an answer apart: its rows, as they were written, and what else it says.
+ * @throws HeadgateError DATA_REJECTED for what is no JSON, has no array where it should be, or rows that do not say when they were changed
+ */
+export function pageOf(body: Buffer, { items, fields, since }: PageShape): Page {
+  const text = new JsonText(body);
+  const array = arrayAt(text, items);
+  const rest = parsed(
+    array ? Buffer.concat([body.subarray(text.whole().from, array.from), EMPTY_ARRAY, body.subarray(array.to)]).toString() : text.text(text.whole()),
+  );
+  const lines: string[] = [];
+  let newest: number | undefined;
+  for (const slice of array ? text.elements(array) : []) {
+    const written = text.text(slice);
+    // Each is read, so that of an answer that is broken somewhere nothing is taken.
+    const row = exact(written);
+    lines.push(fields ? JSON.stringify(mapped(row, fields)) : oneLine(written));
+    const moment = since && momentOf(plain(pointed(row, since.field)), since.format);
+    if (moment !== undefined) newest = Math.max(newest ?? moment, moment);
+  }
+  if (since && lines.length > 0 && newest === undefined) {
+    throw rejected(`No row of a page has ${since.field} as ${since.format ?? 'iso'}. Look at since: its field is a JSON pointer into a row.`);
+  }
+  return { rows: Buffer.from(lines.map((line) => `${line}\n`).join('')), count: lines.length, rest, newest };
+}
+
+/** Null in its place means no rows. */
+function arrayAt(text: JsonText, items: string): Slice | undefined {
+  let found: Slice | undefined = text.whole();
+  for (const key of pointerKeys(items)) found = found && text.member(found, key);
+  if (found && text.isArray(found)) return found;
+  if (found && text.text(found) === 'null') return undefined;
+  const where = items === '' ? 'as a whole' : `at ${items}`;
+  throw rejected(`What the source answers has no array ${where}. Look at items, a JSON pointer to the rows.`);
+}
+
+/** JSON whose numbers stay as they were written: a larger one than a double can hold is not changed. */
+function exact(text: string): unknown {
+  try {
+    return JSON.parse(text, keepNumber as (key: string, value: unknown) => unknown) as unknown;
+  } catch {
+    throw broken();
+  }
+}
+
+interface RawJson {
+  readonly rawJSON: string;
+}
+/** Not yet among the types of the language. */
+const RAW = JSON as typeof JSON & { readonly rawJSON: (text: string) => RawJson; readonly isRawJSON: (value: unknown) => value is RawJson };
+
+function keepNumber(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  return typeof value === 'number' && source !== undefined && source !== String(value) ? RAW.rawJSON(source) : value;
+}
+
+function plain(value: unknown): unknown {
+  return RAW.isRawJSON(value) ? Number(value.rawJSON) : value;
+}
+
+function mapped(row: unknown, fields: Readonly<Record<string, string>>): Record<string, unknown> {
+  // What is not there is left out: the contract says what is required, or what stands for it.
+  const found = Object.entries(fields).map(([name, pointer]) => [name, pointed(row, pointer)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}
+
+/** Line ends between the members of a row are white space. */
+function oneLine(text: string): string {
+  return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text;
+}

@@ -1,0 +1,14 @@
+import type { PartFacts, PartProblem } from './part.js';
+
+/** Rows of the lag window come again: something must tell that they are there. */
+export function checkSince(since: unknown, { mode, dataset }: PartFacts): PartProblem | undefined {
+  if (since === undefined) return undefined;
+  if (mode === 'replace') {
+    return { path: ['since'], message: 'what is new since the last time can not replace what was there before; say mode: merge, or leave since out' };
+  }
+  if (dataset.key.length > 0) return undefined;
+  return {
+    path: ['since'],
+    message: `rows near the end of the last time come again, and ${dataset.name} has no key by which they are known; give its contract a key, and say mode: merge`,
+  };
+}

@@ -4,7 +4,18 @@ import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import {
+  BatchLoads,
+  Collectors,
+  Ingestion,
+  Loader,
+  NatsBroker,
+  RedisBroker,
+  streamType,
+  type AfterBatch,
+  type Broker,
+  type CollectorType,
+} from './ingestion/index.js';
 import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
@@ -72,8 +83,12 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   });
   await ingestion.start();
   const afterBatch = afterBatches({ subjects, detection });
-  const batches = new BatchLoads({ loader, runs, audit, afterBatch });
-  const types = new Map<string, CollectorType>();
+  const batches = new BatchLoads({ database, loader, runs, audit, afterBatch });
+  const stream = (broker: Broker) => streamType({ broker, maxValueBytes: config.limits.maxValueBytes, log });
+  const types = new Map<string, CollectorType>([
+    ['nats', stream(new NatsBroker(config.secrets))],
+    ['redis', stream(new RedisBroker(config.secrets))],
+  ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
@@ -84,7 +99,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
       await (collector === null ? ingestion : collectors).handler(job, context).finally(() => dataChanges.refresh());
     };
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2 });
-    jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME });
+    jobs.work(STREAM_QUEUE, ingest, { concurrency: () => Math.min(collectors.share, STREAMS_AT_A_TIME) });
     collectors.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
   }

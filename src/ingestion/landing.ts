@@ -15,6 +15,8 @@ export interface LandingJob {
   /** The table under `landed`, for COPY. */
   readonly table: Sql;
   readonly maxValueBytes: number;
+  /** That no row is an object is no reason to refuse them all. */
+  readonly eachAlone?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the spooled file that were read so far. */
   readonly onBytes: (bytes: number) => void;

@@ -18,6 +18,8 @@ export interface LoadRequest {
   readonly idempotencyKey?: string | undefined;
   /** `gzip` when the sender says so; gzip is also known by its first bytes. */
   readonly contentEncoding?: string | undefined;
+  /** The rows have nothing to do with each other: that all of them are broken says nothing about the next. */
+  readonly eachAlone?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

@@ -109,7 +109,7 @@ async function landJson(job: LandingJob): Promise<number> {
       extra: [shown],
     });
   }
-  if (read > 0) {
+  if (read > 0 && !job.eachAlone) {
     const [any] = await tx.query('SELECT 1 FROM pg_temp.stage WHERE _doc IS NOT NULL LIMIT 1');
     if (!any) throw rejected('No row is a JSON object. Expected one object per line (ndjson), or an array of objects (json).', { line: 1 });
   }

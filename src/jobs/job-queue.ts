@@ -88,8 +88,8 @@ export class JobQueue {
     return id;
   }
 
-  /** Runs the jobs of `queue` in this process, up to `concurrency` at a time, until `stop`. */
-  work(queue: string, handler: JobHandler, { concurrency = 4 }: { readonly concurrency?: number } = {}): void {
+  /** Runs the jobs of `queue` in this process, up to `concurrency` at a time, until `stop`. A function is asked before more are taken. */
+  work(queue: string, handler: JobHandler, { concurrency = 4 }: { readonly concurrency?: number | (() => number) } = {}): void {
     this.#workers.push(new Worker({ boss: this.#boss, queue, handler, concurrency, log: this.#log }));
   }
 

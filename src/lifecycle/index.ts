@@ -1,7 +1,7 @@
 export { AttemptLostError, type Attempt } from './attempt.js';
 export { RunKeeper, type RunContext, type RunWork } from './run-keeper.js';
 export { type RunFilter } from './run-list.js';
-export { RUN_QUEUES, STREAM_QUEUE, type Collected, type RunActor, type RunCounts, type RunRequest } from './run-request.js';
+export { queueOf, RUN_QUEUES, STREAM_QUEUE, type Collected, type RunActor, type RunCounts, type RunRequest } from './run-request.js';
 export { RUN_EVENTS, RUN_TRANSITIONS, type RunEvent } from './run-states.js';
 export { RunEntity, RunStepEntity, type RunKind, type RunStatus } from './run.entity.js';
 export { LAPSE_SECONDS, MOST_ATTEMPTS, Runs, type RunsOptions } from './runs.js';

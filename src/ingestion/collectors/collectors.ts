@@ -2,7 +2,7 @@ import type { Actor, AuditLog } from '../../audit/index.js';
 import { loadCatalog } from '../../catalog/index.js';
 import type { JobHandler } from '../../jobs/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
-import type { RunActor, RunEntity, RunKeeper, Runs } from '../../lifecycle/index.js';
+import { queueOf, STREAM_QUEUE, type RunActor, type RunEntity, type RunKeeper, type Runs } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
 import { actorOf } from '../run-input.js';
 import type { BatchLoads } from './batch-loads.js';
@@ -10,7 +10,8 @@ import { CollectorEntity } from './collector.entity.js';
 import type { Collector } from './collector.js';
 import { performCollector } from './collector-run.js';
 import type { CollectorType } from './collector-type.js';
-import { StreamKeeper } from './stream-keeper.js';
+import { StreamKeeper, type RunningCollector } from './stream-keeper.js';
+import { StreamShares } from './stream-shares.js';
 
 export interface CollectorsOptions {
   readonly database: Database;
@@ -28,13 +29,16 @@ export class Collectors {
   readonly #options: CollectorsOptions;
   readonly #streams: StreamKeeper;
   /** Runs that this process does now; aborted when their collector is to stop. */
-  readonly #running = new Map<string, { readonly collector: string; readonly version: number; readonly stop: AbortController }>();
+  readonly #running = new Map<string, RunningCollector>();
+  readonly #shares: StreamShares;
   readonly #closing = new AbortController();
 
   constructor(options: CollectorsOptions) {
     this.#options = options;
+    this.#shares = new StreamShares({ database: options.database, worker: options.keeper.worker });
     this.#streams = new StreamKeeper({
       ...options,
+      shares: this.#shares,
       list: () => this.list(),
       submit: (tx, collector, partition) => this.#submit(tx, collector, partition, { subject: collector.updatedBy, roles: ['engineer'] }),
       running: this.#running,
@@ -92,10 +96,12 @@ export class Collectors {
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {
       const { keeper } = this.#options;
-      await keeper.perform(id, AbortSignal.any([signal, this.#closing.signal]), async (run, context) => {
+      const move = new AbortController();
+      await keeper.perform(id, AbortSignal.any([signal, this.#closing.signal, move.signal]), async (run, context) => {
         const stop = new AbortController();
-        const version = await this.#versionOf(run.collector ?? '');
-        this.#running.set(run.id, { collector: run.collector ?? '', version, stop });
+        const collector = run.collector ?? '';
+        const version = await this.#versionOf(collector);
+        this.#running.set(run.id, { collector, isStream: queueOf(run) === STREAM_QUEUE, version, stop, move });
         try {
           await performCollector(this.#options, run, context, stop.signal);
         } finally {
@@ -103,6 +109,11 @@ export class Collectors {
         }
       });
     };
+  }
+
+  /** Runs of streams that this process may have now. */
+  get share(): number {
+    return this.#shares.share;
   }
 
   /** Keeps a run of each partition of each stream, in this process or another, until `close`. */

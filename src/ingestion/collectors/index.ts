@@ -8,3 +8,8 @@ export { partNames, partOf, waitMsOf, type CollectorSpec } from './collector-sha
 export type { CollectorType } from './collector-type.js';
 export { Collectors, type CollectorsOptions } from './collectors.js';
 export type { Lag } from './positions.js';
+export { partitionStates, type PartitionState } from './positions.js';
+export type { Broker } from './streams/broker.js';
+export { NatsBroker } from './streams/nats-broker.js';
+export { RedisBroker } from './streams/redis-broker.js';
+export { streamType } from './streams/stream-type.js';

@@ -8,7 +8,7 @@ import { dirname, join, relative, sep } from 'node:path';
 const FLOORS = [
   ['kernel'],
   ['config'],
-  ['store'],
+  ['store', 'outbound'],
   ['sql', 'jobs', 'audit'],
   ['identity', 'catalog', 'vault'],
   ['governance', 'sources'],

@@ -45,6 +45,7 @@ import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from 
 import { CollectorEntity, collectorKind, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
 import { RunEntity, RunStepEntity } from './lifecycle/index.js';
+import { Outbound } from './outbound/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
 import { Sources } from './sources/index.js';
@@ -126,8 +127,10 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const masterKeys = await MasterKeys.start({ database, notifications, keyRing, log });
   closing.add('master keys', () => masterKeys.close());
 
+  const outbound = new Outbound({ allow: config.outboundAllow, log });
+  closing.add('outbound', () => outbound.close());
   const metrics = new Metrics(database);
-  const record = openRecord({ config, log, database, masterKeys, metrics, closing });
+  const record = openRecord({ config, log, database, masterKeys, metrics, outbound, closing });
   const live = await Live.start({ database, notifications, log, load: (tx) => loadWorld(tx, log, masterKeys) });
   closing.add('catalog', () => live.close());
   const keys = new KeyKeeper({
@@ -230,7 +233,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     metrics,
     audit: record.audit,
     gate,
-    authenticator: new Authenticator({ config, keyRing, database }),
+    authenticator: new Authenticator({ config, keyRing, database, outbound }),
     world: () => live.current,
     views,
     contextOf,

@@ -28,7 +28,8 @@ interface Services extends Work {
 
 /** What the resolvers of the control plane may do, but for what is read through the masks. */
 export function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
-  const { database, audit, kinds, manifests, sources, keys, verify, quarantine, subjects, referenceOf, runs, ingestion, pipelines, retryRun } = services;
+  const { database, audit, kinds, manifests, sources, keys, verify, quarantine, subjects, referenceOf, runs, ingestion, collectors, pipelines, retryRun } =
+    services;
   return {
     database,
     audit,
@@ -36,6 +37,7 @@ export function controlServices(services: Services): Omit<ControlServices, 'deto
     kinds,
     sources,
     keys,
+    collectors,
     reports: new QualityReports({ database, audit }),
     tagProposals: new TagProposals({ database, audit, changes: manifests }),
     quarantine,

@@ -3,6 +3,7 @@ import { AuditFiles, AuditLog, CheckpointPoster, Sealer, verifyAudit, type Audit
 import type { Config } from './config/index.js';
 import type { Metrics } from './http/index.js';
 import { Turns, type Closing, type Log } from './kernel/index.js';
+import type { Outbound } from './outbound/index.js';
 import type { Database } from './store/index.js';
 import type { MasterKeys } from './vault/index.js';
 
@@ -18,14 +19,16 @@ export interface RecordRoom {
   readonly database: Database;
   readonly masterKeys: MasterKeys;
   readonly metrics: Metrics;
+  readonly outbound: Outbound;
   readonly closing: Closing;
 }
 
 /** The audit: what writes entries, what seals them, and their proof. */
-export function openRecord({ config, log, database, masterKeys, metrics, closing }: RecordRoom) {
+export function openRecord({ config, log, database, masterKeys, metrics, outbound, closing }: RecordRoom) {
   const checkpointsFile = join(config.home, 'audit-checkpoints.ndjson');
   const { auditCheckpoints } = config;
-  const poster = auditCheckpoints && new CheckpointPoster({ database, log, ...auditCheckpoints, onAttempt: (isTaken) => metrics.checkpointPosted(isTaken) });
+  const poster =
+    auditCheckpoints && new CheckpointPoster({ database, log, outbound, ...auditCheckpoints, onAttempt: (isTaken) => metrics.checkpointPosted(isTaken) });
   poster?.start();
   // After the sealer has made its last one.
   closing.add('checkpoints', () => poster?.close());

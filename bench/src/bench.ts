@@ -1,7 +1,8 @@
 import { measureExports } from './exports.ts';
 import { measureLoads } from './loads.ts';
+import { measureMerges } from './merges.ts';
 import { describeMachine } from './machine.ts';
-import { exportMarks, loadMarks, overheadMarks, readMarks } from './marks.ts';
+import { exportMarks, loadMarks, mergeMarks, overheadMarks, readMarks } from './marks.ts';
 import { readOptions } from './options.ts';
 import { measureOverheads } from './overheads.ts';
 import { measureReads } from './reads.ts';
@@ -39,6 +40,7 @@ try {
     await shop.dismiss(relaxed);
   }
   const loads = parts.has('loads') ? await measureLoads(shop, headgate, options, say) : undefined;
+  const merges = parts.has('merges') ? await measureMerges(shop, headgate, options, say) : undefined;
   const exports = parts.has('exports') ? await measureExports(shop, headgate, options, say) : undefined;
   const report: Report = {
     machine: await describeMachine(shop.postgresVersion),
@@ -46,11 +48,13 @@ try {
     ...(reads && { reads }),
     ...(overheads && { overheads }),
     ...(loads && { loads }),
+    ...(merges && { merges }),
     ...(exports && { exports }),
     marks: [
       ...(reads ? readMarks(reads) : []),
       ...(overheads ? overheadMarks(overheads) : []),
       ...(loads ? loadMarks(loads) : []),
+      ...(merges ? mergeMarks(merges) : []),
       ...(exports ? exportMarks(exports) : []),
     ],
   };

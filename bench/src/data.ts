@@ -56,6 +56,31 @@ export async function writeOrders(file: string, { rows, customers, bad = false }
   await writeCsv(file, ORDER_COLUMNS, orderRows(rows, customers, bad));
 }
 
+/** Of changes, the share whose key is not there yet. */
+export const NEW_SHARE = 0.1;
+
+/** Changes of orders that are there, spread over all of them, and new ones behind. @param turn other turns have other values */
+export async function writeChanges(
+  file: string,
+  { rows, base, customers, turn }: { rows: number; base: number; customers: number; turn: number },
+): Promise<void> {
+  await writeCsv(file, ORDER_COLUMNS, changedRows(rows, base, customers, turn));
+}
+
+function* changedRows(rows: number, base: number, customers: number, turn: number): Generator<string> {
+  const random = new Random(SEED + 2 + turn);
+  const fresh = Math.floor(rows * NEW_SHARE);
+  const known = rows - fresh;
+  const stride = Math.max(1, Math.floor(base / known));
+  for (let i = 0; i < rows; i++) {
+    const id = i < known ? 1 + i * stride : base + 1 + (i - known);
+    const at = FIRST_ORDER + random.below(ORDERS_SPAN_MS / 1000) * 1000;
+    const note = quoted(random.pick(NOTES));
+    const amount = ((100 + 2 * random.below(49_900) + turn) / 100).toFixed(2);
+    yield `${[id, 1 + random.below(customers), random.pick(STATUS), amount, 1 + random.below(20), date(at), new Date(at).toISOString(), note].join(',')}\n`;
+  }
+}
+
 function* customerRows(customers: number): Generator<string> {
   const random = new Random(SEED);
   for (let id = 1; id <= customers; id++) {

@@ -1,5 +1,6 @@
 import type { ExportReport } from './exports.ts';
 import type { LoadReport } from './loads.ts';
+import type { MergeReport } from './merges.ts';
 import { OVERHEAD_QUERIES, type OverheadQuery, type OverheadResult, type Way } from './overheads.ts';
 import type { QueryName } from './queries.ts';
 import type { ReadResult } from './reads.ts';
@@ -20,8 +21,10 @@ const TO_LIMIT = 0.8;
 const P99_TO_LIMIT = 0.5;
 /** Requests a second with masks or with strict audit against those without. */
 const OVERHEAD = 0.85;
-/** Rows a second against a plain COPY's. */
-const LOAD = 0.5;
+/** Rows a second against those of psql's \copy, or of a COPY where there is no psql. */
+const LOAD = 0.8;
+/** Rows a second against those of a script that does only what it must. */
+const MERGE = 0.5;
 /** Rows a second against a plain COPY's, as CSV. */
 const EXPORT = 0.6;
 
@@ -50,9 +53,15 @@ export function overheadMarks(results: readonly OverheadResult[]): Mark[] {
 
 export function loadMarks({ results }: LoadReport): Mark[] {
   const seconds = (load: string) => results.find((result) => result.load === load)?.seconds ?? Number.NaN;
+  const peer = results.some(({ load }) => load === 'psql') ? 'psql' : 'copy';
   return results
     .filter(({ load }) => load !== 'copy' && load !== 'psql')
-    .map(({ load, seconds: own }) => mark(`load, ${load}: Headgate / COPY`, LOAD, seconds('copy') / own));
+    .map(({ load, seconds: own }) => mark(`load, ${load}: Headgate / ${peer}`, LOAD, seconds(peer) / own));
+}
+
+export function mergeMarks({ results }: MergeReport): Mark[] {
+  const seconds = (name: string) => results.find(({ merge }) => merge === name)?.seconds ?? Number.NaN;
+  return [mark('merge: Headgate / the script', MERGE, seconds('script') / seconds('headgate'))];
 }
 
 export function exportMarks({ results }: ExportReport): Mark[] {

@@ -11,11 +11,14 @@ export interface Options {
   readonly warmUpSeconds: number;
   readonly loadRows: number;
   readonly loadRounds: number;
+  /** Rows that are merged, and those that are there before. */
+  readonly mergeRows: number;
+  readonly mergeBase: number;
   readonly json: boolean;
   readonly parts: ReadonlySet<Part>;
 }
 
-const PARTS = ['reads', 'overheads', 'loads', 'exports'] as const;
+const PARTS = ['reads', 'overheads', 'loads', 'merges', 'exports'] as const;
 export type Part = (typeof PARTS)[number];
 
 const CELLS = 80;
@@ -39,6 +42,8 @@ export function readOptions(env: NodeJS.ProcessEnv, argv: readonly string[]): Op
     warmUpSeconds: whole(env, 'BENCH_WARM_UP_SECONDS', 8),
     loadRows: whole(env, 'BENCH_LOAD_ROWS', 1_000_000),
     loadRounds: whole(env, 'BENCH_LOAD_ROUNDS', 5),
+    mergeRows: whole(env, 'BENCH_MERGE_ROWS', 1_000_000),
+    mergeBase: whole(env, 'BENCH_MERGE_BASE', 10_000_000),
     json: argv.includes('--json'),
     parts: new Set(parts.length > 0 ? parts : PARTS),
   };

@@ -1,6 +1,7 @@
 import { exportTitles, type ExportReport } from './exports.ts';
 import { loadTitles, type LoadReport, type MemoryResult } from './loads.ts';
 import type { Machine } from './machine.ts';
+import { mergeTitles, type MergeReport } from './merges.ts';
 import type { Mark } from './marks.ts';
 import type { Options } from './options.ts';
 import { OVERHEAD_QUERIES, wayTitles, type OverheadResult } from './overheads.ts';
@@ -13,6 +14,7 @@ export interface Report {
   readonly reads?: readonly ReadResult[];
   readonly overheads?: readonly OverheadResult[];
   readonly loads?: LoadReport;
+  readonly merges?: MergeReport;
   readonly exports?: ExportReport;
   readonly marks: readonly Mark[];
 }
@@ -21,7 +23,7 @@ const MB = 1_000_000;
 
 /** The report as text, in Markdown's tables. */
 export function textOf(report: Report): string {
-  const { machine, reads, overheads, loads, exports, marks } = report;
+  const { machine, reads, overheads, loads, merges, exports, marks } = report;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
     `${machine.cores} cores of ${machine.processor}, ${whole(machine.memoryBytes / MB / 1000)} GB, ${machine.system}`,
@@ -29,6 +31,7 @@ export function textOf(report: Report): string {
     ...(reads ? readLines(reads, report) : []),
     ...(overheads ? overheadLines(overheads, report) : []),
     ...(loads ? loadLines(loads, report) : []),
+    ...(merges ? mergeLines(merges) : []),
     ...(exports ? exportLines(exports, report) : []),
     '',
     ...table(
@@ -66,6 +69,25 @@ function readLines(reads: readonly ReadResult[], { options }: Report): string[] 
     );
   }
   return lines;
+}
+
+function mergeLines({ rows, base, results }: MergeReport): string[] {
+  const script = results.find(({ merge }) => merge === 'script')?.seconds ?? Number.NaN;
+  return [
+    '',
+    `Merges: ${whole(rows)} rows into ${whole(base)}, nine in ten of them changes, median of ${results[0]?.rounds.length ?? 0} rounds`,
+    '',
+    ...table(
+      ['by', 'seconds', 'rows/s', 'to the script', 'rounds'],
+      results.map(({ merge, seconds, rounds }) => [
+        mergeTitles[merge],
+        seconds.toFixed(2),
+        whole(rows / seconds),
+        times(script / seconds),
+        rounds.map((each) => each.toFixed(2)).join(' '),
+      ]),
+    ),
+  ];
 }
 
 function overheadLines(results: readonly OverheadResult[], { options }: Report): string[] {

@@ -1,4 +1,5 @@
 import { messageOf, sha256, type Log } from '../kernel/index.js';
+import type { Outbound } from '../outbound/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { Checkpoint } from './checkpoint.js';
 import { CHECKPOINT_COLUMNS } from './sealed-head.js';
@@ -6,6 +7,7 @@ import { CHECKPOINT_COLUMNS } from './sealed-head.js';
 export interface CheckpointPosterOptions {
   readonly database: Database;
   readonly log: Log;
+  readonly outbound: Outbound;
   /** http or https. */
   readonly url: string;
   /** Sent as a bearer token. */
@@ -22,6 +24,9 @@ export interface CheckpointPosterOptions {
 
 /** What may be left to send when the process stops is sent by the next one. */
 const LAST_CHANCE_MS = 2_000;
+
+/** What it answers is not read. */
+const MAX_ANSWER_BYTES = 1024 ** 2;
 
 /**
  * Posts each checkpoint to a place of which the owner of the database knows nothing, oldest first, each until it was taken:
@@ -109,16 +114,21 @@ export class CheckpointPoster {
 
   /** Resolves when it was answered with 2xx. */
   async #post(checkpoint: Checkpoint): Promise<void> {
-    const { url, token, timeoutMs } = this.#options;
-    const response = await fetch(url, {
+    const { outbound, url, token, timeoutMs } = this.#options;
+    const response = await outbound.fetch({
+      url,
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(token !== undefined && { authorization: `Bearer ${token}` }) },
       body: JSON.stringify(checkpoint),
-      // The token is for this place, and for none to which it may point.
-      redirect: 'manual',
-      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), this.#closing.signal]),
+      maxBytes: MAX_ANSWER_BYTES,
+      timeoutMs,
+      idleTimeoutMs: timeoutMs,
+      signal: this.#closing.signal,
+      // The operator says where it is. The token is for that place, and for none to which it may point.
+      trusted: true,
+      redirects: 'return',
     });
-    await response.body?.cancel();
-    if (!response.ok) throw new Error(`it was answered with ${response.status}`);
+    response.discard();
+    if (response.status < 200 || response.status > 299) throw new Error(`it was answered with ${response.status}`);
   }
 }

@@ -47,7 +47,8 @@ export function runCommand(program: Command): void {
   one('cancel', 'Ends a run that is not over.', DOCUMENTS.cancelRun);
 }
 
-async function ended(client: Client, run: RunAnswer): Promise<RunAnswer> {
+/** The run when it is over. */
+export async function ended(client: Client, run: RunAnswer): Promise<RunAnswer> {
   let now: RunAnswer = run;
   while (now.status === 'QUEUED' || now.status === 'RUNNING') {
     await delay(POLL_MS);
@@ -57,7 +58,8 @@ async function ended(client: Client, run: RunAnswer): Promise<RunAnswer> {
   return now;
 }
 
-function throwUnlessGood({ id, status, error }: RunAnswer): void {
+/** @throws HeadgateError what the run failed with; CONFLICT when it was cancelled */
+export function throwUnlessGood({ id, status, error }: RunAnswer): void {
   if (error) throw new HeadgateError(error.code, `The run ${id} failed: ${error.message}`, { run: id });
   if (status === 'CANCELLED') throw new HeadgateError('CONFLICT', `The run ${id} was cancelled.`, { run: id });
 }

@@ -5,6 +5,7 @@ import { HeadgateError } from '../kernel/index.js';
 import { accessCommand } from './access.js';
 import { applyCommand } from './apply.js';
 import { auditCommand } from './audit.js';
+import { collectorCommand } from './collector.js';
 import { changeCommand } from './change.js';
 import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
@@ -44,6 +45,7 @@ function build(json: boolean): Command {
     runCommand,
     qualityCommand,
     sourceCommand,
+    collectorCommand,
     accessCommand,
     changeCommand,
     tagsCommand,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { HeadgateError } from '../kernel/index.js';
+import type { AllowedAddress } from './allowed-address.js';
 import { readEnvironment, type Environment } from './environment.js';
 import { limitsOf, type Limits } from './limits.js';
 
@@ -29,6 +30,8 @@ export interface Config {
   readonly roles: readonly ProcessRole[];
   /** The folder under which `ingest(source:)` may read files; none when absent. */
   readonly filesDir?: string;
+  /** What may be fetched from inside the own network; nothing when empty. */
+  readonly outboundAllow: readonly AllowedAddress[];
   /** The folder with the documents that may be executed; any when absent. */
   readonly trustedDocumentsDir?: string;
   /** Bytes of all answers that are kept in memory. */
@@ -64,6 +67,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     logLevel: e.LOG_LEVEL,
     roles: processRoles(e.HEADGATE_ROLES, 'HEADGATE_ROLES'),
     ...(e.HEADGATE_FILES && { filesDir: resolve(e.HEADGATE_FILES) }),
+    outboundAllow: e.HEADGATE_OUTBOUND_ALLOW ?? [],
     ...(e.HEADGATE_TRUSTED_DOCUMENTS && { trustedDocumentsDir: resolve(e.HEADGATE_TRUSTED_DOCUMENTS) }),
     cacheBytes: e.HEADGATE_CACHE_BYTES,
     limits: limitsOf(e, env),

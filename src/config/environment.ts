@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HeadgateError } from '../kernel/index.js';
+import { ALLOWED_ADDRESSES, allowedAddresses } from './allowed-address.js';
 
 /** A text that must match; the value is told back only where it can't be a secret. */
 const text = (pattern: RegExp, expected: string) => z.string().regex(pattern, { error: ({ input }) => `expected ${expected}, got ${quoted(input)}` });
@@ -30,6 +31,13 @@ const postUrl = httpUrl.refine((input) => !URL.canParse(input) || new URL(input)
   error: 'expected a URL without a user and a password in it',
 });
 
+const addresses = z.string().transform((input, context) => {
+  const allowed = allowedAddresses(input);
+  if (allowed) return allowed;
+  context.addIssue({ code: 'custom', message: `expected ${ALLOWED_ADDRESSES}, got ${quoted(input)}` });
+  return z.NEVER;
+});
+
 const MIB = 1024 ** 2;
 
 const Variables = z.object({
@@ -51,6 +59,7 @@ const Variables = z.object({
     'origins with commas between (https://app.example.com), or *',
   ).optional(),
   HEADGATE_FILES: anyText.optional(),
+  HEADGATE_OUTBOUND_ALLOW: addresses.optional(),
   HEADGATE_TRUSTED_DOCUMENTS: anyText.optional(),
   HEADGATE_CACHE_BYTES: whole(0, 1e13, 64 * MIB),
   HEADGATE_ROLES: anyText.default('gateway,worker'),

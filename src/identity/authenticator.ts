@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import type { Config } from '../config/index.js';
 import { HeadgateError, isHeadgateError, sha256 } from '../kernel/index.js';
+import type { Outbound } from '../outbound/index.js';
 import type { Database, KeyRing } from '../store/index.js';
 import { ApiKeys, isApiKey } from './api-keys.js';
 import { isPlain, isSubject } from './grantee.js';
@@ -38,6 +39,14 @@ const TRUSTED_MS = 2_000;
 
 const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)$/i;
 
+export interface AuthenticatorOptions {
+  readonly config: Pick<Config, 'identityProvider' | 'rolesClaim'>;
+  readonly keyRing: KeyRing;
+  readonly database: Database;
+  /** Gets the keys of the identity provider. */
+  readonly outbound: Outbound;
+}
+
 /** Turns the credentials of a request into a Principal, or refuses them. */
 export class Authenticator {
   readonly #keyRing: KeyRing;
@@ -46,9 +55,9 @@ export class Authenticator {
   readonly #revoked: RevokedTokens;
   readonly #recent = new Recent<Standing>({ maxAgeMs: TRUSTED_MS });
 
-  constructor({ config, keyRing, database }: { config: Pick<Config, 'identityProvider' | 'rolesClaim'>; keyRing: KeyRing; database: Database }) {
+  constructor({ config, keyRing, database, outbound }: AuthenticatorOptions) {
     this.#keyRing = keyRing;
-    this.#tokens = tokenVerifier(config, keyRing);
+    this.#tokens = tokenVerifier(config, keyRing, outbound);
     this.#apiKeys = new ApiKeys(database.manager);
     this.#revoked = new RevokedTokens(database.manager);
   }

@@ -1,15 +1,18 @@
 import {
   createRemoteJWKSet,
+  customFetch,
   decodeProtectedHeader,
   errors,
   jwtVerify,
   type CompactJWSHeaderParameters,
+  type FetchImplementation,
   type FlattenedJWSInput,
   type JWTPayload,
   type JWTVerifyOptions,
 } from 'jose';
 import type { Config } from '../config/index.js';
 import { HeadgateError } from '../kernel/index.js';
+import type { Outbound } from '../outbound/index.js';
 import type { KeyRing } from '../store/index.js';
 import { refusal, type RefusalReason } from './refusal.js';
 import { LOCAL_AUDIENCE, LOCAL_ISSUER } from './token.js';
@@ -21,6 +24,9 @@ const ASYMMETRIC = ['EdDSA', 'Ed25519', 'ES256', 'ES384', 'ES512', 'PS256', 'PS3
 const CLOCK_TOLERANCE_S = 30;
 
 const FETCH_TIMEOUT_MS = 5_000;
+
+/** A provider has a handful of keys. */
+const MAX_KEYS_BYTES = 1024 ** 2;
 
 /** Checks bearer tokens: signature, issuer, audience, time. */
 export interface TokenVerifier {
@@ -40,10 +46,10 @@ export interface TokenVerifier {
 type Verify = (token: string) => Promise<{ payload: JWTPayload }>;
 
 /** Tokens of the identity provider when one is configured, else those of the local key. Never both. */
-export function tokenVerifier(config: Pick<Config, 'identityProvider' | 'rolesClaim'>, keyRing: KeyRing): TokenVerifier {
+export function tokenVerifier(config: Pick<Config, 'identityProvider' | 'rolesClaim'>, keyRing: KeyRing, outbound: Outbound): TokenVerifier {
   const { identityProvider: provider, rolesClaim } = config;
   if (provider) {
-    const verify = providersTokens(provider);
+    const verify = providersTokens(provider, outbound);
     return { rolesClaim, toleranceMs: CLOCK_TOLERANCE_S * 1000, verify: (token) => checked(verify, token, provider), signerOf: () => undefined };
   }
   const verify = localTokens(keyRing);
@@ -63,8 +69,8 @@ function localTokens(keyRing: KeyRing): Verify {
   return (token) => jwtVerify(token, findKey, options);
 }
 
-function providersTokens({ jwksUrl, issuer, audience }: NonNullable<Config['identityProvider']>): Verify {
-  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: FETCH_TIMEOUT_MS });
+function providersTokens({ jwksUrl, issuer, audience }: NonNullable<Config['identityProvider']>, outbound: Outbound): Verify {
+  const keys = createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: FETCH_TIMEOUT_MS, [customFetch]: keysFetcher(outbound) });
   const options: JWTVerifyOptions = { issuer, audience, algorithms: ASYMMETRIC, clockTolerance: CLOCK_TOLERANCE_S, requiredClaims: ['sub', 'exp'] };
   const findKey = async (header: CompactJWSHeaderParameters, token: FlattenedJWSInput) => {
     try {
@@ -94,6 +100,25 @@ function providersTokens({ jwksUrl, issuer, audience }: NonNullable<Config['iden
       }
       throw new errors.JWSSignatureVerificationFailed();
     }
+  };
+}
+
+/** The operator says where the keys are. A redirect is not followed: keys from there would be somebody else's word. */
+function keysFetcher(outbound: Outbound): FetchImplementation {
+  return async (url, { headers, signal }) => {
+    const response = await outbound.fetch({
+      url,
+      headers: Object.fromEntries(headers),
+      signal,
+      maxBytes: MAX_KEYS_BYTES,
+      timeoutMs: FETCH_TIMEOUT_MS,
+      trusted: true,
+      redirects: 'return',
+    });
+    const { status } = response;
+    if (status === 200) return new Response(new Uint8Array(await response.bytes()), { status });
+    response.discard();
+    return new Response(null, { status });
   };
 }
 

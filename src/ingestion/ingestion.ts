@@ -6,6 +6,7 @@ import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunCont
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { formatOf } from './format.js';
+import { isCommitted } from './in-doubt.js';
 import type { LoadRequest } from './load-request.js';
 import { checkMode, type Loader } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
@@ -153,7 +154,7 @@ export class Ingestion {
     actor: Actor,
     context: RunContext,
   ): Promise<void> {
-    const { loader, runs, audit, afterLoad } = this.#options;
+    const { database, loader, runs, audit, afterLoad } = this.#options;
     const began = performance.now();
     const fact = { actor, action: 'ingest', dataset: dataset.name };
     try {
@@ -185,6 +186,7 @@ export class Ingestion {
         },
       });
     } catch (error) {
+      if (await isCommitted(database, run, error)) return;
       if (!(error instanceof AttemptLostError) && !context.signal.aborted) {
         const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
         await audit.record({ ...fact, decision: 'FAILED', durationMs: performance.now() - began, details: { run: run.id, mode: request.mode, code } });

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { QueryFailedError } from 'typeorm';
 import type { Config } from '../config/index.js';
 import type { Dataset } from '../catalog/index.js';
 import { HeadgateError, type Log } from '../kernel/index.js';
@@ -78,7 +78,7 @@ export class Loader {
       return outcome;
     } catch (error) {
       signal?.throwIfAborted();
-      throw inFile(error, fileName);
+      throw inFile(fromOutside(error), fileName);
     } finally {
       stream.destroy();
     }
@@ -107,7 +107,7 @@ export class Loader {
         return await load(tx, request, this.#config.limits.maxValueBytes);
       } catch (error) {
         request.signal?.throwIfAborted();
-        throw connectionLost(error);
+        throw error;
       } finally {
         stop();
       }
@@ -129,19 +129,28 @@ export function checkMode(dataset: Dataset, mode: LoadMode): void {
   }
 }
 
-/** Says so when it was the connection that ended, not the data: the load can simply be sent again. */
-function connectionLost(error: unknown): unknown {
-  const code = error instanceof pg.DatabaseError ? (error.code ?? '') : '';
-  const cut =
-    /^(57P|08)/.test(code) || (error instanceof Error && !(error instanceof HeadgateError) && /^Connection terminated|ECONNRESET|EPIPE/.test(error.message));
-  return cut
-    ? new HeadgateError(
-        'UNAVAILABLE',
-        'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.',
-        {},
-        { cause: error },
-      )
-    : error;
+/** What is no fault of the data, in our words: the load can simply be sent again. */
+function fromOutside(thrown: unknown): unknown {
+  const error = thrown instanceof QueryFailedError ? thrown.driverError : thrown;
+  const code = codeOf(error);
+  const isCut = error instanceof Error && !(error instanceof HeadgateError) && error.message.startsWith('Connection terminated');
+  const message = isCut ? CUT : MESSAGES.find(([pattern]) => pattern.test(code))?.[1];
+  return message === undefined ? thrown : new HeadgateError('UNAVAILABLE', message, {}, { cause: error });
+}
+
+const CUT = 'The connection to the database was cut while the rows were loaded. Nothing was changed: send them again.';
+
+/** By SQLSTATE, or the code of the system's error. */
+const MESSAGES: readonly (readonly [RegExp, string])[] = [
+  [/^(57P|08)|^(ECONNRESET|EPIPE)$/, CUT],
+  [/^53100$/, 'The disk of the database is full. Nothing was changed: make room, and send the rows again.'],
+  [/^53/, 'The database has not what it needs for this load now (memory, sessions). Nothing was changed: send the rows again later.'],
+  [/^(ENOSPC|EDQUOT)$/, 'The disk of HEADGATE_HOME is full, where content waits until it is loaded. Nothing was changed: make room, and send the rows again.'],
+];
+
+function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return error instanceof Error && !(error instanceof HeadgateError) && typeof code === 'string' ? code : '';
 }
 
 function gzipAnnounced(encoding: string | undefined): boolean {

@@ -1,13 +1,12 @@
 import { type Readable, Transform, type TransformCallback } from 'node:stream';
-import { createGunzip } from 'node:zlib';
-import { HeadgateError } from '../kernel/index.js';
+import { decoded } from '../kernel/index.js';
 import { rejected } from './rejection.js';
 
 const GZIP_MAGIC = [0x1f, 0x8b] as const;
 
 /**
  * The bytes as they are meant: gunzipped when they begin like gzip, whatever the name says; a text never begins so.
- * @throws HeadgateError DATA_REJECTED when gzip was announced but is not there, is cut off or has something behind it.
+ * @throws HeadgateError DATA_REJECTED when gzip was announced but is not there, is cut off, has something behind it or is a bomb.
  */
 export async function* unpacked(source: Readable, announced: boolean): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer | string>;
@@ -24,7 +23,7 @@ export async function* unpacked(source: Readable, announced: boolean): AsyncGene
   const packed = begin[0] === GZIP_MAGIC[0] && begin[1] === GZIP_MAGIC[1];
   if (announced && !packed && begin.length > 0) throw rejected('Expected gzip, as the name or the header says; the content is not gzip.');
   const rest = follow(begin, chunks);
-  if (packed) yield* gunzipped(rest);
+  if (packed) yield* decoded(rest, 'gzip');
   else yield* rest;
 }
 
@@ -35,55 +34,6 @@ async function* follow(begin: Buffer, chunks: AsyncIterator<Buffer | string>): A
   } finally {
     await chunks.return?.();
   }
-}
-
-async function* gunzipped(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: 256 * 1024 });
-  let given = 0;
-  // A failure of the source itself (a client gone, an abort) is not gzip's.
-  let sourceError: unknown;
-  const feed = (async () => {
-    try {
-      for await (const chunk of source) {
-        given += chunk.length;
-        if (!gunzip.write(chunk)) await drained(gunzip);
-        if (gunzip.destroyed) return;
-      }
-      gunzip.end();
-    } catch (error) {
-      sourceError = error;
-      gunzip.destroy(error as Error);
-    }
-  })();
-  try {
-    for await (const chunk of gunzip) yield chunk as Buffer;
-    await feed;
-  } catch (cause) {
-    if (sourceError !== undefined) throw sourceError;
-    if (cause instanceof HeadgateError) throw cause;
-    const cut = (cause as { code?: string }).code === 'Z_BUF_ERROR';
-    throw rejected(
-      cut ? 'The gzip content is cut off: it ends in the middle. Send the whole file.' : 'The gzip content is damaged, or something follows it.',
-      {},
-      cause,
-    );
-  } finally {
-    gunzip.destroy();
-  }
-  // zlib stops without a word at padding behind the last member.
-  if (gunzip.bytesWritten < given) throw rejected(`After the gzip content ${given - gunzip.bytesWritten} more bytes follow that are not gzip.`);
-}
-
-function drained(stream: NodeJS.WritableStream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.on('drain', done);
-    stream.on('close', done);
-  });
 }
 
 /** Passes bytes on and counts them, for progress on a packed source. */

@@ -1,4 +1,5 @@
 export { canonicalJson } from './canonical-json.js';
+export { CONTENT_CODINGS, decoded, type ContentCoding, type DecodedLimits } from './decoded.js';
 export { ERROR_CODES, type ErrorCode } from './error-codes.js';
 export { HeadgateError, isHeadgateError, messageOf, type ErrorDetails } from './errors.js';
 export { newId, isUuid } from './ids.js';

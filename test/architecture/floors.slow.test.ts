@@ -32,6 +32,8 @@ const PLANTED = {
     "console.log('planted');",
     '',
   ].join('\n'),
+  'src/sql/planted-fetch.ts':
+    "import { request } from 'undici';\nexport const reach = async (url: string): Promise<unknown[]> => [await request(url), await fetch(url)];\n",
   'src/sql/planted-right.ts':
     "import { sha256 } from '../kernel/index.js';\nimport type { Connection } from '../store/index.js';\nexport const right = (c: Connection): string => sha256(Object.keys(c).join());\n",
 } as const;
@@ -86,6 +88,10 @@ describe('the linter refuses', () => {
       'typescript(no-floating-promises)',
       'typescript(no-non-null-assertion)',
     ]);
+  });
+
+  test('a client beside the outbound one', () => {
+    expect(rulesOf('src/sql/planted-fetch.ts').toSorted()).toEqual(['eslint(no-restricted-globals)', 'eslint(no-restricted-imports)']);
   });
 
   test('nothing that is right', () => {

@@ -6,9 +6,11 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { CheckpointPoster, verifyAudit, type Checkpoint, type CheckpointPosterOptions } from '../../src/audit/index.js';
 import { silentLog, type Log } from '../../src/kernel/index.js';
+import { Outbound } from '../../src/outbound/index.js';
 import { aRead, AuditWorld, until } from './support.js';
 
 let world: AuditWorld;
+const outbound = new Outbound({ allow: [], log: silentLog });
 const closers: (() => Promise<void>)[] = [];
 
 beforeAll(async () => {
@@ -21,7 +23,10 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
-afterAll(async () => await world?.close());
+afterAll(async () => {
+  await outbound.close();
+  await world?.close();
+});
 
 /** Keeps what it takes; how it answers can be changed. */
 class Receiver {
@@ -80,7 +85,7 @@ class Receiver {
 }
 
 function poster(url: string, options: Partial<CheckpointPosterOptions> = {}): CheckpointPoster {
-  const made = new CheckpointPoster({ database: world.database, log: silentLog, url, lookMs: 20, pauseMs: 10, longestPauseMs: 40, ...options });
+  const made = new CheckpointPoster({ database: world.database, log: silentLog, outbound, url, lookMs: 20, pauseMs: 10, longestPauseMs: 40, ...options });
   closers.unshift(() => made.close());
   made.start();
   return made;

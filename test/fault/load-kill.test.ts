@@ -86,6 +86,7 @@ test('a worker that is killed in the middle of a load leaves the dataset as it w
   );
   workers.push(worker);
   if (worker.stdout) await once(worker.stdout, 'data');
+  worker.stdin?.write('work\n');
   const { id } = await it.ingestion.submit({ dataset: 'events', source: 'events.csv', mode: 'merge' }, ENGINEER);
   await copying();
   worker.kill('SIGKILL');

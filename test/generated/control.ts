@@ -230,6 +230,36 @@ export type CheckStatus =
   | 'PASSED'
   | 'WARNED';
 
+/** What brings rows of a source into a dataset by itself. */
+export type Collector = {
+  readonly dataset?: Maybe<Dataset>;
+  readonly description?: Maybe<Scalars['String']['output']>;
+  readonly mode: LoadMode;
+  readonly name: Scalars['String']['output'];
+  readonly partitions: ReadonlyArray<CollectorPartition>;
+  readonly paused: Scalars['Boolean']['output'];
+  /** The name of the source. */
+  readonly source: Scalars['String']['output'];
+  readonly updatedAt: Scalars['DateTime']['output'];
+  readonly updatedBy: Scalars['String']['output'];
+};
+
+/** One partition of what a collector collects: where it is, and how far behind. */
+export type CollectorPartition = {
+  /** Messages that wait, where that is known. */
+  readonly lagMessages?: Maybe<Scalars['BigInt']['output']>;
+  /** For how long the oldest of them has waited, where that is known. */
+  readonly lagSeconds?: Maybe<Scalars['Float']['output']>;
+  /** Empty where the source has but one. */
+  readonly partition: Scalars['String']['output'];
+  /** What the next batch begins after; null before the first, and for who may not know all names. */
+  readonly position?: Maybe<Scalars['JSON']['output']>;
+  /** The newest of its runs. */
+  readonly run?: Maybe<Run>;
+  /** When a batch last landed. */
+  readonly updatedAt?: Maybe<Scalars['DateTime']['output']>;
+};
+
 /** One period for which a person has consented to a purpose, as it was recorded. All of them are the history. */
 export type Consent = {
   readonly from: Scalars['DateTime']['output'];
@@ -649,6 +679,8 @@ export type Mutation = {
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
   readonly refuseTagProposal: TagProposal;
+  /** Forgets where a collector is: it begins from the beginning. Rows that it brought stay. */
+  readonly resetCollector: Scalars['Boolean']['output'];
   /** Ends a master key that was replaced, for good: tokens that it signed are refused, and backups with secrets that it wrapped can not be read. */
   readonly retireMasterKey: MasterKey;
   /** Queues again what a failed or cancelled run should have done. */
@@ -659,6 +691,8 @@ export type Mutation = {
   readonly revokeToken: Scalars['Boolean']['output'];
   /** Makes a new master key the active one, in every process at once. Hashes, pseudonyms and new tokens are made with it from then on. */
   readonly rotateKeys: KeyRotation;
+  /** Queues a run of a collector and answers at once; of one that is under way, its run. */
+  readonly runCollector: Run;
   /** Queues a pipeline and answers at once. */
   readonly runPipeline: Run;
   /** Ends all that a person has consented to for a purpose, from now on. It takes no other time. */
@@ -804,6 +838,12 @@ export type MutationRefuseTagProposalArgs = {
 };
 
 
+export type MutationResetCollectorArgs = {
+  name: Scalars['String']['input'];
+  partition?: InputMaybe<Scalars['String']['input']>;
+};
+
+
 export type MutationRetireMasterKeyArgs = {
   id: Scalars['ID']['input'];
 };
@@ -823,6 +863,11 @@ export type MutationRevokeApiKeyArgs = {
 export type MutationRevokeTokenArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRunCollectorArgs = {
+  name: Scalars['String']['input'];
 };
 
 
@@ -1001,6 +1046,9 @@ export type Query = {
   readonly auditVerification: AuditVerification;
   /** Changes that wait for a second person, and those that were decided, newest first. */
   readonly changeRequests: ReadonlyArray<ChangeRequest>;
+  readonly collector?: Maybe<Collector>;
+  /** The collectors whose datasets you may know of, by name. */
+  readonly collectors: ReadonlyArray<Collector>;
   /** All that was recorded of a person, newest first: what is in force, what is over, what was withdrawn. */
   readonly consents: ReadonlyArray<Consent>;
   /** Null when there is none of this name that you may know of. */
@@ -1061,6 +1109,11 @@ export type QueryAuditEntriesArgs = {
 
 export type QueryChangeRequestsArgs = {
   status?: InputMaybe<ChangeStatus>;
+};
+
+
+export type QueryCollectorArgs = {
+  name: Scalars['String']['input'];
 };
 
 
@@ -1152,12 +1205,16 @@ export type Run = {
   /** How often a worker took it. */
   readonly attempt: Scalars['Int']['output'];
   readonly bytesRead: Scalars['BigInt']['output'];
+  /** The collector whose run it is. */
+  readonly collector?: Maybe<Scalars['String']['output']>;
   readonly createdAt: Scalars['DateTime']['output'];
   readonly dataset?: Maybe<Dataset>;
   readonly error?: Maybe<RunError>;
   readonly finishedAt?: Maybe<Scalars['DateTime']['output']>;
   readonly id: Scalars['ID']['output'];
   readonly kind: RunKind;
+  /** The partition of its source that this run takes. */
+  readonly partition?: Maybe<Scalars['String']['output']>;
   readonly pipeline?: Maybe<Scalars['String']['output']>;
   /** From 0 to 1; null while the size is not known. */
   readonly progress?: Maybe<Scalars['Float']['output']>;

@@ -11,11 +11,14 @@ import {
   RevokedTokens,
   type TokenRequest,
 } from '../../src/identity/index.js';
+import { silentLog } from '../../src/kernel/index.js';
+import { Outbound } from '../../src/outbound/index.js';
 import { Database, KeyRing } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { now } from './support.js';
 
 const keyRing = new KeyRing(Buffer.alloc(32, 3));
+const outbound = new Outbound({ allow: [], log: silentLog });
 let database: Database;
 let drop: () => Promise<void>;
 let authenticator: Authenticator;
@@ -25,10 +28,11 @@ beforeAll(async () => {
   const created = await createTestDatabase();
   drop = created.drop;
   database = await Database.open({ connection: created.connection, entities: [ApiKeyEntity, RevokedTokenEntity], statementTimeoutMs: 10_000 });
-  authenticator = new Authenticator({ config: { rolesClaim: 'somewhere.else' }, keyRing, database });
+  authenticator = new Authenticator({ config: { rolesClaim: 'somewhere.else' }, keyRing, database, outbound });
   apiKeys = new ApiKeys(database.manager);
 });
 afterAll(async () => {
+  await outbound.close();
   await database?.close();
   await drop?.();
 });
@@ -192,7 +196,7 @@ test('without the database a credential is UNAVAILABLE, not accepted', async () 
   const { connection } = database;
   const gone = await Database.open({ connection, entities: [ApiKeyEntity, RevokedTokenEntity], statementTimeoutMs: 1000 });
   await gone.close();
-  const own = new Authenticator({ config: { rolesClaim: 'roles' }, keyRing, database: gone });
+  const own = new Authenticator({ config: { rolesClaim: 'roles' }, keyRing, database: gone, outbound });
   await expect(own.authenticate({ authorization: `Bearer ${await token()}` })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   await expect(own.authenticate({ apiKey: `hg_${'a'.repeat(43)}` })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });

@@ -2,12 +2,14 @@ import { createSecretKey } from 'node:crypto';
 import { exportSPKI, generateKeyPair, UnsecuredJWT, type GenerateKeyPairResult } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Authenticator, createToken, RevokedTokenEntity, RevokedTokens, ApiKeyEntity, type Principal } from '../../src/identity/index.js';
-import { isHeadgateError } from '../../src/kernel/index.js';
+import { isHeadgateError, silentLog } from '../../src/kernel/index.js';
+import { Outbound } from '../../src/outbound/index.js';
 import { Database, KeyRing } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
 import { goodClaims, ISSUER, now, Provider, signed, type Claims } from './support.js';
 
 const keyRing = new KeyRing(Buffer.alloc(32, 3));
+const outbound = new Outbound({ allow: [], log: silentLog });
 let database: Database;
 let drop: () => Promise<void>;
 let provider: Provider;
@@ -22,10 +24,11 @@ beforeAll(async () => {
   provider = await Provider.start();
   rsa = await provider.addKey('RS256', 'rsa');
   ec = await provider.addKey('ES256', 'ec');
-  authenticator = new Authenticator({ config: provider.config, keyRing, database });
+  authenticator = new Authenticator({ config: provider.config, keyRing, database, outbound });
 });
 afterAll(async () => {
   await provider?.stop();
+  await outbound.close();
   await database?.close();
   await drop?.();
 });
@@ -56,7 +59,7 @@ test('a good token of the provider is a principal, with RSA as with elliptic cur
 test('a token that names no key is tried with each key of the provider', async () => {
   const extra = await Provider.start();
   const pairs = [await extra.addKey('ES256'), await extra.addKey('ES256')];
-  const own = new Authenticator({ config: extra.config, keyRing, database });
+  const own = new Authenticator({ config: extra.config, keyRing, database, outbound });
   for (const { privateKey } of pairs) {
     const token = await signed(goodClaims(), 'ES256', privateKey);
     expect(await own.authenticate({ authorization: `Bearer ${token}` })).toMatchObject({ subject: 'ann' });
@@ -138,13 +141,13 @@ test.each([
   ['https://example.com/roles', { 'https://example.com/roles': ['x'] }],
   ['/a~1b/c~0d', { 'a/b': { 'c~d': 'x' } }],
 ])('roles at %s', async (rolesClaim, claims) => {
-  const own = new Authenticator({ config: { ...provider.config, rolesClaim }, keyRing, database });
+  const own = new Authenticator({ config: { ...provider.config, rolesClaim }, keyRing, database, outbound });
   const principal = await own.authenticate({ authorization: `Bearer ${await good({ realm_access: undefined, ...claims })}` });
   expect(principal.roles).toEqual(['x']);
 });
 
 test('roles are read from claims only, not from what every object has', async () => {
-  const own = new Authenticator({ config: { ...provider.config, rolesClaim: 'constructor.name' }, keyRing, database });
+  const own = new Authenticator({ config: { ...provider.config, rolesClaim: 'constructor.name' }, keyRing, database, outbound });
   expect((await own.authenticate({ authorization: `Bearer ${await good()}` })).roles).toEqual([]);
 });
 
@@ -171,7 +174,7 @@ test('a token that was revoked is refused, within two seconds also where it was 
 test('a provider that cannot be reached, or answers with an error, is UNAVAILABLE, and works when it is back', async () => {
   const other = await Provider.start();
   const pair = await other.addKey('ES256', 'k');
-  const own = new Authenticator({ config: other.config, keyRing, database });
+  const own = new Authenticator({ config: other.config, keyRing, database, outbound });
   const credentials = { authorization: `Bearer ${await signed(goodClaims(), 'ES256', pair.privateKey, 'k')}` };
   other.answer(500);
   await expect(own.authenticate(credentials)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
@@ -179,7 +182,7 @@ test('a provider that cannot be reached, or answers with an error, is UNAVAILABL
   expect(await own.authenticate(credentials)).toMatchObject({ subject: 'ann' });
   const { config } = other;
   await other.stop();
-  const late = new Authenticator({ config, keyRing, database });
+  const late = new Authenticator({ config, keyRing, database, outbound });
   await expect(late.authenticate(credentials)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   // Keys that were fetched serve on.
   expect(await own.authenticate({ authorization: `Bearer ${await signed(goodClaims({ jti: 'another' }), 'ES256', pair.privateKey, 'k')}` })).toMatchObject({

@@ -119,6 +119,14 @@ test.each([
   expect(await it.rows(target)).toEqual([]);
 });
 
+test('gzip that unpacks to a thousand times its size is refused before it is too large', async () => {
+  const target = dataset('refused_ratio', FIELDS);
+  await install(it.database, target);
+  const error = await it.refusal(target, gzipSync(Buffer.alloc(16 * 1024 ** 2, 0x20)), { format: 'ndjson' });
+  expect(error).toMatchObject({ code: 'DATA_REJECTED', message: expect.stringContaining('more than 1000 times its size') });
+  expect(await it.rows(target)).toEqual([]);
+});
+
 test.each([
   ['an unknown format', { format: 'xml' }, 'BAD_USER_INPUT'],
   ['no format', { format: undefined }, 'BAD_USER_INPUT'],

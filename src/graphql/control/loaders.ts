@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader';
 import { In, type DataSource } from 'typeorm';
 import { DatasetEntity } from '../../catalog/index.js';
-import { QuarantinedRowEntity } from '../../ingestion/index.js';
+import { partitionStates, QuarantinedRowEntity, type PartitionState } from '../../ingestion/index.js';
 import type { RunEntity, Runs, RunStepEntity } from '../../lifecycle/index.js';
 import { RunEntity as Run } from '../../lifecycle/index.js';
 import type { QualityCheckEntity, QualityReportEntity, QualityReports } from '../../quality/index.js';
@@ -13,6 +13,8 @@ export interface Loaders {
   readonly bytes: DataLoader<string, string | null>;
   readonly quarantineCount: DataLoader<string, number>;
   readonly latestRuns: DataLoader<string, readonly RunEntity[]>;
+  readonly partitions: DataLoader<string, readonly PartitionState[]>;
+  readonly run: DataLoader<string, RunEntity | undefined>;
   readonly steps: DataLoader<string, readonly RunStepEntity[]>;
   readonly latestReport: DataLoader<string, QualityReportEntity | undefined>;
   readonly checks: DataLoader<string, readonly QualityCheckEntity[]>;
@@ -58,6 +60,12 @@ export function createLoaders(dataSource: DataSource, runs: Pick<Runs, 'stepsOf'
       const found = await dataSource.manager.find(Run, { where: { id: In(rows.map((row) => row.id)) }, order: { createdAt: 'DESC', id: 'DESC' } });
       const byDataset = Map.groupBy(found, (run) => run.dataset);
       return datasets.map((name) => byDataset.get(name) ?? []);
+    }),
+    partitions: new DataLoader((names) => partitionStates(dataSource, names)),
+    run: new DataLoader(async (ids) => {
+      const found = await dataSource.manager.findBy(Run, { id: In([...ids]) });
+      const byId = new Map(found.map((run) => [run.id, run]));
+      return ids.map((id) => byId.get(id));
     }),
     steps: new DataLoader((ids) => runs.stepsOf(ids)),
     latestReport: new DataLoader((names) => reports.latest(names)),

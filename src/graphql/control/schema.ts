@@ -6,6 +6,7 @@ import { AccessResolver } from './resolvers/access.resolver.js';
 import { ApiKeyResolver } from './resolvers/api-key.resolver.js';
 import { AuditResolver } from './resolvers/audit.resolver.js';
 import { ChangeRequestResolver } from './resolvers/change-request.resolver.js';
+import { CollectorPartitionResolver, CollectorResolver } from './resolvers/collector.resolver.js';
 import { ConsentResolver } from './resolvers/consent.resolver.js';
 import { DatasetChangeResolver } from './resolvers/dataset-change.resolver.js';
 import { DatasetRelationResolver, DatasetResolver } from './resolvers/dataset.resolver.js';
@@ -45,6 +46,8 @@ export function bareControlSchema(): GraphQLSchema {
       ApiKeyResolver,
       AuditResolver,
       ChangeRequestResolver,
+      CollectorResolver,
+      CollectorPartitionResolver,
       ConsentResolver,
       DatasetResolver,
       DatasetChangeResolver,

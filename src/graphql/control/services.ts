@@ -4,7 +4,7 @@ import type { TagProposals } from '../../classification/index.js';
 import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index.js';
 import type { ChangeOptions, ChangeResult, Consents, ManifestChanges } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
-import type { Quarantine } from '../../ingestion/index.js';
+import type { Collectors, Quarantine } from '../../ingestion/index.js';
 import type { RunEntity, Runs } from '../../lifecycle/index.js';
 import type { QualityReports } from '../../quality/index.js';
 import type { Sources } from '../../sources/index.js';
@@ -20,6 +20,7 @@ export interface ControlServices {
   readonly runs: Runs;
   readonly reports: QualityReports;
   readonly tagProposals: TagProposals;
+  readonly collectors: Pick<Collectors, 'list' | 'run' | 'reset'>;
   readonly quarantine: Quarantine;
   readonly consents: Consents;
   /** All kinds of manifests, in the order in which they depend on each other. */

@@ -92,6 +92,28 @@ export class Collectors {
     });
   }
 
+  /**
+   * Forgets where a collector is, in one partition or all: it begins from the beginning, now if it is a stream. Rows that are there stay.
+   * @throws HeadgateError NOT_FOUND for a collector, or a partition that it has no position in
+   */
+  async reset(name: string, actor: RunActor, partition?: string): Promise<void> {
+    const { database, audit } = this.#options;
+    const { spec } = await this.get(name);
+    await database.transaction(async (tx) => {
+      // A run that is under way fails at its next batch, and the next one begins anew.
+      await tx.query('UPDATE headgate.collector SET updated_at = clock_timestamp() WHERE name = $1', [name]);
+      const forgotten = await tx.query<{ partition: string }>(
+        'DELETE FROM headgate.collector_position WHERE collector = $1 AND ($2::text IS NULL OR partition = $2) RETURNING partition',
+        [name, partition ?? null],
+      );
+      if (partition !== undefined && forgotten.length === 0) {
+        throw new HeadgateError('NOT_FOUND', `The collector ${name} has no position in a partition "${partition.slice(0, 200)}".`, { collector: name });
+      }
+      const details = { collector: name, partitions: forgotten.map((row) => row.partition) };
+      await audit.recordIn(tx, { actor, action: 'collector.reset', dataset: spec.dataset, decision: 'ALLOWED', details });
+    });
+  }
+
   /** For a worker of the queues `ingestion` and `stream`: does the run whose id the job carries. */
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {

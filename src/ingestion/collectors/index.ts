@@ -7,6 +7,7 @@ export { collectorKind } from './collector-kind.js';
 export { partNames, partOf, waitMsOf, type CollectorSpec } from './collector-shape.js';
 export type { CollectorType } from './collector-type.js';
 export { Collectors, type CollectorsOptions } from './collectors.js';
+export { partitionStates, type PartitionState } from './partition-states.js';
 export type { Lag } from './positions.js';
 export { partitionStates, type PartitionState } from './positions.js';
 export type { Broker } from './streams/broker.js';

@@ -91,6 +91,11 @@ export class RunResolver {
     return dataset ? toDataset(dataset) : null;
   }
 
+  @FieldResolver(() => String, { nullable: true, description: 'The collector whose run it is.' })
+  collector(@Root() { collectorName, datasetName }: Run, @Ctx() { principal, visible }: RequestContext): string | null {
+    return knowsAllNames(principal) || (datasetName !== null && visible.datasets.has(datasetName)) ? collectorName : null;
+  }
+
   @FieldResolver(() => String, { nullable: true })
   pipeline(@Root() { pipelineName, datasetName }: Run, @Ctx() { principal, visible }: RequestContext): string | null {
     const isKnown = knowsAllNames(principal) || (datasetName !== null && visible.datasets.has(datasetName));

@@ -35,6 +35,8 @@ export class Run {
   /** Names; the resolvers give the objects. */
   datasetName!: string | null;
   pipelineName!: string | null;
+  collectorName!: string | null;
+  @Field(() => String, { nullable: true, description: 'The partition of its source that this run takes.' }) partition!: string | null;
   @Field(() => String) requestedBy!: string;
   @Field(() => Int, { description: 'How often a worker took it.' }) attempt!: number;
   @Field(() => DateTimeScalar) createdAt!: Date;
@@ -61,6 +63,8 @@ export function toRun(entity: RunEntity): Run {
     status: entity.status,
     datasetName: entity.dataset,
     pipelineName: entity.pipeline,
+    collectorName: entity.collector,
+    partition: entity.partition,
     requestedBy: entity.requestedBy,
     requestedWith: entity.requestedWith,
     attempt: entity.attempt,

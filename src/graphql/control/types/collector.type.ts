@@ -1,0 +1,37 @@
+import { Field, Float, ObjectType } from 'type-graphql';
+import type { Collector as CollectorInForce, PartitionState } from '../../../ingestion/index.js';
+import { BigIntScalar, DateTimeScalar, JsonScalar } from '../../scalars.js';
+import { LoadModeEnum } from './enums.js';
+
+@ObjectType({ description: 'One partition of what a collector collects: where it is, and how far behind.' })
+export class CollectorPartition {
+  @Field(() => String, { description: 'Empty where the source has but one.' }) partition!: string;
+  @Field(() => JsonScalar, { nullable: true, description: 'What the next batch begins after; null before the first, and for who may not know all names.' })
+  position!: unknown;
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When a batch last landed.' }) updatedAt!: Date | null;
+  @Field(() => BigIntScalar, { nullable: true, description: 'Messages that wait, where that is known.' }) lagMessages!: string | null;
+  @Field(() => Float, { nullable: true, description: 'For how long the oldest of them has waited, where that is known.' }) lagSeconds!: number | null;
+  runId!: string | null;
+}
+
+@ObjectType({ description: 'What brings rows of a source into a dataset by itself.' })
+export class Collector {
+  @Field(() => String) name!: string;
+  @Field(() => String, { nullable: true }) description?: string | undefined;
+  /** A name; the resolver gives the dataset. */
+  datasetName!: string;
+  @Field(() => String, { description: 'The name of the source.' }) source!: string;
+  @Field(() => LoadModeEnum) mode!: keyof typeof LoadModeEnum;
+  @Field(() => Boolean) paused!: boolean;
+  @Field(() => String) updatedBy!: string;
+  @Field(() => DateTimeScalar) updatedAt!: Date;
+}
+
+export function toCollector({ spec, updatedBy, updatedAt }: CollectorInForce): Collector {
+  const { name, description, dataset, source, mode = 'append', paused = false } = spec;
+  return Object.assign(new Collector(), { name, description, datasetName: dataset, source, mode, paused, updatedBy, updatedAt });
+}
+
+export function toPartition({ partition, position, updatedAt, lagMessages, lagSeconds, runId }: PartitionState, isTold: boolean): CollectorPartition {
+  return Object.assign(new CollectorPartition(), { partition, position: isTold ? position : null, updatedAt, lagMessages, lagSeconds, runId });
+}

@@ -180,6 +180,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     onErased: () => dataChanges.refresh(),
   });
   const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects });
+  live.subscribe(() => work.collectors.wake());
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,

@@ -112,6 +112,7 @@ export class Collectors {
       const details = { collector: name, partitions: forgotten.map((row) => row.partition) };
       await audit.recordIn(tx, { actor, action: 'collector.reset', dataset: spec.dataset, decision: 'ALLOWED', details });
     });
+    this.wake();
   }
 
   /** For a worker of the queues `ingestion` and `stream`: does the run whose id the job carries. */
@@ -128,6 +129,8 @@ export class Collectors {
           await performCollector(this.#options, run, context, stop.signal);
         } finally {
           this.#running.delete(run.id);
+          // Where it was changed, the next one begins.
+          this.#streams.wake();
         }
       });
     };
@@ -141,6 +144,11 @@ export class Collectors {
   /** Keeps a run of each partition of each stream, in this process or another, until `close`. */
   start(): void {
     this.#streams.start();
+  }
+
+  /** Heeds a change of a document now, instead of soon. */
+  wake(): void {
+    this.#streams.wake();
   }
 
   /** Gives the runs of this process back; others go on with them. */

@@ -9,7 +9,6 @@ export type { CollectorType } from './collector-type.js';
 export { Collectors, type CollectorsOptions } from './collectors.js';
 export { partitionStates, type PartitionState } from './partition-states.js';
 export type { Lag } from './positions.js';
-export { partitionStates, type PartitionState } from './positions.js';
 export type { Broker } from './streams/broker.js';
 export { NatsBroker } from './streams/nats-broker.js';
 export { RedisBroker } from './streams/redis-broker.js';

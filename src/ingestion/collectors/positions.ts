@@ -24,31 +24,6 @@ export interface PartitionHealth {
   readonly missed?: number | undefined;
 }
 
-/** A partition of a collector, as it was told last. */
-export interface PartitionState {
-  readonly collector: string;
-  readonly partition: string;
-  /** Null before the first batch. */
-  readonly position: unknown;
-  readonly lagMessages: number | null;
-  readonly lagSeconds: number | null;
-  readonly rowsPerSecond: number | null;
-  readonly rowsTotal: number;
-  readonly missed: number;
-  readonly problem: string | null;
-  readonly updatedAt: Date;
-}
-
-/** The partitions that something is known of; of one collector, or of all. */
-export async function partitionStates(database: Pick<Database, 'query'>, collector?: string): Promise<PartitionState[]> {
-  return database.query<PartitionState>(
-    `SELECT collector, partition, position, lag_messages::float8 AS "lagMessages", lag_seconds AS "lagSeconds", rows_per_second AS "rowsPerSecond",
-       rows_total::float8 AS "rowsTotal", missed::float8 AS missed, problem, updated_at AS "updatedAt"
-     FROM headgate.collector_position WHERE $1::text IS NULL OR collector = $1 ORDER BY collector, partition`,
-    [collector ?? null],
-  );
-}
-
 /** Where the collector is; undefined before its first batch. */
 export async function readPosition(database: Pick<Database, 'query'>, { collector, partition }: Place): Promise<unknown> {
   const [row] = await database.query<{ position: unknown }>('SELECT position FROM headgate.collector_position WHERE collector = $1 AND partition = $2', [

@@ -41,22 +41,30 @@ export class StreamKeeper {
   readonly #options: StreamKeeperOptions;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
+  #isWoken = false;
 
   constructor(options: StreamKeeperOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const look = () => {
-      this.#looking = this.#looking
-        .then(() => this.look())
-        .catch((error: unknown) => {
-          this.#options.log.warn({ name: (error as Error).name, code: (error as { code?: unknown }).code }, 'streams could not be looked after');
-        });
-    };
-    look();
-    this.#timer = setInterval(look, LOOK_MS);
+    this.#timer = setInterval(() => this.wake(), LOOK_MS);
     this.#timer.unref();
+    this.wake();
+  }
+
+  /** Looks now, once it was started: something has changed. */
+  wake(): void {
+    if (!this.#timer || this.#isWoken) return;
+    this.#isWoken = true;
+    this.#looking = this.#looking
+      .then(() => {
+        this.#isWoken = false;
+        return this.look();
+      })
+      .catch((error: unknown) => {
+        this.#options.log.warn({ name: (error as Error).name, code: (error as { code?: unknown }).code }, 'streams could not be looked after');
+      });
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,3 @@
-import { RESP_TYPES } from '@redis/client';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { CollectorSpec } from '../collector-shape.js';
 import type { Broker, Consuming, Message, Subscription } from './broker.js';
@@ -28,13 +27,12 @@ export class RedisBroker implements Broker {
         collector: collector.name,
       });
     }
-    const [client, binary] = [redisClient(source, this.#secrets), redisClient(source, this.#secrets)];
+    const [client, reader] = [redisClient(source, this.#secrets), redisClient(source, this.#secrets)];
     try {
-      await Promise.all([client.connect(), binary.connect()]);
-      const reader = binary.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
-      return await RedisSubscription.open({ client, binary: reader, part: collector.redis, consuming });
+      await Promise.all([client.connect(), reader.connect()]);
+      return await RedisSubscription.open({ client, reader, part: collector.redis, consuming });
     } catch (error) {
-      for (const open of [client, binary]) if (open.isOpen) open.destroy();
+      for (const open of [client, reader]) if (open.isOpen) open.destroy();
       throw redisError(error, source.name);
     }
   }

@@ -1,4 +1,4 @@
-import type { RedisClientType } from '@redis/client';
+import { RESP_TYPES, type RedisClientType } from '@redis/client';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { CollectorSpec } from '../collector-shape.js';
 import type { Arrival, Consuming, Message, Subscription } from './broker.js';
@@ -17,8 +17,8 @@ interface RedisMessage extends Message {
 
 interface RedisSubscriptionOptions {
   readonly client: RedisClientType;
-  /** Its answers are bytes. */
-  readonly binary: Pick<RedisClientType, 'sendCommand' | 'destroy' | 'isOpen'>;
+  /** For what waits. */
+  readonly reader: RedisClientType;
   readonly part: NonNullable<CollectorSpec['redis']>;
   readonly consuming: Consuming;
 }
@@ -28,11 +28,15 @@ const WAIT_MS = 1_000;
 /** Entries that are asked for at once, so that a few large ones are not too many. */
 const MOST_AT_ONCE = 2_000;
 
+/** Texts of answers as they came. */
+const AS_BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } } as const;
+
 interface Facts {
   readonly length: number;
   readonly added: number;
   readonly lastId: string;
-  readonly deletedId: string;
+  /** Of the first entry that is there. */
+  readonly firstId: string;
 }
 
 /** Reads entries and the stream's counters in one step, so that what was trimmed before it was read is noticed. */
@@ -112,19 +116,19 @@ export class RedisSubscription implements Subscription<RedisMessage> {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const { client, binary } = this.#options;
-    for (const open of [client, binary]) if (open.isOpen) open.destroy();
+    const { client, reader } = this.#options;
+    for (const open of [client, reader]) if (open.isOpen) open.destroy();
   }
 
   async #read(): Promise<Arrival<RedisMessage>> {
-    const { binary, consuming, part } = this.#options;
+    const { reader, consuming, part } = this.#options;
     const key = consuming.partition;
     // The commands go out together, and so does what they answer.
     const answers = await Promise.all([
-      binary.sendCommand(['MULTI']),
-      binary.sendCommand(['XRANGE', key, `(${this.#id}`, '+', 'COUNT', String(this.#count)]).catch(quiet),
-      binary.sendCommand(['XINFO', 'STREAM', key]).catch(quiet),
-      binary.sendCommand(['EXEC']),
+      reader.sendCommand(['MULTI']),
+      reader.sendCommand(['XRANGE', key, `(${this.#id}`, '+', 'COUNT', String(this.#count)]).catch(quiet),
+      reader.sendCommand(['XINFO', 'STREAM', key]).catch(quiet),
+      reader.sendCommand(['EXEC'], AS_BYTES),
     ]);
     const [range, info] = answers[3] as unknown as readonly [readonly (readonly [Buffer, readonly Buffer[]])[] | Error, readonly unknown[] | Error];
     if (range instanceof Error) throw range;
@@ -155,16 +159,15 @@ export class RedisSubscription implements Subscription<RedisMessage> {
   }
 
   /** Entries that were deleted after ours and before the next one; exact, unless single ones were deleted here and there. */
-  #missed({ added, length, deletedId }: Facts, isEmpty: boolean): number {
+  #missed({ added, length, firstId }: Facts, isEmpty: boolean): number {
     if (this.#entries === undefined) return 0;
     if (isEmpty) return Math.max(added - this.#entries, 0);
-    if (this.#isStarted && compareIds(deletedId, this.#id) <= 0) return 0;
-    return Math.max(added - length - this.#entries, 0);
+    return compareIds(firstId, this.#id) <= 0 ? 0 : Math.max(added - length - this.#entries, 0);
   }
 
   async #wait(): Promise<void> {
-    const { client, consuming } = this.#options;
-    await client.sendCommand(['XREAD', 'COUNT', '1', 'BLOCK', String(WAIT_MS), 'STREAMS', consuming.partition, this.#id]);
+    const { reader, consuming } = this.#options;
+    await reader.sendCommand(['XREAD', 'COUNT', '1', 'BLOCK', String(WAIT_MS), 'STREAMS', consuming.partition, this.#id]);
   }
 }
 
@@ -180,7 +183,7 @@ function readFacts(pairs: readonly unknown[]): Facts {
     return typeof value === 'string' || Buffer.isBuffer(value) ? value.toString() : '0-0';
   };
   const count = (name: string) => Number(facts.get(name) ?? 0);
-  return { length: count('length'), added: count('entries-added'), lastId: text('last-generated-id'), deletedId: text('max-deleted-entry-id') };
+  return { length: count('length'), added: count('entries-added'), lastId: text('last-generated-id'), firstId: text('recorded-first-entry-id') };
 }
 
 /** The message of an entry: one of its fields, or all of them as an object. */

@@ -1,4 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'vitest';
+import { Child } from '../support/child.js';
 import { Served } from '../support/served.js';
 import { until } from '../support/processes.js';
 import type { TestBroker } from './brokers.js';
@@ -22,6 +27,17 @@ export interface Partition {
   readonly problem: string | null;
 }
 
+/** The program has decorators. */
+const DECORATORS = join(import.meta.dirname, '../support/decorators.js');
+
+/** Another process of the installation. */
+export interface Worker {
+  readonly child: Child;
+  /** Part of the name under which runs are in its hands. */
+  readonly mark: string;
+  readonly home: string;
+}
+
 let serial = 0;
 
 /** The whole program beside a broker: each test has a stream, a dataset and a collector of one name. */
@@ -29,16 +45,20 @@ export class Stage {
   readonly served: Served;
   readonly #broker: TestBroker;
   readonly #admin: string;
+  readonly #secrets: NodeJS.ProcessEnv;
+  readonly #workers = new Set<Worker>();
 
-  private constructor(served: Served, broker: TestBroker, admin: string) {
+  private constructor(served: Served, broker: TestBroker, admin: string, secrets: NodeJS.ProcessEnv) {
+    this.#secrets = secrets;
     this.served = served;
     this.#broker = broker;
     this.#admin = admin;
   }
 
   static async open(broker: TestBroker, env: NodeJS.ProcessEnv = {}): Promise<Stage> {
-    const served = await Served.start(env);
-    const stage = new Stage(served, broker, await served.token('engineer@example.com', ['admin']));
+    const secrets = { HEADGATE_MASTER_KEY: randomBytes(32).toString('base64') };
+    const served = await Served.start({ ...secrets, ...env });
+    const stage = new Stage(served, broker, await served.token('engineer@example.com', ['admin']), secrets);
     await stage.apply([{ kind: 'Source', name: 'broker', ...broker.source }]);
     return stage;
   }
@@ -119,7 +139,41 @@ export class Stage {
     expect(runs.reduce((sum, { rows_loaded }) => sum + Number(rows_loaded), 0)).toBe(ids.length);
   }
 
+  /** Starts a process that follows streams, and nothing else. */
+  async worker(): Promise<Worker> {
+    const home = await mkdtemp(join(tmpdir(), 'headgate-worker-'));
+    const { user, password, host, port, database } = this.served.connection;
+    const DATABASE_URL = `postgres://${user}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(host)}&port=${port}`;
+    const env = {
+      ...process.env,
+      ...this.#secrets,
+      DATABASE_URL,
+      HEADGATE_HOME: home,
+      HEADGATE_ROLES: 'worker',
+      LOG_LEVEL: 'silent',
+      NODE_OPTIONS: `--import ${DECORATORS}`,
+    };
+    const child = new Child(join(import.meta.dirname, 'worker.ts'), [], { env });
+    const worker = { child, home, mark: `/${child.process.pid}/` };
+    this.#workers.add(worker);
+    await child.line();
+    return worker;
+  }
+
+  async dismiss(worker: Worker, signal?: NodeJS.Signals): Promise<void> {
+    this.#workers.delete(worker);
+    await worker.child.end(signal);
+    await rm(worker.home, { recursive: true, force: true });
+  }
+
+  /** How many runs of streams each worker has, in the order of the workers. */
+  async shares(workers: readonly Worker[]): Promise<number[]> {
+    const running = (await this.served.sql("SELECT worker FROM headgate.run WHERE collector IS NOT NULL AND status = 'RUNNING'")) as { worker: string }[];
+    return workers.map(({ mark }) => running.filter(({ worker }) => worker.includes(mark)).length);
+  }
+
   async close(): Promise<void> {
+    for (const worker of this.#workers) await this.dismiss(worker, 'SIGKILL');
     await this.served.close();
   }
 }

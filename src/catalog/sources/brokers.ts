@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { COMMON, plainUrl, Secret, SecretUrl } from './parts.js';
+import { COMMON, plainUrl, Secret } from './parts.js';
 
 const Line = z.string().min(1).max(1_000);
 
@@ -47,15 +47,4 @@ export const RedisSource = z.strictObject({
   url: plainUrl(['redis', 'rediss']),
   auth: Password.optional(),
   tls: Tls.optional(),
-});
-
-const KafkaBroker = z.union([SecretUrl, z.string().regex(/^[A-Za-z0-9.-]{1,253}:\d{1,5}$|^\[[0-9A-Fa-f:]{2,45}\]:\d{1,5}$/, { error: 'expected host:port' })]);
-
-/** A cluster that speaks the protocol of Kafka; `brokers` are some of it, to ask for the others. */
-export const KafkaSource = z.strictObject({
-  ...COMMON,
-  type: z.literal('kafka'),
-  brokers: z.array(KafkaBroker).min(1).max(50),
-  auth: z.strictObject({ mechanism: z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']), user: Line, password: Secret }).optional(),
-  tls: z.union([z.literal(true), Tls]).optional(),
 });

@@ -23,6 +23,7 @@ const STATEMENTS = [
   // The processes that follow streams: each takes its share of the partitions.
   `CREATE TABLE headgate.stream_worker (
     worker text PRIMARY KEY,
+    since timestamptz NOT NULL DEFAULT clock_timestamp(),
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
   )`,
 ];

@@ -5,7 +5,8 @@ const GONE_SECONDS = 8;
 
 /**
  * The partitions of all streams, shared out to the processes that follow streams: each takes no more than its share, and gives back
- * what is above it, which others have room for. A share is rounded up, so nobody gives back what nobody else is short of.
+ * what is above it, which others have room for. The shares differ by one at the most and make up the whole; the larger ones are of those
+ * that are there the longest, so that whoever joins or leaves moves as little as can be.
  */
 export class StreamShares {
   readonly #database: Pick<Database, 'query'>;
@@ -28,9 +29,10 @@ export class StreamShares {
     const [counted] = await this.#database.query<{ share: number }>(
       `WITH gone AS (DELETE FROM headgate.stream_worker WHERE seen_at < now() - make_interval(secs => 60) AND worker <> $1),
          self AS (INSERT INTO headgate.stream_worker (worker) VALUES ($1) ON CONFLICT (worker) DO UPDATE SET seen_at = clock_timestamp()),
-         others AS (SELECT count(*) AS n FROM headgate.stream_worker WHERE worker <> $1 AND seen_at > now() - make_interval(secs => $2)),
+         others AS (SELECT count(*) AS n, count(*) FILTER (WHERE (since, worker) < (coalesce((SELECT since FROM headgate.stream_worker WHERE worker = $1), now()), $1)) AS older
+           FROM headgate.stream_worker WHERE worker <> $1 AND seen_at > now() - make_interval(secs => $2)),
          streams AS (SELECT count(*) AS n FROM headgate.run WHERE collector IS NOT NULL AND status IN ('QUEUED', 'RUNNING') AND input -> 'stream' = 'true')
-       SELECT ceil(streams.n::numeric / (others.n + 1))::int AS share FROM others, streams`,
+       SELECT (streams.n / (others.n + 1) + CASE WHEN others.older < streams.n % (others.n + 1) THEN 1 ELSE 0 END)::int AS share FROM others, streams`,
       [this.#worker, GONE_SECONDS],
     );
     this.#share = counted?.share ?? 0;

@@ -42,9 +42,9 @@ import {
 } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
-import { CollectorEntity, collectorKind, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
+import { CollectorEntity, collectorKind, forgetAllKeptContent, forgetKeptContent, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
-import { RunEntity, RunStepEntity } from './lifecycle/index.js';
+import { RunEntity, RunFeed, RunStepEntity } from './lifecycle/index.js';
 import { Outbound } from './outbound/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
@@ -176,6 +176,11 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
         eraseReferences: (tx, references) => forgetEndedHolds(tx, (held) => references.includes(subjectReference(keyRing, held))),
       },
       { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
+      {
+        name: 'dead letters',
+        erase: (tx, subject) => forgetKeptContent(tx, cipher, subject),
+        eraseReferences: (tx, references) => (references.length === 0 ? Promise.resolve(0) : forgetAllKeptContent(tx)),
+      },
     ],
     onErased: () => dataChanges.refresh(),
   });
@@ -215,9 +220,13 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const contextOf = (facts: RequestFacts) => createContext(setting, facts);
   const feed = await AuditFeed.start({ database, notifications, log });
   closing.add('feed of the audit', () => feed.close());
+  const runFeed = await RunFeed.start({ notifications });
+  closing.add('feed of the runs', () => runFeed.close());
   const subscriptions = new Subscriptions({
     ...setting,
     feed,
+    runFeed,
+    runs: work.runs,
     log,
     world: () => live.current,
     onWorld: (listener) => live.subscribe(listener),

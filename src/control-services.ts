@@ -28,8 +28,8 @@ interface Services extends Work {
 
 /** What the resolvers of the control plane may do, but for what is read through the masks. */
 export function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
-  const { database, audit, kinds, manifests, sources, keys, verify, quarantine, subjects, referenceOf, runs, ingestion, collectors, pipelines, retryRun } =
-    services;
+  const { database, audit, kinds, manifests, sources, keys, verify, quarantine, subjects, referenceOf } = services;
+  const { runs, ingestion, collectors, pipelines, workers, retryRun, redriveRuns } = services;
   return {
     database,
     audit,
@@ -47,9 +47,17 @@ export function controlServices(services: Services): Omit<ControlServices, 'deto
     manifests,
     applyManifests: (documents, principal, options) => manifests.apply(documents, principal, options),
     submitIngest: (input, principal) => ingestion.submit(input, principal),
-    submitPipeline: (name, principal) => pipelines.run(name, principal),
+    submitPipeline: (name, principal, priority) => pipelines.run(name, principal, priority),
     retryRun,
+    redriveRuns,
+    workers,
     subjects: { export: (...asked) => subjects.exports.request(...asked), erase: subjects.erase, holds: subjects.holds },
-    pipelines: async () => (await pipelines.list()).map(({ inputs, output, ...pipeline }) => ({ ...pipeline, inputNames: inputs, outputName: output })),
+    pipelines: async () => {
+      const [found, schedules] = await Promise.all([pipelines.list(), pipelines.schedules()]);
+      return found.map(({ inputs, output, ...pipeline }) => {
+        const schedule = schedules.get(pipeline.name);
+        return { ...pipeline, inputNames: inputs, outputName: output, ...(schedule && { schedule, nextRunAt: schedule.nextAt }) };
+      });
+    },
   };
 }

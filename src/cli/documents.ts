@@ -9,9 +9,15 @@ const KEY_FIELDS = 'id state activatedAt replacedAt retiredAt held dependents { 
  * manifest, for servers that execute trusted documents only.
  */
 export const DOCUMENTS = {
-  runPipeline: `mutation ($name: String!) { runPipeline(name: $name) { ${RUN_FIELDS} } }`,
+  runPipeline: `mutation ($name: String!, $priority: RunPriority) { runPipeline(name: $name, priority: $priority) { ${RUN_FIELDS} } }`,
+  listRuns: `query ($dataset: String, $pipeline: String, $kind: RunKind, $status: RunStatus, $deadLetter: Boolean, $first: Int) {
+  runs(dataset: $dataset, pipeline: $pipeline, kind: $kind, status: $status, deadLetter: $deadLetter, first: $first) {
+  totalCount nodes { ${RUN_FIELDS} } } }`,
   showRun: `query ($id: ID!) { found: run(id: $id) { ${RUN_FIELDS} } }`,
   cancelRun: `mutation ($id: ID!) { found: cancelRun(id: $id) { ${RUN_FIELDS} } }`,
+  retryRun: `mutation ($id: ID!) { found: retryRun(id: $id) { ${RUN_FIELDS} } }`,
+  redriveRuns: `mutation ($dataset: String, $pipeline: String, $kind: RunKind, $ids: [ID!], $since: DateTime) {
+  redriven: redriveRuns(dataset: $dataset, pipeline: $pipeline, kind: $kind, ids: $ids, since: $since) { ${RUN_FIELDS} } }`,
   tagProposals: `query ($dataset: String, $status: TagProposalStatus, $first: Int) { tagProposals(dataset: $dataset, status: $status, first: $first) {
   totalCount nodes { id dataset { name } field tag detector status score sampled matching byName } } }`,
   acceptTag: 'mutation ($id: ID!, $reason: String) { done: acceptTagProposal(id: $id, reason: $reason) { id dataset { name } field tag status } }',

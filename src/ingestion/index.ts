@@ -1,6 +1,7 @@
 export * from './collectors/index.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
+export { forgetAllKeptContent, forgetKeptContent, mayHold } from './kept-content.js';
 export type { LoadRequest } from './load-request.js';
 export { Loader, type LoaderOptions } from './loader.js';
 export { LOAD_MODES, type LoadCounts, type LoadMode, type LoadOutcome, type LoadPhase, type LoadProgress, type Reason } from './outcome.js';

@@ -2,7 +2,17 @@ import type { Actor, AuditLog } from '../audit/index.js';
 import { loadCatalog, refuseLive, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
 import { HeadgateError, isHeadgateError, newId } from '../kernel/index.js';
-import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
+import {
+  advanceStage,
+  AttemptLostError,
+  RUN_PRIORITIES,
+  WHOLE_LOAD,
+  type RunActor,
+  type RunContext,
+  type RunEntity,
+  type RunKeeper,
+  type Runs,
+} from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { formatOf } from './format.js';
@@ -118,8 +128,17 @@ export class Ingestion {
     };
     const { idempotencyKey } = rest;
     return database.transaction(async (tx) => {
-      const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject, requestedWith: actor.credential };
-      const { run, created } = await runs.submit(tx, { ...request, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+      const { run, created } = await runs.submit(tx, {
+        kind: 'INGESTION',
+        dataset: name,
+        input: { ...input },
+        requestedBy: actor.subject,
+        requestedWith: actor.credential,
+        priority: RUN_PRIORITIES[rest.priority ?? 'NORMAL'],
+        // They would wait for each other at the dataset's row, each in a place that another could use.
+        group: { id: `dataset/${name}`, limit: 1 },
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+      });
       if (created && queued) await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, await queued.bytesFor(run.id)]);
       const before = RunInput.parse(run.input);
       if (!created && (before.source !== input.source || before.contentHash !== input.contentHash)) {
@@ -139,8 +158,7 @@ export class Ingestion {
         const { mode, format, force, source, actor } = RunInput.parse(run.input);
         const dataset = await this.#dataset(run.dataset ?? '');
         const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source =
-          source === undefined ? { content: await openedContent(dataset, run.id, await this.#content(run.id), this.#options.cipher) } : { file: source };
+        const from: Source = source === undefined ? { content: await this.#content(run, dataset) } : { file: source };
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
@@ -164,9 +182,9 @@ export class Ingestion {
         runId: run.id,
         signal: context.signal,
         onProgress: (progress) => {
-          const { phase, bytesRead, bytesTotal } = progress;
+          const { phase, bytesRead, bytesTotal, rowsRead } = progress;
           // The counts are of the content, unpacked; while it is received they are not known yet.
-          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) });
+          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }), ...(rowsRead !== undefined && { rowsRead }) });
           request.onProgress?.(progress);
         },
         inTransaction: async (tx, outcome) => {
@@ -203,10 +221,13 @@ export class Ingestion {
     return dataset;
   }
 
-  async #content(runId: string): Promise<Buffer> {
-    const [row] = await this.#options.database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [runId]);
-    if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: runId });
-    return row.content;
+  /** It was sealed for the run that it came with. */
+  async #content({ id, contentOf }: RunEntity, dataset: Dataset): Promise<Buffer> {
+    const { database, cipher } = this.#options;
+    const keptFor = contentOf ?? id;
+    const [row] = await database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [keptFor]);
+    if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: id });
+    return openedContent(dataset, keptFor, row.content, cipher);
   }
 }
 

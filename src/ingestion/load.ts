@@ -67,6 +67,7 @@ async function holdDataset(tx: Transaction, dataset: Dataset): Promise<Head> {
   if (head.contractVersion !== dataset.contractVersion) {
     throw new HeadgateError('CONFLICT', `The contract of "${dataset.name}" changed while the load was on its way. Nothing was loaded: send it again.`, {
       dataset: dataset.name,
+      contractChanged: true,
     });
   }
   return head;

@@ -6,6 +6,7 @@ import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
+import { tellRows } from './copy-progress.js';
 import { formatOf, type Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
@@ -103,12 +104,14 @@ export class Loader {
     await prepareParser();
     return this.#database.transaction(async (tx) => {
       const stop = await cancelOnAbort(this.#database, tx, request.signal);
+      const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
-        return await load(tx, request, this.#config.limits.maxValueBytes);
+        return await load(tx, { ...request, onProgress: rows.onProgress }, this.#config.limits.maxValueBytes);
       } catch (error) {
         request.signal?.throwIfAborted();
         throw error;
       } finally {
+        rows.stop();
         stop();
       }
     });

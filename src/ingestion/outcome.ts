@@ -32,6 +32,8 @@ export interface LoadProgress {
   readonly phase: LoadPhase;
   readonly bytesRead: number;
   readonly bytesTotal?: number;
+  /** Rows that have landed so far, now and then. */
+  readonly rowsRead?: number;
 }
 
 /** Why a row is in quarantine; never with the value. */

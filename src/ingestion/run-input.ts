@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Actor } from '../audit/index.js';
+import type { RunPriority } from '../lifecycle/index.js';
 import { LOAD_MODES } from './outcome.js';
 
 /** What the `ingest` mutation takes. */
@@ -14,6 +15,8 @@ export interface IngestInput {
   readonly mode?: string | undefined;
   readonly force?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** `NORMAL` when it is not said. */
+  readonly priority?: RunPriority | undefined;
 }
 
 /** What a run of the kind INGESTION keeps of its request. */

@@ -201,6 +201,12 @@ export type AuditWhere = {
   readonly to?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
+/** Of times that went by while nothing ran: skip leaves them out, once runs once for all of them, all runs for each. */
+export type CatchUp =
+  | 'all'
+  | 'once'
+  | 'skip';
+
 /** A change of the control plane that waits for a second person, or did. */
 export type ChangeRequest = {
   /** Who would gain or lose what, as it was when it was asked for. It is applied only if that still holds. */
@@ -532,6 +538,8 @@ export type IngestInput = {
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** append when left out. */
   readonly mode?: InputMaybe<LoadMode>;
+  /** NORMAL when left out. */
+  readonly priority?: InputMaybe<RunPriority>;
   /** A file under the folder that HEADGATE_FILES names. */
   readonly source?: InputMaybe<Scalars['String']['input']>;
 };
@@ -675,6 +683,8 @@ export type Mutation = {
   readonly recordConsent: Consent;
   /** Records up to 1,000 at once, all of them or none, and says how many. */
   readonly recordConsents: Scalars['Int']['output'];
+  /** Queues again what was given up, each as a new run whose parentId is the old one; 1000 at the most, the oldest first. All conditions must hold, and one must be given. */
+  readonly redriveRuns: ReadonlyArray<Run>;
   /** Refuses what somebody asked for; by who asked for it, it is withdrawn. */
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
@@ -826,6 +836,15 @@ export type MutationRecordConsentsArgs = {
 };
 
 
+export type MutationRedriveRunsArgs = {
+  dataset?: InputMaybe<Scalars['String']['input']>;
+  ids?: InputMaybe<ReadonlyArray<Scalars['ID']['input']>>;
+  kind?: InputMaybe<RunKind>;
+  pipeline?: InputMaybe<Scalars['String']['input']>;
+  since?: InputMaybe<Scalars['DateTime']['input']>;
+};
+
+
 export type MutationRefuseChangeArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
@@ -873,6 +892,7 @@ export type MutationRunCollectorArgs = {
 
 export type MutationRunPipelineArgs = {
   name: Scalars['String']['input'];
+  priority?: InputMaybe<RunPriority>;
 };
 
 
@@ -893,9 +913,12 @@ export type Pipeline = {
   readonly description?: Maybe<Scalars['String']['output']>;
   readonly inputs: ReadonlyArray<Dataset>;
   readonly name: Scalars['String']['output'];
+  /** When its schedule starts it next. */
+  readonly nextRunAt?: Maybe<Scalars['DateTime']['output']>;
   readonly output?: Maybe<Dataset>;
   /** The ten newest; null for who may not oversee. */
   readonly runs?: Maybe<ReadonlyArray<Run>>;
+  readonly schedule?: Maybe<Schedule>;
   readonly steps: ReadonlyArray<PipelineStep>;
 };
 
@@ -1086,6 +1109,8 @@ export type Query = {
   readonly whoCanSee: ReadonlyArray<Exposure>;
   /** Who was given fields with a tag, or one under it, as they are: by the record of the last 90 days, or since a moment. */
   readonly whoSaw: ReadonlyArray<Sight>;
+  /** The processes that live, the longest there first. */
+  readonly workers: ReadonlyArray<Worker>;
 };
 
 
@@ -1174,6 +1199,7 @@ export type QueryRunArgs = {
 export type QueryRunsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   dataset?: InputMaybe<Scalars['String']['input']>;
+  deadLetter?: InputMaybe<Scalars['Boolean']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
   kind?: InputMaybe<RunKind>;
   pipeline?: InputMaybe<Scalars['String']['input']>;
@@ -1209,15 +1235,27 @@ export type Run = {
   readonly collector?: Maybe<Scalars['String']['output']>;
   readonly createdAt: Scalars['DateTime']['output'];
   readonly dataset?: Maybe<Dataset>;
+  /** It was given up, though it might succeed later: redriveRuns does it again. */
+  readonly deadLetter: Scalars['Boolean']['output'];
   readonly error?: Maybe<RunError>;
   readonly finishedAt?: Maybe<Scalars['DateTime']['output']>;
   readonly id: Scalars['ID']['output'];
   readonly kind: RunKind;
+  /** Why the try before this one failed; the run was queued again, since it may pass. */
+  readonly lastError?: Maybe<RunError>;
+  /** Before which it is not tried again; null when it waits for nothing but a worker. */
+  readonly nextAttemptAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The run that this one repeats or goes on with. */
+  readonly parentId?: Maybe<Scalars['ID']['output']>;
   /** The partition of its source that this run takes. */
   readonly partition?: Maybe<Scalars['String']['output']>;
   readonly pipeline?: Maybe<Scalars['String']['output']>;
+  /** From -100 to 100: of those that wait the highest is taken first. */
+  readonly priority: Scalars['Int']['output'];
   /** From 0 to 1; null while the size is not known. */
   readonly progress?: Maybe<Scalars['Float']['output']>;
+  /** The run that does again what this one was given up for. */
+  readonly redrivenAs?: Maybe<Scalars['ID']['output']>;
   readonly requestedBy: Scalars['String']['output'];
   readonly rowsDeduplicated: Scalars['BigInt']['output'];
   readonly rowsLoaded: Scalars['BigInt']['output'];
@@ -1226,7 +1264,7 @@ export type Run = {
   readonly startedAt?: Maybe<Scalars['DateTime']['output']>;
   readonly status: RunStatus;
   readonly steps: ReadonlyArray<RunStep>;
-  /** Rows a second, from start to end or until now. */
+  /** Rows a second, from the start of its last attempt to the end or until now. */
   readonly throughput?: Maybe<Scalars['Float']['output']>;
 };
 
@@ -1258,6 +1296,12 @@ export type RunKind =
   | 'PIPELINE'
   | 'QUALITY';
 
+/** Of the runs that wait for a worker the highest is taken first. */
+export type RunPriority =
+  | 'HIGH'
+  | 'LOW'
+  | 'NORMAL';
+
 /** Where a run is; the last three are final. */
 export type RunStatus =
   | 'CANCELLED'
@@ -1278,6 +1322,14 @@ export type RunStep = {
   /** The SQL that ran. */
   readonly statement?: Maybe<Scalars['String']['output']>;
   readonly status: RunStatus;
+};
+
+/** When something is started again and again. */
+export type Schedule = {
+  readonly catchUp: CatchUp;
+  /** Minute, hour, day of the month, month, day of the week. */
+  readonly cron: Scalars['String']['output'];
+  readonly timeZone: Scalars['String']['output'];
 };
 
 /** warn is reported; error keeps the row out. */
@@ -1363,11 +1415,18 @@ export type Subscription = {
   readonly auditAppended: AuditEntry;
   /** Tells that a load or a pipeline changed the rows of a dataset; several changes can come as one. */
   readonly datasetChanged: DatasetChange;
+  /** A run as it goes on, at first as it is now: a few times a second at the most, until it is over. */
+  readonly runProgress: Run;
 };
 
 
 export type SubscriptionDatasetChangedArgs = {
   dataset: Scalars['String']['input'];
+};
+
+
+export type SubscriptionRunProgressArgs = {
+  id: Scalars['ID']['input'];
 };
 
 /** A tag that was found for a field when rows were loaded: counts and scores, never a value of data. */
@@ -1421,3 +1480,17 @@ export type TagProposalStatus =
 export type Visibility =
   | 'listed'
   | 'secret';
+
+/** A process that does runs or receives them. */
+export type Worker = {
+  /** When it was heard of last; one that is silent for 15 seconds is not shown. */
+  readonly heartbeatAt: Scalars['DateTime']['output'];
+  readonly host: Scalars['String']['output'];
+  readonly id: Scalars['ID']['output'];
+  readonly name: Scalars['String']['output'];
+  /** gateway answers HTTP, worker does what is queued. */
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  /** What it does now. */
+  readonly runs: ReadonlyArray<Run>;
+  readonly since: Scalars['DateTime']['output'];
+};

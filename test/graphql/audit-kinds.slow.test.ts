@@ -116,6 +116,7 @@ test.each([
 
 /** Acts that need a pipeline, a source, a run or a second person: the files that show theirs. */
 const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = {
+  redriveRuns: 'test/graphql/runs.slow.test.ts',
   approveChange: 'test/governance',
   refuseChange: 'test/governance',
   deleteChangePolicy: 'test/governance',
@@ -172,7 +173,7 @@ test('every mutation leaves an entry, or is named here with the test that shows 
 });
 
 test('every subscription of the control plane has its rule', () => {
-  expect(fieldsOf('Subscription').map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged']);
+  expect(fieldsOf('Subscription').map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged', 'runProgress']);
 });
 
 /** What they tell is no person's and no row's. */

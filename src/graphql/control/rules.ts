@@ -1,6 +1,7 @@
 import { hasRole, type ControlRole } from '../../identity/index.js';
-import type { HeadgateError } from '../../kernel/index.js';
+import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
+import { visibleRun } from './visible-run.js';
 import { allow, rule, type RuleTree, type ShieldRule } from '../shield.js';
 import { mayIngest, mayWatch, OVERSEERS, refusedTo } from './rights.js';
 
@@ -71,6 +72,13 @@ export async function watches(args: Readonly<Record<string, unknown>>, context: 
   return refuse(context, 'subscribe', refusedTo(context.principal, `datasetChanged of ${name}`, `${OVERSEERS.join(', ')}, and those with a grant on it`), name);
 }
 
+/** As `watches`, for a run: whoever may see it may watch it. */
+export async function watchesRun(args: Readonly<Record<string, unknown>>, context: RequestContext): Promise<true | HeadgateError> {
+  if (context.principal.anonymous) return refuse(context, 'subscribe', refusedTo(context.principal, 'runProgress', 'requests with a credential'));
+  const id = String(args['id']).slice(0, 64);
+  return (await visibleRun(context, id)) ? true : new HeadgateError('NOT_FOUND', `There is no run "${id}".`, { run: id });
+}
+
 /** As `watches`, for the record. */
 export async function follows(context: RequestContext): Promise<true | HeadgateError> {
   if (hasRole(context.principal, 'admin', 'auditor')) return true;
@@ -104,6 +112,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       pipeline: known,
       runs: overseer,
       run: known,
+      workers: overseer,
       qualityReports: known,
       auditEntries: looks('admin', 'auditor'),
       auditVerification: auditor,
@@ -130,6 +139,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       resetCollector: engineer,
       cancelRun: engineer,
       retryRun: engineer,
+      redriveRuns: engineer,
       checkQuality: engineer,
       importSource: engineer,
       createApiKey: steward,
@@ -160,6 +170,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
     },
     Subscription: {
       datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),
+      runProgress: rule<RequestContext>('may watch the run', async (_parent, args, context) => watchesRun(args, context)),
       auditAppended: rule<RequestContext>('may follow the record', async (_parent, _args, context) => follows(context)),
     },
     ...Object.fromEntries(openTypes.map((name) => [name, allow])),

@@ -22,6 +22,7 @@ import { RunResolver } from './resolvers/run.resolver.js';
 import { SourceResolver } from './resolvers/source.resolver.js';
 import { TagProposalResolver } from './resolvers/tag-proposal.resolver.js';
 import { SubjectResolver } from './resolvers/subject.resolver.js';
+import { WorkerResolver } from './resolvers/worker.resolver.js';
 import { controlRules } from './rules.js';
 
 /** The builder asks for one. Our events come by notifications, and are executed one by one. */
@@ -64,6 +65,7 @@ export function bareControlSchema(): GraphQLSchema {
       SourceResolver,
       TagProposalResolver,
       SubjectResolver,
+      WorkerResolver,
     ],
     pubSub: NOBODY_PUBLISHES,
     globalMiddlewares: [withoutNulls],

@@ -1,7 +1,11 @@
 import { didYouMean, listOf, type ManifestKind } from '../../catalog/index.js';
+import { saveSchedule, scheduleOf } from '../../jobs/index.js';
 import { canonicalJson } from '../../kernel/index.js';
 import { CollectorEntity } from './collector.entity.js';
 import { CollectorShape, partNames, partOf, type CollectorSpec } from './collector-shape.js';
+
+/** The kind of the owners of their schedules. */
+export const SCHEDULED = 'Collector';
 
 /** Collectors as manifests: after sources and datasets, which they name. */
 export const collectorKind: ManifestKind<CollectorSpec> = {
@@ -38,12 +42,15 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
       fail(['mode'], `${spec.dataset} has no key, so rows can not be merged; say append, or give its contract a key`);
 
     await tx.manager.upsert(CollectorEntity, { name, spec, updatedBy: appliedBy, updatedAt: new Date() }, ['name']);
+    // What is paused is not started, and what was missed meanwhile is not made up for.
+    await saveSchedule(tx, SCHEDULED, name, spec.schedule === undefined || spec.paused ? undefined : scheduleOf(spec.schedule));
     if (before && whatOf(before) !== whatOf(spec)) {
       const [moved] = await tx.query('DELETE FROM headgate.collector_position WHERE collector = $1 RETURNING collector', [name]);
       if (moved) context.warn(`Collector ${name}: what it collects is another thing now, so it begins from the beginning.`);
     }
   },
   async remove(name, { tx }) {
+    await saveSchedule(tx, SCHEDULED, name, undefined);
     await tx.manager.delete(CollectorEntity, { name });
   },
   needs: ({ source, dataset }) => [

@@ -8,6 +8,8 @@ function enumOf<const Names extends readonly string[]>(names: Names): { readonly
 
 export const RunKindEnum = enumOf(['INGESTION', 'PIPELINE', 'QUALITY']);
 export const RunStatusEnum = enumOf(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED']);
+export const RunPriorityEnum = enumOf(['LOW', 'NORMAL', 'HIGH']);
+export const CatchUpEnum = enumOf(['skip', 'once', 'all']);
 export const LifecycleStageEnum = enumOf(['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL']);
 export const DecisionEnum = enumOf(['ALLOWED', 'DENIED', 'FAILED']);
 export const VisibilityEnum = enumOf(['listed', 'secret']);
@@ -27,6 +29,11 @@ export const TagProposalStatusEnum = enumOf(['OPEN', 'ACCEPTED', 'REFUSED']);
 
 registerEnumType(RunKindEnum, { name: 'RunKind', description: 'What a run does.' });
 registerEnumType(RunStatusEnum, { name: 'RunStatus', description: 'Where a run is; the last three are final.' });
+registerEnumType(RunPriorityEnum, { name: 'RunPriority', description: 'Of the runs that wait for a worker the highest is taken first.' });
+registerEnumType(CatchUpEnum, {
+  name: 'CatchUp',
+  description: 'Of times that went by while nothing ran: skip leaves them out, once runs once for all of them, all runs for each.',
+});
 registerEnumType(LifecycleStageEnum, { name: 'LifecycleStage', description: "Where a dataset's newest version is on its way." });
 registerEnumType(DecisionEnum, { name: 'AuditDecision', description: 'How an act ended: done, refused by governance, or failed.' });
 registerEnumType(VisibilityEnum, { name: 'Visibility', description: 'secret: without a grant on it, it does not exist.' });

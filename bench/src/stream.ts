@@ -95,7 +95,9 @@ async function byScript(): Promise<void> {
   const client = new pg.Client(shop.databaseUrl);
   await client.connect();
   await client.query(`CREATE SCHEMA IF NOT EXISTS bench; DROP TABLE IF EXISTS bench.streamed; CREATE TABLE IF NOT EXISTS bench.position (sequence bigint);
-    CREATE TABLE bench.streamed (${Object.entries(COLUMNS).map(([name, type]) => `${name} ${type}`).join(', ')})`);
+    CREATE TABLE bench.streamed (${Object.entries(COLUMNS)
+      .map(([name, type]) => `${name} ${type}`)
+      .join(', ')})`);
   const names = Object.keys(COLUMNS);
   const values = Object.values(COLUMNS).map((type, i) => `$${i + 1}::${type}[]`);
   const insert = { name: 'insert', text: `INSERT INTO bench.streamed (${names.join(', ')}) SELECT * FROM unnest(${values.join(', ')})` };

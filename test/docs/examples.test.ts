@@ -16,6 +16,7 @@ import {
 import { AccessGrantEntity, ChangePolicyEntity, changePolicyKind, grantKind } from '../../src/governance/index.js';
 import { bareControlSchema } from '../../src/graphql/control/schema.js';
 import { buildSchemas } from '../../src/graphql/dataplane/schemas.js';
+import { CollectorEntity, collectorKind } from '../../src/ingestion/index.js';
 import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
 import { prepareParser } from '../../src/sql/index.js';
 import { Database } from '../../src/store/index.js';
@@ -28,6 +29,7 @@ const kinds = [
   classificationKind,
   datasetKind,
   pipelineKind,
+  collectorKind,
   grantKind,
   legalHoldKind,
   changePolicyKind,
@@ -64,7 +66,7 @@ describe('over the demo', () => {
     const { connection, drop } = await createTestDatabase();
     const database = await Database.open({
       connection,
-      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity],
+      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, CollectorEntity, PipelineEntity],
       statementTimeoutMs: 10_000,
     });
     close = async () => {

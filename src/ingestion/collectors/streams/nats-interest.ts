@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy, jetstream, type Consumer, type JetStreamManager } from '@nats-io/jetstream';
+import { AckPolicy, DeliverPolicy, jetstream, type Consumer, type JetStreamManager, type JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { CollectorSpec } from '../collector-shape.js';
 import { filterOf } from './nats-filter.js';
@@ -6,8 +6,8 @@ import { filterOf } from './nats-filter.js';
 /** Deliveries that are settled at once. */
 const MOST = 5_000;
 const WAIT_MS = 1_000;
-/** One that was delivered before it was committed comes again after so long. */
-const ACK_WAIT_NS = 5_000_000_000;
+/** Of a process that was killed they are given to another after so long. */
+const ACK_WAIT_NS = 30_000_000_000;
 
 /**
  * A stream keeps messages as long as somebody is interested who has not acknowledged them. This is our interest: a durable consumer that
@@ -16,9 +16,11 @@ const ACK_WAIT_NS = 5_000_000_000;
 export class NatsInterest {
   readonly #consumer: Consumer;
   #committed = 0;
+  /** What the last settling began with. */
+  #settled = 0;
   #settling: Promise<void> | undefined;
-  /** What was given before it was committed comes again. */
-  #isOwed = false;
+  /** What was given before it was committed. */
+  #early: JsMsg[] = [];
 
   private constructor(consumer: Consumer) {
     this.#consumer = consumer;
@@ -44,27 +46,31 @@ export class NatsInterest {
     this.#committed = sequence;
     this.#settling ??= this.#settle().finally(() => (this.#settling = undefined));
     await this.#settling;
-  }
-
-  /** Acknowledges what came too early before. */
-  async again(): Promise<void> {
-    if (this.#isOwed) await this.settle(this.#committed);
+    if (this.#settled < sequence) await this.settle(sequence);
   }
 
   async #settle(): Promise<void> {
-    this.#isOwed = false;
+    this.#settled = this.#committed;
     for (let isMore = true; isMore;) {
       isMore = false;
+      this.#take(this.#early.splice(0));
       const messages = await this.#consumer.fetch({ max_messages: MOST, expires: WAIT_MS });
-      for await (const message of messages) {
-        if (message.seq <= this.#committed) {
-          message.ack();
-          isMore = true;
-        } else {
-          this.#isOwed = true;
-        }
-      }
-      if (this.#isOwed) return;
+      for await (const message of messages) isMore = this.#take([message]) || isMore;
     }
+    // Something may have been committed while they were waited for.
+    this.#take(this.#early.splice(0));
+  }
+
+  /** Acknowledges what is committed, and keeps the others. */
+  #take(messages: readonly JsMsg[]): boolean {
+    let isAny = false;
+    for (const message of messages) {
+      if (message.seq > this.#committed) this.#early.push(message);
+      else {
+        message.ack();
+        isAny = true;
+      }
+    }
+    return isAny;
   }
 }

@@ -92,7 +92,6 @@ export class NatsSubscription implements Subscription<NatsMessage> {
       if (!this.#failure) await this.#arrived.wait(WAIT_MS);
       if (this.#asked > 0 && performance.now() - this.#heardAt > SILENCE_MS) this.#fail(natsError(new Error('silent'), this.#options.source));
     }
-    if (this.#queue.length === 0) void this.#options.interest?.again().catch(() => undefined);
     // What came before the connection was cut is good.
     if (this.#failure && this.#queue.length === 0) throw this.#failure;
     const arrival = { messages: this.#queue, waiting: this.#waiting, missed: this.#missed };

@@ -1,21 +1,25 @@
 import { RetentionPolicy } from '@nats-io/jetstream';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/processes.js';
 import { NatsTestBroker } from './brokers.js';
 import { numbers, rows, Stage } from './stage.js';
 
 const found = await NatsTestBroker.find();
 
-describe.skipIf('reason' in found)('streams of NATS whose messages go', () => {
-  if ('reason' in found) return;
-  const broker = found.broker as NatsTestBroker;
+describe('streams of NATS, of all kinds', () => {
   let stage: Stage;
+  let broker: NatsTestBroker;
   beforeAll(async () => {
+    if ('reason' in found) return;
+    broker = found.broker as NatsTestBroker;
     stage = await Stage.open(broker);
+  });
+  beforeEach(({ skip }) => {
+    if ('reason' in found) skip(found.reason);
   });
   afterAll(async () => {
     await stage?.close();
-    await broker.close();
+    await broker?.close();
   });
   const left = async (name: string) => (await broker.manager.streams.info(name)).state.messages;
 

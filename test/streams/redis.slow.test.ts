@@ -1,4 +1,4 @@
 import { RedisTestBroker } from './brokers.js';
 import { describeStreams } from './suite.js';
 
-describeStreams('streams of Redis', await RedisTestBroker.find());
+describeStreams('Redis', await RedisTestBroker.find());

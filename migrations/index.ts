@@ -12,8 +12,10 @@ import { VaultKeys1700000000011 } from './0011-vault-keys.js';
 import { Review1700000000012 } from './0012-review.js';
 import { PinnedKeys1700000000013 } from './0013-pinned-keys.js';
 import { Collectors1700000000014 } from './0014-collectors.js';
+import { Quarantine1700000000015 } from './0015-quarantine.js';
 import { Jobs1700000000016 } from './0016-jobs.js';
 import { Streams1700000000017 } from './0017-streams.js';
+import { CollectedFiles1700000000020 } from './0020-collected-files.js';
 
 /** In order; append only: a migration that was released is never changed. */
 export const migrations = [
@@ -31,6 +33,8 @@ export const migrations = [
   Review1700000000012,
   PinnedKeys1700000000013,
   Collectors1700000000014,
+  Quarantine1700000000015,
   Jobs1700000000016,
   Streams1700000000017,
+  CollectedFiles1700000000020,
 ] as const;

@@ -24,6 +24,7 @@ import {
   ChangePolicyEntity,
   changePolicyKind,
   ChangeRequestEntity,
+  ContractKeeper,
   forgetConsents,
   grantKind,
   loadPolicy,
@@ -42,7 +43,15 @@ import {
 } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
-import { CollectorEntity, collectorKind, forgetAllKeptContent, forgetKeptContent, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
+import {
+  CollectorEntity,
+  collectorKind,
+  forgetAllKeptContent,
+  forgetKeptContent,
+  Quarantine,
+  QuarantineActs,
+  QuarantinedRowEntity,
+} from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
 import { RunEntity, RunFeed, RunStepEntity } from './lifecycle/index.js';
 import { Outbound } from './outbound/index.js';
@@ -184,7 +193,8 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     ],
     onErased: () => dataChanges.refresh(),
   });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects });
+  const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, outbound });
   live.subscribe(() => work.collectors.wake());
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
@@ -195,6 +205,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     sources,
     keys,
     quarantine,
+    quarantineActs: new QuarantineActs({ database, audit: record.audit }),
     subjects,
     verify: () => record.verify(),
     referenceOf: (subject) => subjectReference(keyRing, subject),
@@ -255,6 +266,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       await dataChanges.refresh();
       return run;
     },
+    preview: (upload, principal, { signal, rows }) => work.ingestion.preview({ ...upload, signal }, principal, rows),
     startExport: (request) => exporter.start(request),
     openSubjectExport: (download) => subjects.exports.open(download, exportAdmission),
     manifests,

@@ -4,22 +4,28 @@ import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
+import type { ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
 import {
   BatchLoads,
   Collectors,
+  filesCollector,
   Ingestion,
   Loader,
   NatsBroker,
+  QuarantineSweep,
   RedisBroker,
   streamType,
   type AfterBatch,
   type Broker,
   type CollectorType,
+  type IngestInput,
+  type SaidDialect,
 } from './ingestion/index.js';
 import { DEAD_JOBS, JobQueue, Schedules, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, Workers, type RedriveFilter, type RunEntity, type WorkerProcess } from './lifecycle/index.js';
+import type { Outbound } from './outbound/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
@@ -53,14 +59,16 @@ interface WorkRoom {
   readonly audit: Audit;
   readonly dataChanges: DataChanges;
   readonly subjects: Subjects;
+  readonly outbound: Outbound;
   readonly cipher: FieldCipher;
+  readonly contracts: ContractKeeper;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, contracts, outbound }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const self = processOf(config);
@@ -73,7 +81,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   workers.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher });
+  const loader = new Loader({ database, config, log, cipher, contracts, outbound });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -95,6 +103,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   const batches = new BatchLoads({ database, loader, runs, audit, afterBatch });
   const stream = (broker: Broker) => streamType({ broker, maxValueBytes: config.limits.maxValueBytes, log });
   const types = new Map<string, CollectorType>([
+    ['files', filesCollector({ database, config, outbound })],
     ['nats', stream(new NatsBroker(config.secrets))],
     ['redis', stream(new RedisBroker(config.secrets))],
   ]);
@@ -102,6 +111,9 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
+    const sweep = new QuarantineSweep({ database, audit, log });
+    closing.add('quarantine', () => sweep.close());
+    sweep.start();
     await pipelines.sweep();
     const ingest: JobHandler = async (job, context) => {
       const { collector } = await runs.get(job.id);
@@ -185,9 +197,9 @@ async function retryRun(
   const [again] = run.deadLetteredAt !== null && run.redrivenAs === null ? await redriveRuns({ ids: [run.id] }, principal) : [];
   if (again) return again;
   if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
-  const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };
+  const { source, mode, format, force, dialect, detect } = run.input as Omit<IngestInput, 'dataset'> & { readonly dialect?: SaidDialect };
   if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
     throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
   }
-  return ingestion.submit({ dataset: run.dataset, source, mode, format, force }, principal);
+  return ingestion.submit({ dataset: run.dataset, source, mode, format, force, ...dialect, detect }, principal);
 }

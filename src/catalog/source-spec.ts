@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
 import { NatsSource, RedisSource } from './sources/brokers.js';
+import { FilesSource } from './sources/files.js';
 import { GraphqlSource, HttpSource } from './sources/http.js';
 import { withoutDefaults } from './sources/parts.js';
 import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
@@ -8,10 +9,10 @@ import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
 const DEFAULT_TIMEOUT = '5s';
 
 /** Types that the language of manifests has, and this version not yet. */
-const LATER_TYPES = ['kafka', 'events', 'files'];
+const LATER_TYPES = ['kafka', 'events'];
 
 /** The types there are, in the order in which they are told. */
-const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, NatsSource, RedisSource] as const;
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, NatsSource, RedisSource, FilesSource] as const;
 
 const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
   error: (issue) => {

@@ -2,6 +2,7 @@ import { RUN_FIELDS } from './run-lines.js';
 
 const CHANGE_FIELDS = `id status prune reason requestedBy requestedAt decidedBy decidedAt decisionReason
   manifests { kind name text } accessChanges { dataset field movement before after rights audiences purposes withoutPurpose }`;
+const REFUSED_FIELDS = 'id runId line position state attempts createdAt discardReason raw reasons { field rule message }';
 const KEY_FIELDS = 'id state activatedAt replacedAt retiredAt held dependents { name count }';
 
 /**
@@ -39,6 +40,13 @@ export const DOCUMENTS = {
   changeRequests: `query ($status: ChangeStatus) { found: changeRequests(status: $status) { ${CHANGE_FIELDS} } }`,
   approveChange: `mutation ($id: ID!, $reason: String) { found: approveChange(id: $id, reason: $reason) { ${CHANGE_FIELDS} } }`,
   refuseChange: `mutation ($id: ID!, $reason: String) { found: refuseChange(id: $id, reason: $reason) { ${CHANGE_FIELDS} } }`,
+  quarantine: `query ($dataset: String!, $first: Int, $after: String, $run: ID, $field: String, $rule: String, $state: QuarantineState) {
+  quarantine(dataset: $dataset, first: $first, after: $after, run: $run, field: $field, rule: $rule, state: $state) {
+  totalCount pageInfo { hasNextPage endCursor } nodes { ${REFUSED_FIELDS} } } }`,
+  replayQuarantine: `mutation ($dataset: String!, $ids: [ID!], $patch: JSON, $mode: LoadMode) {
+  found: replayQuarantine(dataset: $dataset, ids: $ids, patch: $patch, mode: $mode) { ${RUN_FIELDS} } }`,
+  discardQuarantine:
+    'mutation ($dataset: String!, $ids: [ID!]!, $reason: String!) { discarded: discardQuarantine(dataset: $dataset, ids: $ids, reason: $reason) }',
   exportSubject: `mutation ($subject: String!) { exportSubject(subject: $subject) {
   url datasets { dataset rows quarantined } withheld masked elsewhere complete } }`,
   eraseSubject: `mutation ($subject: String!, $reason: String!) { eraseSubject(subject: $subject, reason: $reason) {

@@ -5,6 +5,7 @@ import { HeadgateError } from '../kernel/index.js';
 import { accessCommand } from './access.js';
 import { applyCommand } from './apply.js';
 import { auditCommand } from './audit.js';
+import { datasetCommand } from './dataset.js';
 import { collectorCommand } from './collector.js';
 import { changeCommand } from './change.js';
 import { doctorCommand } from './doctor.js';
@@ -14,6 +15,7 @@ import { keysCommand } from './keys.js';
 import { EXIT, printError } from './output.js';
 import { pipelineCommand } from './pipeline.js';
 import { qualityCommand } from './quality.js';
+import { quarantineCommand } from './quarantine.js';
 import { runCommand } from './run.js';
 import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
@@ -42,9 +44,11 @@ function build(json: boolean): Command {
     applyCommand,
     exportCommand,
     ingestCommand,
+    datasetCommand,
     pipelineCommand,
     runCommand,
     qualityCommand,
+    quarantineCommand,
     sourceCommand,
     collectorCommand,
     accessCommand,

@@ -53,10 +53,7 @@ export function runLines(run: RunAnswer): string[] {
     ...(run.pipeline === null ? [] : [['pipeline', run.pipeline]]),
     ...(dataset === undefined ? [] : [['dataset', dataset]]),
     ['rows', `${run.rowsRead} read, ${run.rowsLoaded} loaded, ${run.rowsQuarantined} quarantined, ${run.rowsDeduplicated} deduplicated`],
-    // There is no command for it: who may see why is decided for each field.
-    ...(dataset !== undefined && Number(run.rowsQuarantined) > 0
-      ? [['refused', `{ quarantine(dataset: "${dataset}") { nodes { line raw reasons { field message } } } } tells which, and why`]]
-      : []),
+    ...(dataset !== undefined && Number(run.rowsQuarantined) > 0 ? [['refused', `headgate quarantine list ${dataset} tells which, and why`]] : []),
     ...(run.startedAt !== null && run.finishedAt !== null ? [['seconds', ((Date.parse(run.finishedAt) - Date.parse(run.startedAt)) / 1000).toFixed(3)]] : []),
     ...(run.error === null ? [] : [['error', `${run.error.code}: ${run.error.message}`]]),
     ...(isWaiting ? [['again at', run.nextAttemptAt ?? '']] : []),

@@ -1,23 +1,28 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
-import { mayIngest, toRun, type Run, type World } from '../graphql/index.js';
+import { mayIngest, PREVIEW_ROWS, previewFor, toRun, type Run, type World } from '../graphql/index.js';
 import type { Dataset } from '../catalog/index.js';
 import type { AuditFact } from '../audit/index.js';
 import { visibleCatalog } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { LOAD_MODES, type LoadMode } from '../ingestion/index.js';
+import { dialectRequest, LOAD_MODES, type DialectRequest, type LoadMode, type LoadOutcome } from '../ingestion/index.js';
 import type { RunEntity } from '../lifecycle/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
+import { uploadedFiles, type UploadedFile } from './uploaded-files.js';
 
 /** One upload, as its sender means it. */
 export interface Upload {
   readonly dataset: string;
-  readonly source: { readonly stream: Readable; readonly size?: number; readonly contentType?: string };
+  readonly source:
+    | { readonly stream: Readable; readonly size?: number; readonly contentType?: string }
+    | { readonly url: string }
+    | { readonly files: AsyncIterable<UploadedFile> };
   readonly contentEncoding?: string;
   readonly format?: string;
   readonly mode: LoadMode;
   readonly force: boolean;
+  readonly dialect: DialectRequest;
   readonly idempotencyKey?: string;
 }
 
@@ -25,9 +30,11 @@ export interface IngestRouteOptions extends Door {
   readonly world: () => World;
   /** Loads while the sender waits; the run is over when it resolves. Aborts with the signal. */
   readonly load: (upload: Upload, principal: Principal, signal: AbortSignal) => Promise<RunEntity>;
+  /** Tells what a load would do, with the first `rows` of each kind; nothing of it is masked. */
+  readonly preview: (upload: Upload, principal: Principal, options: { readonly signal: AbortSignal; readonly rows: number }) => Promise<LoadOutcome>;
 }
 
-const PARAMETERS = ['mode', 'format', 'force'];
+const PARAMETERS = ['mode', 'format', 'force', 'dryRun', 'delimiter', 'quote', 'encoding', 'header', 'decimal', 'detect', 'url'];
 const LONGEST_KEY = 200;
 
 /** `POST /ingest/{dataset}`: the body is the file, streamed; the answer comes when the load is committed. */
@@ -40,13 +47,19 @@ export function ingestRoute(app: FastifyInstance, options: IngestRouteOptions): 
       const principal = await authenticate(options, request, reply);
       const dataset = await allowed(options, principal, request.params.dataset);
       const upload = uploadOf(request, dataset);
+      const dryRun = isDryRun(request);
       // The socket is silent while the load commits, and while a slow sender thinks.
       request.raw.socket.setTimeout(0);
       const gone = new AbortController();
       const leave = () => gone.abort(new HeadgateError('UNAVAILABLE', 'The sender went away before the load was committed. Nothing was loaded.'));
       reply.raw.once('close', leave);
       try {
-        return jsonOf(await options.load(upload, principal, gone.signal));
+        if (!dryRun) return jsonOf(await options.load(upload, principal, gone.signal));
+        const outcome = await options.preview(upload, principal, { signal: gone.signal, rows: PREVIEW_ROWS });
+        const world = options.world();
+        const { datasets } = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
+        // By what they may see now: what was allowed when it began may not be any more.
+        return previewFor({ principal, world }, datasets.get(dataset.name) ?? { ...dataset, fields: [] }, outcome);
       } finally {
         reply.raw.off('close', leave);
         // What a refused load left unread: the connection can be used again only after it.
@@ -85,28 +98,67 @@ async function allowed({ world, audit }: IngestRouteOptions, principal: Principa
 }
 
 function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
-  const query = request.query as Readonly<Record<string, string | string[]>>;
+  const query = request.query as Query;
   for (const parameter of Object.keys(query)) {
     if (!PARAMETERS.includes(parameter)) throw bad(parameter, `unknown parameter; known: ${PARAMETERS.join(', ')}`);
   }
-  const { mode = 'append', format, force = 'false' } = query;
+  const { mode = 'append', format } = query;
   if (!isMode(mode)) throw bad('mode', `expected ${LOAD_MODES.join(', ')}`);
-  if (force !== 'true' && force !== 'false') throw bad('force', 'expected true or false');
+  const force = flag(query, 'force') ?? false;
   if (Array.isArray(format)) throw bad('format', 'expected one format');
   const { 'idempotency-key': key, 'content-length': length, 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers;
   if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > LONGEST_KEY))
     throw bad('Idempotency-Key', `expected 1 to ${LONGEST_KEY} characters`);
   // Whoever is done with it destroys it; the request itself would take its socket along, and the answer with it.
   const stream = request.body instanceof Readable ? Readable.from(request.body.iterator({ destroyOnReturn: false })) : Readable.from([]);
+  const url = one(query, 'url');
+  if (url !== undefined && !/^https?:\/\//i.test(url)) throw bad('url', 'expected a URL that begins with http:// or https://');
   return {
     dataset,
-    source: { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) },
+    source: sourceOf(stream, { url, contentType, length }),
     mode,
-    force: force === 'true',
+    force,
+    dialect: dialectRequest({
+      delimiter: one(query, 'delimiter'),
+      quote: one(query, 'quote'),
+      encoding: one(query, 'encoding'),
+      header: flag(query, 'header'),
+      decimal: one(query, 'decimal'),
+      detect: flag(query, 'detect'),
+    }),
     ...(format !== undefined && { format }),
     ...(contentEncoding !== undefined && { contentEncoding }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
+}
+
+/** The body is the file, or a form with several; of a URL there is none. */
+function sourceOf(
+  stream: Readable,
+  { url, contentType, length }: { url: string | undefined; contentType: string | undefined; length: string | undefined },
+): Upload['source'] {
+  if (url !== undefined) return { url };
+  if (contentType !== undefined && /^multipart\/form-data\b/i.test(contentType)) return { files: uploadedFiles(stream, contentType) };
+  return { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) };
+}
+
+type Query = Readonly<Record<string, string | string[]>>;
+
+function one(query: Query, name: string): string | undefined {
+  const value = query[name];
+  if (Array.isArray(value)) throw bad(name, 'expected one value');
+  return value;
+}
+
+function flag(query: Query, name: string): boolean | undefined {
+  const value = one(query, name);
+  if (value !== undefined && value !== 'true' && value !== 'false') throw bad(name, 'expected true or false');
+  return value === undefined ? undefined : value === 'true';
+}
+
+/** @throws HeadgateError BAD_USER_INPUT for what is neither */
+function isDryRun({ query }: FastifyRequest): boolean {
+  return flag(query as Query, 'dryRun') ?? false;
 }
 
 function isMode(mode: string | string[]): mode is LoadMode {

@@ -1,12 +1,15 @@
 import { open } from 'node:fs/promises';
 import type { Dataset, Field } from '../catalog/index.js';
-import { readHeader, type CsvHeader } from './csv-header.js';
+import { headerOf, type CsvHeader } from './csv-header.js';
 import { CsvRecords, type CsvRecord, type Shape } from './csv-records.js';
+import type { SourceColumn } from './source-columns.js';
 import { TextBlocks } from './text-blocks.js';
 
 export interface CsvFileOptions {
   readonly path: string;
   readonly delimiter: number;
+  /** False: the first line is a row. */
+  readonly header?: boolean | undefined;
   readonly dataset: Dataset;
   readonly maxValueBytes: number;
 }
@@ -24,25 +27,30 @@ export class CsvFile {
   }
 
   /** The columns in the file's order; known once the first block was read. */
-  async fields(): Promise<readonly Field[]> {
-    if (this.#header) return this.#header.fields;
-    const { path, delimiter, dataset, maxValueBytes } = this.#options;
+  async columns(): Promise<readonly SourceColumn[]> {
+    if (this.#header) return this.#header.columns;
+    const { path, maxValueBytes } = this.#options;
     const blocks = new TextBlocks(path, maxValueBytes);
     let header: CsvHeader | undefined;
     const reading = blocks.read(
       ({ bytes, last }) => {
-        header = readHeader(bytes, last, delimiter, dataset);
+        header = headerOf(bytes, last, this.#options);
         return { used: 0, out: header ? [header] : [] };
       },
       () => 1,
     );
     for await (const found of reading) {
       this.#header = found;
-      return found.fields;
+      return found.columns;
     }
     // A file without a byte has no block.
-    readHeader(Buffer.alloc(0), true, delimiter, dataset);
+    headerOf(Buffer.alloc(0), true, this.#options);
     return [];
+  }
+
+  /** The fields of a file whose columns are all in the contract. */
+  async fields(): Promise<readonly Field[]> {
+    return (await this.columns()).flatMap(({ field }) => field ?? []);
   }
 
   /**
@@ -56,11 +64,11 @@ export class CsvFile {
     flush: (bytes: Buffer, end: number) => readonly Buffer[],
     onBytes?: (bytes: number) => void,
   ): AsyncGenerator<Buffer> {
-    const fields = await this.fields();
+    const { length: columns } = await this.columns();
     const header = this.#header;
     if (!header) return;
     const { path, delimiter, maxValueBytes } = this.#options;
-    const scanner = new CsvRecords({ delimiter, columns: fields.length, shapes, line: header.line });
+    const scanner = new CsvRecords({ delimiter, columns, shapes, line: header.line });
     const blocks = new TextBlocks(path, maxValueBytes);
     let skip = header.bytes;
     const reading = blocks.read(

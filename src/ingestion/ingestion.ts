@@ -15,14 +15,16 @@ import {
 } from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
+import { dialectRequest, dialectText } from './dialect/dialect.js';
+import { placeOf } from './fetched.js';
 import { formatOf } from './format.js';
 import { isCommitted } from './in-doubt.js';
 import type { LoadRequest } from './load-request.js';
-import { checkMode, type Loader } from './loader.js';
+import { checkMode, type Loader, type ReplayRequest } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
-import { actorOf, RunInput, type IngestInput } from './run-input.js';
-import type { Source } from './source.js';
+import { actorOf, dialectOf, keptDialect, ReplayContent, RunInput, type IngestInput, type ReplayInput } from './run-input.js';
+import { isPattern, type Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
 export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome, actor: Actor) => Promise<void>;
@@ -70,7 +72,14 @@ export class Ingestion {
     const mode = modeOf(wantedMode);
     checkMode(dataset, mode);
     const { idempotencyKey, format, force } = request;
-    const input: RunInput = { mode, ...(format !== undefined && { format }), ...(force && { force }), ...nameOf(request.source), actor: actorOf(actor) };
+    const input: RunInput = {
+      mode,
+      ...(format !== undefined && { format }),
+      ...(force && { force }),
+      ...nameOf(request.source),
+      ...(request.dialect && keptDialect(request.dialect)),
+      actor: actorOf(actor),
+    };
     const { run, created } = await database.transaction((tx) =>
       runs.begin(
         tx,
@@ -107,23 +116,36 @@ export class Ingestion {
    * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for an input that makes no sense; CONFLICT when the idempotency
    *   key was used for another input.
    */
-  async submit({ dataset: name, content, source, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
+  async submit({ dataset: name, content, source, url, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
     const { database, runs } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(rest.mode);
     checkMode(dataset, mode);
-    if ((content === undefined) === (source === undefined)) {
-      throw new HeadgateError('BAD_USER_INPUT', 'Expected either source (a file below the configured folder) or content (the rows themselves).', {});
+    if ([content, source, url].filter((given) => given !== undefined).length !== 1) {
+      throw new HeadgateError(
+        'BAD_USER_INPUT',
+        'Expected exactly one of source (a file below the configured folder), url, and content (the rows themselves).',
+        {},
+      );
     }
-    const format = formatOf({ format: rest.format, fileName: source });
+    if (url !== undefined && !/^https?:\/\//i.test(url)) {
+      throw new HeadgateError('BAD_USER_INPUT', 'url: expected one that begins with http:// or https://.', { path: 'url' });
+    }
+    // What is at a URL, or which files there are, may say the format itself.
+    const isOpen = url !== undefined || (source !== undefined && isPattern(source));
+    const format = isOpen && rest.format === undefined ? undefined : formatOf({ format: rest.format, fileName: source });
+    const dialect = dialectRequest(rest);
     if (source !== undefined) await this.#options.loader.checkFile(source);
-    const queued = content === undefined ? undefined : await queuedContent(dataset, content, this.#options.cipher);
+    const kept = content ?? url;
+    const queued = kept === undefined ? undefined : await queuedContent(dataset, kept, this.#options.cipher);
     const input: RunInput = {
       mode,
-      format,
+      ...(format !== undefined && { format }),
       ...(rest.force && { force: true }),
       ...(source !== undefined && { source }),
+      ...(url !== undefined && { url: placeOf(url) }),
       ...(queued && { contentHash: queued.hash }),
+      ...keptDialect(dialect),
       actor: actorOf(actor),
     };
     const { idempotencyKey } = rest;
@@ -151,15 +173,74 @@ export class Ingestion {
     });
   }
 
+  /**
+   * Does all of a load, tells what it did, and takes it back: nothing is changed, but for the entry `ingest.preview`.
+   * @throws HeadgateError as Loader.load
+   */
+  async preview({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: RunActor, rows: number): Promise<LoadOutcome> {
+    const { loader, audit } = this.#options;
+    const dataset = await this.#dataset(name);
+    const mode = modeOf(wantedMode);
+    const began = performance.now();
+    const fact = { actor, action: 'ingest.preview', dataset: dataset.name };
+    try {
+      const outcome = await loader.load({ ...request, dataset, mode, runId: newId(), actor, preview: { rows } });
+      const { read, loaded, quarantined, deduplicated, contentHash } = outcome;
+      const details = { mode, read, loaded, quarantined, deduplicated, contentHash };
+      await audit.record({ ...fact, decision: 'ALLOWED', durationMs: performance.now() - began, details });
+      return outcome;
+    } catch (error) {
+      const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
+      await audit.record({ ...fact, decision: 'FAILED', durationMs: performance.now() - began, details: { mode, code } });
+      throw error;
+    }
+  }
+
+  /**
+   * Queues a load of rows of the quarantine; a worker does it, also after a restart.
+   * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for a mode or a patch that makes no sense
+   */
+  async submitReplay({ dataset: name, ids, patch = {}, mode: wantedMode }: ReplayInput, actor: RunActor): Promise<RunEntity> {
+    const { database, runs, cipher } = this.#options;
+    const dataset = await this.#dataset(name);
+    const mode = modeOf(wantedMode);
+    if (mode === 'replace') throw new HeadgateError('BAD_USER_INPUT', 'Rows of the quarantine are appended or merged; they are never all that a dataset has.');
+    checkMode(dataset, mode);
+    const unknown = Object.keys(patch).find((field) => !dataset.fields.some((known) => known.name === field));
+    if (unknown !== undefined) throw new HeadgateError('BAD_USER_INPUT', `patch: "${unknown.slice(0, 80)}" is no field of "${name}".`, { path: 'patch' });
+    // What takes the place of a value is one.
+    const queued = await queuedContent(dataset, JSON.stringify({ ids, patch }), cipher);
+    return database.transaction(async (tx) => {
+      const input: RunInput = { mode, replay: true, actor: actorOf(actor) };
+      const { run } = await runs.submit(tx, {
+        kind: 'INGESTION',
+        dataset: name,
+        input: { ...input },
+        requestedBy: actor.subject,
+        requestedWith: actor.credential,
+        group: { id: `dataset/${name}`, limit: 1 },
+      });
+      await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, await queued.bytesFor(run.id)]);
+      return run;
+    });
+  }
+
   /** For a worker of the queue `ingestion`: does the run whose id the job carries. */
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {
       await this.#options.keeper.perform(id, signal, async (run, context) => {
-        const { mode, format, force, source, actor } = RunInput.parse(run.input);
+        const input = RunInput.parse(run.input);
+        const { mode, format, force, source, replay, actor } = input;
         const dataset = await this.#dataset(run.dataset ?? '');
-        const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source = source === undefined ? { content: await this.#content(run, dataset) } : { file: source };
+        const content = async () => this.#content(run, dataset);
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
+        if (replay) {
+          const replayed = ReplayContent.parse(JSON.parse((await content()).toString()));
+          await this.#perform(run, dataset, { ...replayed, mode }, by, context);
+          return;
+        }
+        const request = { mode, format, force, dialect: dialectOf(input), idempotencyKey: run.idempotencyKey ?? undefined };
+        const from = source === undefined ? keptSource(await content(), input) : { file: source };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
     };
@@ -168,26 +249,20 @@ export class Ingestion {
   async #perform(
     run: RunEntity,
     dataset: Dataset,
-    request: Omit<LoadNow, 'dataset' | 'mode'> & { readonly mode: LoadMode },
+    request: (Omit<LoadNow, 'dataset' | 'mode'> | Pick<ReplayRequest, 'ids' | 'patch'>) & { readonly mode: LoadMode },
     actor: Actor,
     context: RunContext,
   ): Promise<void> {
     const { database, loader, runs, audit, afterLoad } = this.#options;
     const began = performance.now();
-    const fact = { actor, action: 'ingest', dataset: dataset.name };
+    const fact = { actor, action: 'patch' in request ? 'quarantine.replay' : 'ingest', dataset: dataset.name };
     try {
-      await loader.load({
-        ...request,
+      const common = {
         dataset,
         runId: run.id,
+        actor,
         signal: context.signal,
-        onProgress: (progress) => {
-          const { phase, bytesRead, bytesTotal, rowsRead } = progress;
-          // The counts are of the content, unpacked; while it is received they are not known yet.
-          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }), ...(rowsRead !== undefined && { rowsRead }) });
-          request.onProgress?.(progress);
-        },
-        inTransaction: async (tx, outcome) => {
+        inTransaction: async (tx: Transaction, outcome: LoadOutcome, loadedInto: Dataset) => {
           const { read, loaded, quarantined, deduplicated, bytes } = outcome;
           await runs.finish(tx, run, {
             rowsRead: read,
@@ -198,9 +273,25 @@ export class Ingestion {
             bytesTotal: bytes,
           });
           await advanceStage(tx, dataset.name, WHOLE_LOAD);
-          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, contentHash: outcome.contentHash };
+          const what = 'patch' in request ? { patched: Object.keys(request.patch) } : { contentHash: outcome.contentHash };
+          const found = 'dialect' in request && request.dialect?.detect ? { dialect: dialectText(outcome.dialect ?? {}) } : {};
+          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, ...what, ...found };
           await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });
-          await afterLoad?.(tx, dataset, run, outcome, actor);
+          await afterLoad?.(tx, loadedInto, run, outcome, actor);
+        },
+      };
+      if ('patch' in request) {
+        await loader.replay({ ...request, ...common });
+        return;
+      }
+      await loader.load({
+        ...request,
+        ...common,
+        onProgress: (progress) => {
+          const { phase, bytesRead, bytesTotal, rowsRead } = progress;
+          // The counts are of the content, unpacked; while it is received they are not known yet.
+          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }), ...(rowsRead !== undefined && { rowsRead }) });
+          request.onProgress?.(progress);
         },
       });
     } catch (error) {
@@ -242,5 +333,11 @@ function modeOf(text = 'append'): LoadMode {
 function nameOf(source: Source): { readonly source?: string } {
   if ('path' in source) return { source: source.path };
   if ('file' in source) return { source: source.file };
+  if ('url' in source) return { source: placeOf(source.url) };
   return source.name === undefined ? {} : { source: source.name };
+}
+
+/** What was kept until now: content, or the whole of a URL. */
+function keptSource(kept: Buffer, { url }: RunInput): Source {
+  return url === undefined ? { content: kept } : { url: kept.toString() };
 }

@@ -1,4 +1,4 @@
-import type { Dataset } from '../catalog/index.js';
+import type { Dataset, NewColumn } from '../catalog/index.js';
 import type { Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import type { ContractRules } from './contract-rules.js';
@@ -28,6 +28,8 @@ export interface Landed {
   readonly read: number;
   /** Writes the text of each refused row, as it came, to `raw_row`. @throws TooManyBadRows where this way only bears few. */
   readonly keepRaw: () => Promise<void>;
+  /** Of columns that the contract does not have, where it follows what comes. */
+  readonly newColumns: readonly NewColumn[];
 }
 
 /** The quick way to land has met more bad rows than it handles well; nothing is wrong, the general way takes over. */
@@ -35,6 +37,3 @@ export class TooManyBadRows extends Error {}
 
 /** Beyond it, one set-based pass over all rows costs less than looking after each. */
 export const MOST_BAD_ROWS = 10_000;
-
-export const COMMA = 0x2c;
-export const TAB = 0x09;

@@ -33,6 +33,7 @@ const kinds = [
   grantKind,
   legalHoldKind,
   changePolicyKind,
+  collectorKind,
 ] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 
@@ -66,7 +67,7 @@ describe('over the demo', () => {
     const { connection, drop } = await createTestDatabase();
     const database = await Database.open({
       connection,
-      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, CollectorEntity, PipelineEntity],
+      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity, CollectorEntity],
       statementTimeoutMs: 10_000,
     });
     close = async () => {

@@ -95,8 +95,8 @@ async function smallDisk(): Promise<{ path: string } | { reason: string }> {
 test('where the disk of the database is full, the load says so and changes nothing, and a smaller one goes in', { timeout: 60_000 }, async ({ skip }) => {
   const disk = await smallDisk();
   if ('reason' in disk) return skip(disk.reason);
-  const [{ data_directory: data = '' } = {}] = await it.database.query<{ data_directory: string }>('SHOW data_directory');
-  const { uid, gid } = await stat(data);
+  const [shown] = await it.database.query<{ data_directory: string }>('SHOW data_directory');
+  const { uid, gid } = await stat(shown?.data_directory ?? '');
   await chown(disk.path, uid, gid);
   await it.database.query(`CREATE TABLESPACE small LOCATION '${disk.path}'`);
   await it.database.query('ALTER TABLE data.logs SET TABLESPACE small');

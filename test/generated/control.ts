@@ -332,6 +332,8 @@ export type Dataset = {
   readonly producedBy?: Maybe<Scalars['String']['output']>;
   /** The newest; null when there is none, or you may not see every row. */
   readonly qualityReport?: Maybe<QualityReport>;
+  /** Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row. */
+  readonly quarantine?: Maybe<ReadonlyArray<QuarantineCount>>;
   /** Rows in quarantine; null for who may not see every row. */
   readonly quarantineCount?: Maybe<Scalars['Int']['output']>;
   readonly relations: ReadonlyArray<DatasetRelation>;
@@ -373,6 +375,10 @@ export type DatasetEdge = {
 
 /** One field of a contract. */
 export type DatasetField = {
+  /** Other names that its column has in what is loaded. */
+  readonly aliases: ReadonlyArray<Scalars['String']['output']>;
+  /** Its value where a row that is loaded brings none; null of a secret field. */
+  readonly default?: Maybe<Scalars['String']['output']>;
   readonly deprecated?: Maybe<Scalars['String']['output']>;
   readonly description?: Maybe<Scalars['String']['output']>;
   /** Its name in the data plane. */
@@ -412,6 +418,17 @@ export type DetokenizedValue = {
   readonly token: Scalars['String']['output'];
   /** Null where no row that you may see has a value of this token. */
   readonly value?: Maybe<Scalars['String']['output']>;
+};
+
+/** How the contract would follow the rows: a field that it would get, or whose type would become a wider one. */
+export type DriftChange = {
+  /** Of a new field the name of its column, as it came. */
+  readonly column?: Maybe<Scalars['String']['output']>;
+  readonly field: Scalars['String']['output'];
+  /** The type that it has; null of a new field. */
+  readonly from?: Maybe<Scalars['String']['output']>;
+  /** The type that it would have. */
+  readonly to: Scalars['String']['output'];
 };
 
 export type ErasedDataset = {
@@ -492,7 +509,9 @@ export type FieldDecision = {
 export type FileFormat =
   | 'csv'
   | 'json'
-  | 'ndjson';
+  | 'ndjson'
+  | 'parquet'
+  | 'tsv';
 
 /** How fresh the rows are. */
 export type Freshness = {
@@ -531,23 +550,61 @@ export type GrantUse = {
   readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
-/** What to load. Give either source or content. */
+/** What to load. Give one of source, url and content. */
 export type IngestInput = {
   /** The rows themselves. */
   readonly content?: InputMaybe<Scalars['String']['input']>;
   readonly dataset: Scalars['String']['input'];
+  /** What stands before the decimals of numbers: point or comma. */
+  readonly decimal?: InputMaybe<Scalars['String']['input']>;
+  /** What stands between the values of a CSV text: one character, or tab. */
+  readonly delimiter?: InputMaybe<Scalars['String']['input']>;
+  /** Finds out what is not said of how the text is written. */
+  readonly detect?: InputMaybe<Scalars['Boolean']['input']>;
+  /** Of a text: utf-8 when left out; also utf-16le, windows-1252 and others. */
+  readonly encoding?: InputMaybe<Scalars['String']['input']>;
   /** Loads a file that was loaded already. */
   readonly force?: InputMaybe<Scalars['Boolean']['input']>;
   /** Needed with content; else found by the file's name. */
   readonly format?: InputMaybe<FileFormat>;
+  /** False when the first line is a row: the columns are then those of the contract. */
+  readonly header?: InputMaybe<Scalars['Boolean']['input']>;
   /** The same key for the same dataset loads once. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** append when left out. */
   readonly mode?: InputMaybe<LoadMode>;
   /** NORMAL when left out. */
   readonly priority?: InputMaybe<RunPriority>;
-  /** A file under the folder that HEADGATE_FILES names. */
+  /** What values stand in that hold delimiters: double, single or none. */
+  readonly quote?: InputMaybe<Scalars['String']['input']>;
+  /** A file under the folder that HEADGATE_FILES names, or a pattern for several. */
   readonly source?: InputMaybe<Scalars['String']['input']>;
+  /** Where the file is, http or https. */
+  readonly url?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What a load would do. Nothing of it is done. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
+export type IngestPreview = {
+  readonly bytesRead: Scalars['BigInt']['output'];
+  readonly dataset: Scalars['String']['output'];
+  readonly drift: ReadonlyArray<DriftChange>;
+  /** Fields whose values are null here because you may not see them plain in every row. */
+  readonly masked: ReadonlyArray<Scalars['String']['output']>;
+  readonly mode: LoadMode;
+  /** Without those about fields that you may not know of. */
+  readonly reasons: ReadonlyArray<PreviewReason>;
+  /** The same content was loaded before, and would add nothing. */
+  readonly repeated: Scalars['Boolean']['output'];
+  /** The first rows that would be loaded; none for who may not see every row. */
+  readonly rows: ReadonlyArray<PreviewRow>;
+  readonly rowsDeduplicated: Scalars['BigInt']['output'];
+  /** Of those that would be loaded. */
+  readonly rowsInserted: Scalars['BigInt']['output'];
+  readonly rowsLoaded: Scalars['BigInt']['output'];
+  readonly rowsQuarantined: Scalars['BigInt']['output'];
+  readonly rowsRead: Scalars['BigInt']['output'];
+  /** Of those that would be loaded, in a merge. */
+  readonly rowsUpdated: Scalars['BigInt']['output'];
 };
 
 /** Secrets of one kind that are wrapped with a master key. */
@@ -677,6 +734,8 @@ export type Mutation = {
   readonly deleteSource: Scalars['Boolean']['output'];
   /** What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit. */
   readonly detokenize: ReadonlyArray<DetokenizedValue>;
+  /** Says of refused rows that nobody wants them. Their values are gone then. Answers how many were open. */
+  readonly discardQuarantine: Scalars['Int']['output'];
   /** Takes a person out of all datasets, derived ones, quarantine and staging too, in one transaction. It can not be undone; a legal hold refuses it. */
   readonly eraseSubject: ErasureReceipt;
   /** Gathers all that is known of a person, derived datasets and quarantine too, as an archive to be fetched. What it holds is governed by your own grants with the right export; being a steward shows no cell. */
@@ -685,6 +744,8 @@ export type Mutation = {
   readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
+  /** Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values. */
+  readonly previewIngest: IngestPreview;
   /** Records that a person has consented to a purpose. It adds to what was recorded before. */
   readonly recordConsent: Consent;
   /** Records up to 1,000 at once, all of them or none, and says how many. */
@@ -695,6 +756,8 @@ export type Mutation = {
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
   readonly refuseTagProposal: TagProposal;
+  /** Queues a load of rows of the quarantine, and answers at once. Those that pass leave it; the others stay, with new reasons. */
+  readonly replayQuarantine: Run;
   /** Forgets where a collector is: it begins from the beginning. Rows that it brought stay. */
   readonly resetCollector: Scalars['Boolean']['output'];
   /** Ends a master key that was replaced, for good: tokens that it signed are refused, and backups with secrets that it wrapped can not be read. */
@@ -810,6 +873,13 @@ export type MutationDetokenizeArgs = {
 };
 
 
+export type MutationDiscardQuarantineArgs = {
+  dataset: Scalars['String']['input'];
+  ids: ReadonlyArray<Scalars['ID']['input']>;
+  reason: Scalars['String']['input'];
+};
+
+
 export type MutationEraseSubjectArgs = {
   reason: Scalars['String']['input'];
   subject: Scalars['String']['input'];
@@ -828,6 +898,11 @@ export type MutationImportSourceArgs = {
 
 
 export type MutationIngestArgs = {
+  input: IngestInput;
+};
+
+
+export type MutationPreviewIngestArgs = {
   input: IngestInput;
 };
 
@@ -860,6 +935,14 @@ export type MutationRefuseChangeArgs = {
 export type MutationRefuseTagProposalArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationReplayQuarantineArgs = {
+  dataset: Scalars['String']['input'];
+  ids?: InputMaybe<ReadonlyArray<Scalars['ID']['input']>>;
+  mode?: InputMaybe<LoadMode>;
+  patch?: InputMaybe<Scalars['JSON']['input']>;
 };
 
 
@@ -935,6 +1018,25 @@ export type PipelineStep = {
   /** transform, aggregate, sql or publish. */
   readonly kind: Scalars['String']['output'];
   readonly name: Scalars['String']['output'];
+};
+
+/** Why rows would be quarantined; a row with several reasons counts for each. */
+export type PreviewReason = {
+  readonly count: Scalars['BigInt']['output'];
+  /** Null when it is about the whole row. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  readonly message: Scalars['String']['output'];
+  /** The first of them; none for who may not see every row. */
+  readonly rows: ReadonlyArray<PreviewRow>;
+  readonly rule: Scalars['String']['output'];
+};
+
+/** A row of a preview. */
+export type PreviewRow = {
+  /** Its line in the file; null of a row that would be loaded. */
+  readonly line?: Maybe<Scalars['BigInt']['output']>;
+  /** Texts by field; null where you may not see the field plain in every row. */
+  readonly values: Scalars['JSON']['output'];
 };
 
 /** Who asks, as the credential of the request says. */
@@ -1028,6 +1130,15 @@ export type QualityReportEdge = {
   readonly node: QualityReport;
 };
 
+/** How many rows are in quarantine for reasons of one kind; a row with several counts for each. */
+export type QuarantineCount = {
+  readonly count: Scalars['Int']['output'];
+  /** Null when it is about the whole row. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  readonly rule: Scalars['String']['output'];
+  readonly state: QuarantineState;
+};
+
 export type QuarantineReason = {
   /** Null when it is about the whole row. */
   readonly field?: Maybe<Scalars['String']['output']>;
@@ -1035,18 +1146,37 @@ export type QuarantineReason = {
   readonly rule: Scalars['String']['output'];
 };
 
+/** DISCARDED: nobody wants the row, and its values are gone. */
+export type QuarantineState =
+  | 'DISCARDED'
+  | 'OPEN';
+
 /** A row that a load refused. */
 export type QuarantinedRow = {
+  /** How often it was tried to load it. */
+  readonly attempts: Scalars['Int']['output'];
   readonly createdAt: Scalars['DateTime']['output'];
+  /** Why nobody wants it, for who oversees. */
+  readonly discardReason?: Maybe<Scalars['String']['output']>;
+  readonly discardedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** For who oversees. */
+  readonly discardedBy?: Maybe<Scalars['String']['output']>;
   readonly id: Scalars['ID']['output'];
+  /** The replay that tried it last. */
+  readonly lastRun?: Maybe<Run>;
   /** Its line in the file. */
   readonly line: Scalars['BigInt']['output'];
+  /** Where it was, beyond its line: a place in a stream, a file, a page. */
+  readonly position?: Maybe<Scalars['String']['output']>;
   /** The row as it came, by field; null where you may not see the field plain in every row. */
   readonly raw: Scalars['JSON']['output'];
   /** Without those about fields that you may not see plain, unless you oversee. */
   readonly reasons: ReadonlyArray<QuarantineReason>;
+  /** The run that refused it first; null for who may not see that. */
+  readonly run?: Maybe<Run>;
   /** The run that refused it. */
   readonly runId: Scalars['ID']['output'];
+  readonly state: QuarantineState;
 };
 
 export type QuarantinedRowConnection = {
@@ -1193,7 +1323,11 @@ export type QueryQualityReportsArgs = {
 export type QueryQuarantineArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   dataset: Scalars['String']['input'];
+  field?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
+  rule?: InputMaybe<Scalars['String']['input']>;
+  run?: InputMaybe<Scalars['ID']['input']>;
+  state?: InputMaybe<QuarantineState>;
 };
 
 
@@ -1260,8 +1394,14 @@ export type Run = {
   readonly priority: Scalars['Int']['output'];
   /** From 0 to 1; null while the size is not known. */
   readonly progress?: Maybe<Scalars['Float']['output']>;
+  /** Rows that it refused and that are still in quarantine; null for who may not look at that. */
+  readonly quarantine?: Maybe<QuarantinedRowConnection>;
   /** The run that does again what this one was given up for. */
   readonly redrivenAs?: Maybe<Scalars['ID']['output']>;
+  /** The runs that refused what this one tried again, as far as you may see them. */
+  readonly replayOf: ReadonlyArray<Run>;
+  /** The runs that tried again what this one had refused, as far as you may see them. */
+  readonly replays: ReadonlyArray<Run>;
   readonly requestedBy: Scalars['String']['output'];
   readonly rowsDeduplicated: Scalars['BigInt']['output'];
   readonly rowsLoaded: Scalars['BigInt']['output'];
@@ -1272,6 +1412,13 @@ export type Run = {
   readonly steps: ReadonlyArray<RunStep>;
   /** Rows a second, from the start of its last attempt to the end or until now. */
   readonly throughput?: Maybe<Scalars['Float']['output']>;
+};
+
+
+/** One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
+export type RunQuarantineArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 export type RunConnection = {
@@ -1387,6 +1534,7 @@ export type SourceStatus =
   | 'UNREACHABLE';
 
 export type SourceType =
+  | 'files'
   | 'graphql'
   | 'http'
   | 'nats'

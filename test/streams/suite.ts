@@ -104,7 +104,7 @@ function describeLaws(setting: () => Setting): void {
     await stage.expectExactly(name, [...numbers(1, 40), ...numbers(42, 60), ...numbers(62, 70)]);
     const refused = await stage.refused(name);
     expect(refused.map(({ position }) => position)).toEqual([await broker.place(name, 41), await broker.place(name, 61)]);
-    expect(refused[0]?.reasons[0]?.message).toContain('extra');
+    expect(refused[0]?.reasons).toHaveLength(1);
   });
 
   test('rows are inside of messages, several of one, with what is known of the message', async () => {

@@ -54,14 +54,21 @@ const explains = rule<RequestContext>('may explain', async (_parent, args, conte
   return true;
 });
 
-const ingests = rule<RequestContext>('may ingest', async (_parent, args, context, info) => {
-  const { dataset: name } = args['input'] as { dataset: string };
-  const dataset = context.visible.datasets.get(name);
-  // One that can't be seen is answered by the resolver as one that does not exist.
-  if (!dataset || mayIngest(context, dataset))
-    return context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, 'ingest', 'engineer')) : true;
-  return refuse(context, 'ingest', refusedTo(context.principal, `ingest into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
-});
+/** May load into the dataset that the arguments name. */
+function ingests(what: string, datasetOf: (args: Readonly<Record<string, unknown>>) => unknown): ShieldRule {
+  return rule<RequestContext>(`may ingest ${what}`, async (_parent, args, context, info) => {
+    const { fieldName: action } = info;
+    const name = String(datasetOf(args));
+    const dataset = context.visible.datasets.get(name);
+    // One that can't be seen is answered by the resolver as one that does not exist.
+    if (!dataset || mayIngest(context, dataset))
+      return context.principal.anonymous ? refuse(context, action, refusedTo(context.principal, action, 'engineer')) : true;
+    return refuse(context, action, refusedTo(context.principal, `${action} into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
+  });
+}
+
+const ingestsInput = ingests('what input says', ({ input }) => (input as { readonly dataset: unknown }).dataset);
+const ingestsDataset = ingests('into a dataset', ({ dataset }) => dataset);
 
 /** Asked before a subscription starts too: the shield guards each of its events, and not its start. */
 export async function watches(args: Readonly<Record<string, unknown>>, context: RequestContext): Promise<true | HeadgateError> {
@@ -133,7 +140,10 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
     },
     Mutation: {
       applyManifest: keeper,
-      ingest: ingests,
+      ingest: ingestsInput,
+      previewIngest: ingestsInput,
+      replayQuarantine: ingestsDataset,
+      discardQuarantine: ingestsDataset,
       runPipeline: engineer,
       runCollector: engineer,
       resetCollector: engineer,

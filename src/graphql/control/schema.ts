@@ -16,7 +16,7 @@ import { ManifestResolver } from './resolvers/manifest.resolver.js';
 import { MeResolver } from './resolvers/me.resolver.js';
 import { PipelineResolver } from './resolvers/pipeline.resolver.js';
 import { QualityResolver } from './resolvers/quality.resolver.js';
-import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
+import { QuarantineOfDatasetResolver, QuarantineOfRunResolver, QuarantineResolver } from './resolvers/quarantine.resolver.js';
 import { ReviewResolver } from './resolvers/review.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
 import { SourceResolver } from './resolvers/source.resolver.js';
@@ -60,6 +60,8 @@ export function bareControlSchema(): GraphQLSchema {
       PipelineResolver,
       QualityResolver,
       QuarantineResolver,
+      QuarantineOfDatasetResolver,
+      QuarantineOfRunResolver,
       ReviewResolver,
       RunResolver,
       SourceResolver,

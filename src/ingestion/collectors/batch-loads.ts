@@ -54,9 +54,10 @@ export class BatchLoads {
    */
   async land(load: BatchLoad): Promise<LoadCounts> {
     const { database, loader } = this.#options;
-    const { run, dataset, mode, batch, signal } = load;
+    const { run, mode, batch, signal, actor } = load;
     const began = performance.now();
     const { source, eachAlone } = batch;
+    const dataset = eachAlone ? withoutRefusals(load.dataset) : load.dataset;
     const refused = batch.refused?.length ?? 0;
     if (source === undefined) {
       const counts = { read: refused, loaded: 0, quarantined: refused, deduplicated: 0 };
@@ -71,9 +72,11 @@ export class BatchLoads {
       mode,
       eachAlone,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
-      force: true,
+      force: batch.force ?? true,
+      dialect: batch.dialect,
       signal,
-      inTransaction: (tx, outcome) => this.#settle(tx, load, began, outcome, outcome),
+      actor,
+      inTransaction: (tx, outcome, followed) => this.#settle(tx, { ...load, dataset: followed }, began, outcome, outcome),
     });
     return { read: read + refused, loaded, quarantined: quarantined + refused, deduplicated };
   }
@@ -116,6 +119,11 @@ export class BatchLoads {
     await afterBatch?.(tx, dataset, { run, outcome, receivedAt: batch.receivedAt ?? new Date(), actor });
     await batch.inTransaction?.(tx, outcome);
   }
+}
+
+/** What refuses a file as a whole puts single rows into quarantine. */
+function withoutRefusals({ maxQuarantine: _, ...dataset }: Dataset): Dataset {
+  return { ...dataset, drift: dataset.drift ?? 'quarantine' };
 }
 
 /** Whether a batch that could not land may simply be landed again: its contract changed meanwhile. */

@@ -5,12 +5,14 @@ import { HeadgateError } from '../../../kernel/index.js';
 import { timeCursor } from '../../../store/index.js';
 import type { RequestContext } from '../../context.js';
 import { DateTimeScalar } from '../../scalars.js';
+import { PREVIEW_ROWS, previewFor } from '../load-preview.js';
 import { knowsAllNames, knowsAllOf, visibleDataset } from '../rights.js';
 import { visibleRun } from '../visible-run.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
 import { RunKindEnum, RunPriorityEnum, RunStatusEnum } from '../types/enums.js';
 import { IngestInput } from '../types/ingest.type.js';
 import { pageOf, type Page } from '../types/page.js';
+import { IngestPreview } from '../types/preview.type.js';
 import { Run, RunConnection, RunError, RunStep, toRun, toRunStep } from '../types/run.type.js';
 
 @Resolver(() => Run)
@@ -51,10 +53,23 @@ export class RunResolver {
   @Mutation(() => Run, { description: 'Queues a load and answers at once; ask `run` how it goes.' })
   async ingest(@Ctx() context: RequestContext, @Arg('input', () => IngestInput) input: IngestInput): Promise<Run> {
     visibleDataset(context, input.dataset);
-    if ((input.source === undefined) === (input.content === undefined)) {
-      throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
+    if ([input.source, input.url, input.content].filter((given) => given !== undefined).length !== 1) {
+      throw new HeadgateError('BAD_USER_INPUT', 'Give exactly one of source, url and content.', { path: 'input' });
     }
     return toRun(await context.services.submitIngest(input, context.principal));
+  }
+
+  @Mutation(() => IngestPreview, {
+    description: 'Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values.',
+  })
+  async previewIngest(@Ctx() context: RequestContext, @Arg('input', () => IngestInput) input: IngestInput): Promise<IngestPreview> {
+    const { dataset: name, source, content, format, mode, force } = input;
+    const dataset = visibleDataset(context, name);
+    if (source !== undefined && content !== undefined) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
+    const from = source !== undefined ? { file: source } : content !== undefined ? { content } : undefined;
+    if (!from) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
+    const outcome = await context.services.previewIngest({ dataset: name, source: from, format, mode, force }, context.principal, PREVIEW_ROWS);
+    return previewFor(context, dataset, outcome);
   }
 
   @Mutation(() => Run, { description: 'Queues a pipeline and answers at once.' })

@@ -16,7 +16,8 @@ export const VisibilityEnum = enumOf(['listed', 'secret']);
 export const SourceTypeEnum = enumOf([...SOURCE_TYPES]);
 export const SourceStatusEnum = enumOf(['OK', 'UNREACHABLE', 'OPEN', 'UNASKED']);
 export const LoadModeEnum = enumOf(['append', 'replace', 'merge']);
-export const FileFormatEnum = enumOf(['csv', 'ndjson', 'json']);
+export const QuarantineStateEnum = enumOf(['OPEN', 'DISCARDED']);
+export const FileFormatEnum = enumOf(['csv', 'tsv', 'ndjson', 'json', 'parquet']);
 export const QualityDimensionEnum = enumOf(['accuracy', 'completeness', 'consistency', 'timeliness']);
 export const SeverityEnum = enumOf(['warn', 'error']);
 export const CheckStatusEnum = enumOf(['PASSED', 'WARNED', 'FAILED']);
@@ -44,6 +45,7 @@ registerEnumType(SourceStatusEnum, {
     'OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds. UNASKED: it is asked only when its rows are collected.',
 });
 registerEnumType(LoadModeEnum, { name: 'LoadMode', description: 'append adds rows, replace makes them the whole dataset, merge inserts and updates by key.' });
+registerEnumType(QuarantineStateEnum, { name: 'QuarantineState', description: 'DISCARDED: nobody wants the row, and its values are gone.' });
 registerEnumType(FileFormatEnum, { name: 'FileFormat' });
 registerEnumType(QualityDimensionEnum, { name: 'QualityDimension' });
 registerEnumType(SeverityEnum, { name: 'Severity', description: 'warn is reported; error keeps the row out.' });

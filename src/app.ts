@@ -219,6 +219,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     outbound,
     notifications,
   });
+  live.subscribe(() => work.collectors.wake());
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,

@@ -16,8 +16,12 @@ import {
   InboxSweep,
   Ingestion,
   Loader,
+  NatsBroker,
   QuarantineSweep,
+  RedisBroker,
+  streamType,
   type AfterBatch,
+  type Broker,
   type CollectorType,
   type IngestInput,
   type SaidDialect,
@@ -116,7 +120,8 @@ export async function openWork({
   });
   await ingestion.start();
   const afterBatch = afterBatches({ subjects, detection });
-  const batches = new BatchLoads({ loader, runs, audit, afterBatch });
+  const batches = new BatchLoads({ database, loader, runs, audit, afterBatch });
+  const stream = (broker: Broker) => streamType({ broker, maxValueBytes: config.limits.maxValueBytes, log });
   const events = new EventsCollector({ database, notifications, cipher, log, maxValueBytes: config.limits.maxValueBytes });
   await events.start();
   closing.add('events', () => events.close());
@@ -125,6 +130,8 @@ export async function openWork({
     ['files', filesCollector({ database, config, outbound })],
     ['http', httpCollector(clients)],
     ['graphql', graphqlCollector(clients)],
+    ['nats', stream(new NatsBroker(config.secrets))],
+    ['redis', stream(new RedisBroker(config.secrets))],
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
@@ -139,7 +146,7 @@ export async function openWork({
       await (collector === null ? ingestion : collectors).handler(job, context).finally(() => dataChanges.refresh());
     };
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2, grouped: true });
-    jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME, grouped: true });
+    jobs.work(STREAM_QUEUE, ingest, { concurrency: () => Math.min(collectors.share, STREAMS_AT_A_TIME), grouped: true });
     collectors.start();
     const inboxSweep = new InboxSweep({ database, log });
     closing.add('sweep of the inbox', () => inboxSweep.close());

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
+import { NatsSource, RedisSource } from './sources/brokers.js';
 import { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, EventsSource } from './sources/events.js';
 import { FilesSource } from './sources/files.js';
 import { GraphqlSource, HttpSource } from './sources/http.js';
@@ -9,10 +10,10 @@ import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
 const DEFAULT_TIMEOUT = '5s';
 
 /** Types that the language of manifests has, and this version not yet. */
-const LATER_TYPES = ['nats', 'kafka', 'redis'];
+const LATER_TYPES = ['kafka'];
 
 /** The types there are, in the order in which they are told. */
-const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource, FilesSource] as const;
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource, NatsSource, RedisSource, FilesSource] as const;
 
 const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
   error: (issue) => {

@@ -15,9 +15,9 @@ export interface LandingJob {
   /** The table under `landed`, for COPY. */
   readonly table: Sql;
   readonly maxValueBytes: number;
+  /** That no row is an object is no reason to refuse them all. */
+  readonly eachAlone?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** No row need be an object: see LoadRequest. */
-  readonly isStream?: boolean | undefined;
   /** Bytes of the spooled file that were read so far. */
   readonly onBytes: (bytes: number) => void;
 }

@@ -23,8 +23,8 @@ export interface LoadRequest {
   readonly idempotencyKey?: string | undefined;
   /** `gzip` or `zstd` when the sender says so; both are also known by their first bytes. */
   readonly contentEncoding?: string | undefined;
-  /** A few rows out of many, not a file: where none of them is an object, it is not that somebody sent the wrong file. */
-  readonly isStream?: boolean | undefined;
+  /** The rows have nothing to do with each other: that all of them are broken says nothing about the next. */
+  readonly eachAlone?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

@@ -122,23 +122,12 @@ const SHADOW_FROM_BYTES = 4_000_000;
 
 /** Tries the quick way to land; when it meets too many bad rows, all it did is undone and the general way does it. */
 async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kernel: LoadKernel): Promise<Loaded> {
-  const { spooled, format, mode, signal, onProgress, drift, replay } = request;
+  const { spooled, format, mode, signal, onProgress, drift, replay, eachAlone } = request;
   const draft = isDrift(drift) ? await draftContract(tx, request.dataset, drift) : undefined;
   const dataset = draft?.dataset ?? request.dataset;
   const rules = new ContractRules(dataset);
   const onBytes = (bytesRead: number) => onProgress?.({ phase: 'load', bytesRead, bytesTotal: spooled.size });
-  const job: LandingJob = {
-    tx,
-    dataset,
-    spooled,
-    format,
-    rules,
-    table: LANDED,
-    maxValueBytes: kernel.maxValueBytes,
-    signal,
-    isStream: request.isStream,
-    onBytes,
-  };
+  const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes: kernel.maxValueBytes, eachAlone, signal, onBytes };
   // Hash tables over a million keys, and the sort for an index on them, should not go to the disk.
   await tx.query("SET LOCAL work_mem = '128MB'");
   await tx.query("SET LOCAL maintenance_work_mem = '256MB'");

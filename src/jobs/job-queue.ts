@@ -13,7 +13,7 @@ export interface JobQueueOptions {
 }
 
 export interface WorkOptions {
-  readonly concurrency?: number;
+  readonly concurrency?: number | (() => number);
   readonly grouped?: boolean;
 }
 
@@ -103,7 +103,7 @@ export class JobQueue {
   }
 
   /**
-   * Runs the jobs of `queue` in this process, up to `concurrency` at a time, until `stop`. With `grouped` it leaves jobs alone of whose
+   * Runs the jobs of `queue` in this process, up to `concurrency` at a time, until `stop`; a function is asked before more are taken. With `grouped` it leaves jobs alone of whose
    * group as many run as may; when two processes ask at the same moment it can be one more, so the handler looks again.
    */
   work(queue: string, handler: JobHandler, { concurrency = 4, grouped = false }: WorkOptions = {}): void {

@@ -19,8 +19,8 @@ export interface WorkerOptions {
   readonly boss: PgBoss;
   readonly queue: string;
   readonly handler: JobHandler;
-  /** How many jobs run at once in this process. */
-  readonly concurrency: number;
+  /** How many jobs run at once in this process; a function is asked each time. */
+  readonly concurrency: number | (() => number);
   /** Whether the limits of the jobs' groups are heeded; it costs the database some work. */
   readonly grouped: boolean;
   readonly log: Log;
@@ -88,7 +88,8 @@ export class Worker {
   async #run(): Promise<void> {
     const { boss, queue, concurrency, grouped, log } = this.#options;
     while (!this.#stopping) {
-      const room = concurrency - this.#running.size;
+      const most = typeof concurrency === 'number' ? concurrency : concurrency();
+      const room = most - this.#running.size;
       let fetched = 0;
       if (room > 0) {
         try {
@@ -103,7 +104,7 @@ export class Worker {
         }
       }
       // A job that ends wakes the loop, and so does a notification.
-      if (fetched === 0 || this.#running.size >= concurrency) await this.#wake.sleep(POLL_MS);
+      if (fetched === 0 || this.#running.size >= most) await this.#wake.sleep(POLL_MS);
     }
   }
 

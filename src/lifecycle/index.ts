@@ -6,7 +6,17 @@ export type { RunError } from './run-error.js';
 export { RunFeed, type RunFeedOptions } from './run-feed.js';
 export { RunKeeper, type RunContext, type RunWork } from './run-keeper.js';
 export { type RunFilter } from './run-list.js';
-export { RUN_PRIORITIES, RUN_QUEUES, STREAM_QUEUE, type Collected, type RunActor, type RunCounts, type RunPriority, type RunRequest } from './run-request.js';
+export {
+  queueOf,
+  RUN_PRIORITIES,
+  RUN_QUEUES,
+  STREAM_QUEUE,
+  type Collected,
+  type RunActor,
+  type RunCounts,
+  type RunPriority,
+  type RunRequest,
+} from './run-request.js';
 export { RUN_EVENTS, RUN_TRANSITIONS, type RunEvent } from './run-states.js';
 export { RunEntity, RunStepEntity, type RunKind, type RunStatus } from './run.entity.js';
 export { LAPSE_SECONDS, MOST_ATTEMPTS, Runs, type RunsOptions } from './runs.js';

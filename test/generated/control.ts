@@ -256,10 +256,16 @@ export type CollectorPartition = {
   readonly lagMessages?: Maybe<Scalars['BigInt']['output']>;
   /** For how long the oldest of them has waited, where that is known. */
   readonly lagSeconds?: Maybe<Scalars['Float']['output']>;
+  /** Messages of a stream that were gone before they were read: expired, trimmed or deleted. */
+  readonly missed?: Maybe<Scalars['BigInt']['output']>;
   /** Empty where the source has but one. */
   readonly partition: Scalars['String']['output'];
   /** What the next batch begins after; null before the first, and for who may not know all names. */
   readonly position?: Maybe<Scalars['JSON']['output']>;
+  /** Why nothing is collected now. */
+  readonly problem?: Maybe<Scalars['String']['output']>;
+  /** Rows per second, of the last seconds of a stream. */
+  readonly rowsPerSecond?: Maybe<Scalars['Float']['output']>;
   /** The newest of its runs. */
   readonly run?: Maybe<Run>;
   /** When a batch last landed. */
@@ -1532,7 +1538,9 @@ export type SourceType =
   | 'files'
   | 'graphql'
   | 'http'
-  | 'postgres';
+  | 'nats'
+  | 'postgres'
+  | 'redis';
 
 /** All that you may export of a person, as a ZIP archive that is made while you fetch it. */
 export type SubjectExport = {

@@ -46,6 +46,6 @@ export async function refuseErased(tx: Transaction, keyRing: KeyRing, { dataset,
   throw new HeadgateError(
     'CONFLICT',
     `Somebody was erased from "${dataset.name}" while this was on its way, and it would have brought them back. Nothing was changed: take their rows out, or run it again.`,
-    { dataset: dataset.name },
+    { dataset: dataset.name, reason: 'erased' },
   );
 }

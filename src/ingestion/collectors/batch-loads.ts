@@ -2,11 +2,12 @@ import type { Actor, AuditLog } from '../../audit/index.js';
 import type { Dataset } from '../../catalog/index.js';
 import { isHeadgateError } from '../../kernel/index.js';
 import { advanceStage, WHOLE_LOAD, type RunEntity, type Runs } from '../../lifecycle/index.js';
-import type { Transaction } from '../../store/index.js';
+import type { Database, Transaction } from '../../store/index.js';
 import type { Loader } from '../loader.js';
-import type { LoadMode, LoadOutcome } from '../outcome.js';
+import type { LoadCounts, LoadMode, LoadOutcome } from '../outcome.js';
 import type { CollectedBatch } from './collect-job.js';
-import { movePosition, type Lag, type Place } from './positions.js';
+import { movePosition, type PartitionHealth, type Place } from './positions.js';
+import { quarantineMessages } from './refused-messages.js';
 
 /** What follows a batch, in its transaction. Short. */
 export type AfterBatch = (
@@ -16,6 +17,7 @@ export type AfterBatch = (
 ) => Promise<void>;
 
 export interface BatchLoadsOptions {
+  readonly database: Pick<Database, 'transaction'>;
   readonly loader: Loader;
   readonly runs: Runs;
   readonly audit: Pick<AuditLog, 'recordIn'>;
@@ -31,7 +33,7 @@ export interface BatchLoad {
   readonly batch: CollectedBatch;
   /** The position where it begins; undefined at the beginning. */
   readonly from: unknown;
-  readonly lag: Lag;
+  readonly health: PartitionHealth;
   readonly actor: Actor;
   readonly signal: AbortSignal;
 }
@@ -50,54 +52,100 @@ export class BatchLoads {
   /**
    * @throws HeadgateError as Loader.load; AttemptLostError when the run or the position is in other hands. Nothing is changed then.
    */
-  async land({ run, dataset, place, mode, batch, from, lag, actor, signal }: BatchLoad): Promise<LoadOutcome> {
-    const { loader, runs, audit, afterBatch } = this.#options;
+  async land(load: BatchLoad): Promise<LoadCounts> {
+    const { database, loader } = this.#options;
+    const { run, mode, batch, signal, actor } = load;
     const began = performance.now();
-    const receivedAt = batch.receivedAt ?? new Date();
-    return loader.load({
+    const { source, eachAlone } = batch;
+    const dataset = eachAlone ? withoutRefusals(load.dataset) : load.dataset;
+    const refused = batch.refused?.length ?? 0;
+    if (source === undefined) {
+      const counts = { read: refused, loaded: 0, quarantined: refused, deduplicated: 0 };
+      await database.transaction((tx) => this.#settle(tx, load, began, counts));
+      return counts;
+    }
+    const { read, loaded, quarantined, deduplicated } = await loader.load({
       runId: run.id,
       dataset,
-      source: batch.source,
+      source,
       format: batch.format ?? 'ndjson',
       mode,
+      eachAlone,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: batch.force ?? true,
       dialect: batch.dialect,
-      isStream: true,
       signal,
       actor,
-      inTransaction: async (tx, outcome, followed) => {
-        const { read, loaded, quarantined, deduplicated, bytes } = outcome;
-        await movePosition(tx, place, { from, to: batch.position, lag, run: run.id });
-        if (quarantined > 0 && batch.positionOf) await tellPositions(tx, run.id, dataset.id, batch.positionOf);
-        await runs.advance(tx, run, { rowsRead: read, rowsLoaded: loaded, rowsQuarantined: quarantined, rowsDeduplicated: deduplicated, bytesRead: bytes });
-        await advanceStage(tx, dataset.name, WHOLE_LOAD);
-        await audit.recordIn(tx, {
-          actor,
-          action: 'ingest',
-          dataset: dataset.name,
-          decision: 'ALLOWED',
-          rowCount: loaded,
-          durationMs: performance.now() - began,
-          details: { run: run.id, collector: place.collector, mode, read, quarantined, deduplicated, contentHash: outcome.contentHash },
-        });
-        await afterBatch?.(tx, followed, { run, outcome, receivedAt, actor });
-        await batch.inTransaction?.(tx, outcome);
-      },
+      inTransaction: (tx, outcome, followed) => this.#settle(tx, { ...load, dataset: followed }, began, outcome, outcome),
     });
+    return { read: read + refused, loaded, quarantined: quarantined + refused, deduplicated };
   }
+
+  /** All that goes with the rows of a batch. */
+  async #settle(tx: Transaction, load: BatchLoad, began: number, counts: LoadCounts, outcome?: LoadOutcome): Promise<void> {
+    const { runs, audit, afterBatch } = this.#options;
+    const { run, dataset, place, mode, batch, from, health, actor } = load;
+    const refused = batch.refused ?? [];
+    const read = counts.read + (outcome ? refused.length : 0);
+    const quarantined = counts.quarantined + (outcome ? refused.length : 0);
+    await movePosition(tx, place, { from, to: batch.position, rows: read, health, run: run.id });
+    if (outcome && outcome.quarantined > 0 && batch.positionOf)
+      await tellPositions(tx, { run, dataset, count: outcome.quarantined, positionOf: batch.positionOf });
+    await quarantineMessages(tx, dataset, run.id, refused);
+    const bytesRead = (outcome?.bytes ?? 0) + refused.reduce((sum, { bytes }) => sum + bytes, 0);
+    const { loaded: rowsLoaded, deduplicated } = counts;
+    await runs.advance(tx, run, { rowsRead: read, rowsLoaded, rowsQuarantined: quarantined, rowsDeduplicated: deduplicated, bytesRead });
+    if (outcome) await advanceStage(tx, dataset.name, WHOLE_LOAD);
+    if (read > 0)
+      await audit.recordIn(tx, {
+        actor,
+        action: 'ingest',
+        dataset: dataset.name,
+        decision: 'ALLOWED',
+        rowCount: rowsLoaded,
+        durationMs: performance.now() - began,
+        details: {
+          run: run.id,
+          collector: place.collector,
+          ...(place.partition !== '' && { partition: place.partition }),
+          mode,
+          read,
+          quarantined,
+          deduplicated,
+          ...(outcome && { contentHash: outcome.contentHash }),
+        },
+      });
+    if (!outcome) return;
+    await afterBatch?.(tx, dataset, { run, outcome, receivedAt: batch.receivedAt ?? new Date(), actor });
+    await batch.inTransaction?.(tx, outcome);
+  }
+}
+
+/** What refuses a file as a whole puts single rows into quarantine. */
+function withoutRefusals({ maxQuarantine: _, ...dataset }: Dataset): Dataset {
+  // What a contract with encrypted fields does not know may be such a value under another name: nothing of it is kept as it is.
+  if (dataset.fields.some(({ encrypted }) => encrypted)) return dataset;
+  return { ...dataset, drift: dataset.drift ?? 'quarantine' };
 }
 
 /** Whether a batch that could not land may simply be landed again: its contract changed meanwhile. */
 export function isOutdated(error: unknown): boolean {
-  return isHeadgateError(error) && error.code === 'CONFLICT' && error.details['dataset'] !== undefined;
+  return isHeadgateError(error) && error.code === 'CONFLICT' && error.details['dataset'] !== undefined && error.details['reason'] === undefined;
 }
 
-/** The rows of this batch in quarantine are those of the run that have no position yet. */
-async function tellPositions(tx: Transaction, runId: string, datasetId: string, positionOf: (line: number) => string | undefined): Promise<void> {
+interface Told {
+  readonly run: RunEntity;
+  readonly dataset: Dataset;
+  readonly count: number;
+  readonly positionOf: (line: number) => string | undefined;
+}
+
+/** The rows of this batch in quarantine are the last ones of the dataset, which is held by this transaction. */
+async function tellPositions(tx: Transaction, { run, dataset, count, positionOf }: Told): Promise<void> {
   const rows = await tx.query<{ id: string; line: string }>(
-    'SELECT id, line FROM headgate.quarantined_row WHERE run_id = $1 AND dataset_id = $2 AND position IS NULL',
-    [runId, datasetId],
+    `SELECT id, line FROM (SELECT id, line, run_id, position FROM headgate.quarantined_row WHERE dataset_id = $1 ORDER BY id DESC LIMIT $2) t
+     WHERE run_id = $3 AND position IS NULL`,
+    [dataset.id, count, run.id],
   );
   const told = rows.flatMap(({ id, line }) => {
     const position = positionOf(Number(line));

@@ -4,12 +4,12 @@ import { HeadgateError, isHeadgateError } from '../../kernel/index.js';
 import { AttemptLostError, type RunContext, type RunEntity, type Runs } from '../../lifecycle/index.js';
 import type { Database } from '../../store/index.js';
 import { RunInput } from '../run-input.js';
-import type { LoadOutcome } from '../outcome.js';
+import type { LoadCounts } from '../outcome.js';
 import { isOutdated, type BatchLoads } from './batch-loads.js';
 import type { CollectedBatch, CollectJob } from './collect-job.js';
 import { CollectorEntity } from './collector.entity.js';
 import type { CollectorType } from './collector-type.js';
-import { readPosition, writeLag, type Lag, type Place } from './positions.js';
+import { readPosition, writeHealth, type PartitionHealth, type Place } from './positions.js';
 
 /** A contract may change again while its batch is landed anew. */
 const MOST_TRIES = 5;
@@ -40,7 +40,9 @@ export async function performCollector(options: CollectorRunOptions, run: RunEnt
     context.signal.throwIfAborted();
     await runs.finish(database, run);
   } catch (error) {
-    if (!(error instanceof AttemptLostError) && !context.signal.aborted) {
+    // The run may be ours, and only its position was taken back: it goes on from there, here or elsewhere.
+    if (error instanceof AttemptLostError) await runs.release(run);
+    else if (!context.signal.aborted) {
       const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
       const details = { run: run.id, collector: place.collector, code };
       await audit.record({ actor, action: 'ingest', ...(run.dataset !== null && { dataset: run.dataset }), decision: 'FAILED', details });
@@ -75,20 +77,23 @@ async function openJob(
   const type = options.types.get(source.type);
   if (!type) throw new HeadgateError('UNAVAILABLE', `This process can not collect from sources of type ${source.type}.`, { collector: collector.name });
   let position: { readonly value: unknown } | undefined;
-  let lag: Lag = {};
+  let health: PartitionHealth = {};
   let landing: Promise<unknown> = Promise.resolve();
   const positionNow = async () => (position ??= { value: await readPosition(database, place) }).value;
 
-  const land = async (batch: CollectedBatch): Promise<LoadOutcome> => {
+  const land = async (batch: CollectedBatch): Promise<LoadCounts> => {
     for (let tries = 1; ; tries += 1) {
       signal.throwIfAborted();
       const mode = batch.mode ?? collector.mode ?? 'append';
       try {
-        const outcome = await batches.land({ run, dataset, place, mode, batch, from: await positionNow(), lag, actor, signal });
+        const from = await positionNow();
+        const counts = await batches.land({ run, dataset, place, mode, batch, from, health: { ...health, ...batch.health }, actor, signal });
         position = { value: batch.position };
-        return outcome;
+        return counts;
       } catch (error) {
-        if (tries === MOST_TRIES || !isOutdated(error) || !('content' in batch.source)) throw error;
+        // A commit whose answer was lost has happened all the same.
+        position = undefined;
+        if (tries === MOST_TRIES || !isOutdated(error) || (batch.source && !('content' in batch.source))) throw error;
         ({ source, dataset } = await read());
       }
     }
@@ -108,10 +113,11 @@ async function openJob(
       landing = landed.catch(() => undefined);
       return landed;
     },
-    async lag(next) {
-      lag = next;
-      await writeLag(database, place, next);
+    async lag(lag) {
+      health = { ...health, lag };
+      await writeHealth(database, place, { lag });
     },
+    tell: (told) => writeHealth(database, place, told),
   };
   return { job, type };
 }

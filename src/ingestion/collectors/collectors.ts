@@ -2,7 +2,7 @@ import type { Actor, AuditLog } from '../../audit/index.js';
 import { loadCatalog } from '../../catalog/index.js';
 import { schedulesOf, type JobHandler, type Schedules, type ScheduleState } from '../../jobs/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
-import type { RunActor, RunEntity, RunKeeper, Runs } from '../../lifecycle/index.js';
+import { queueOf, STREAM_QUEUE, type RunActor, type RunEntity, type RunKeeper, type Runs } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
 import { actorOf } from '../run-input.js';
 import type { BatchLoads } from './batch-loads.js';
@@ -11,7 +11,8 @@ import { CollectorEntity } from './collector.entity.js';
 import type { Collector } from './collector.js';
 import { performCollector } from './collector-run.js';
 import { isStream, type CollectorType } from './collector-type.js';
-import { StreamKeeper } from './stream-keeper.js';
+import { StreamKeeper, type RunningCollector } from './stream-keeper.js';
+import { StreamShares } from './stream-shares.js';
 
 /** Of one source, where its document does not say it, so many are collected at a time. */
 const AT_A_TIME = 4;
@@ -34,13 +35,16 @@ export class Collectors {
   readonly #options: CollectorsOptions;
   readonly #streams: StreamKeeper;
   /** Runs that this process does now; aborted when their collector is to stop. */
-  readonly #running = new Map<string, { readonly collector: string; readonly version: number; readonly stop: AbortController }>();
+  readonly #running = new Map<string, RunningCollector>();
+  readonly #shares: StreamShares;
   readonly #closing = new AbortController();
 
   constructor(options: CollectorsOptions) {
     this.#options = options;
+    this.#shares = new StreamShares({ database: options.database, worker: options.keeper.worker });
     this.#streams = new StreamKeeper({
       ...options,
+      shares: this.#shares,
       list: () => this.list(),
       submit: (tx, collector, partition) => this.#submit(tx, collector, partition, { subject: collector.updatedBy, roles: ['engineer'] }),
       running: this.#running,
@@ -132,28 +136,43 @@ export class Collectors {
       const details = { collector: name, partitions: forgotten.map((row) => row.partition) };
       await audit.recordIn(tx, { actor, action: 'collector.reset', dataset: spec.dataset, decision: 'ALLOWED', details });
     });
+    this.wake();
   }
 
   /** For a worker of the queues `ingestion` and `stream`: does the run whose id the job carries. */
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {
       const { keeper } = this.#options;
-      await keeper.perform(id, AbortSignal.any([signal, this.#closing.signal]), async (run, context) => {
+      const move = new AbortController();
+      await keeper.perform(id, AbortSignal.any([signal, this.#closing.signal, move.signal]), async (run, context) => {
         const stop = new AbortController();
-        const version = await this.#versionOf(run.collector ?? '');
-        this.#running.set(run.id, { collector: run.collector ?? '', version, stop });
+        const collector = run.collector ?? '';
+        const version = await this.#versionOf(collector);
+        this.#running.set(run.id, { collector, isStream: queueOf(run) === STREAM_QUEUE, version, stop, move });
         try {
           await performCollector(this.#options, run, context, stop.signal);
         } finally {
           this.#running.delete(run.id);
+          // Where it was changed, the next one begins.
+          this.#streams.wake();
         }
       });
     };
   }
 
+  /** Runs of streams that this process may have now. */
+  get share(): number {
+    return this.#shares.share;
+  }
+
   /** Keeps a run of each partition of each stream, in this process or another, until `close`. */
   start(): void {
     this.#streams.start();
+  }
+
+  /** Heeds a change of a document now, instead of soon. */
+  wake(): void {
+    this.#streams.wake();
   }
 
   /** Gives the runs of this process back; others go on with them. */

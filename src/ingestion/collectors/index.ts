@@ -12,3 +12,7 @@ export { httpCollector } from './http/http-collector.js';
 export { Collectors, type CollectorsOptions } from './collectors.js';
 export { partitionStates, type PartitionState } from './partition-states.js';
 export type { Lag } from './positions.js';
+export type { Broker } from './streams/broker.js';
+export { NatsBroker } from './streams/nats-broker.js';
+export { RedisBroker } from './streams/redis-broker.js';
+export { streamType } from './streams/stream-type.js';

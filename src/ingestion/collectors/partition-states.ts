@@ -10,6 +10,12 @@ export interface PartitionState {
   /** Decimal text (bigint). */
   readonly lagMessages: string | null;
   readonly lagSeconds: number | null;
+  /** Of the last seconds. */
+  readonly rowsPerSecond: number | null;
+  /** Messages of a stream that were gone before they were read; decimal text (bigint). */
+  readonly missed: string | null;
+  /** Why nothing is collected now. */
+  readonly problem: string | null;
   /** Its newest run. */
   readonly runId: string | null;
 }
@@ -18,7 +24,7 @@ export interface PartitionState {
 export async function partitionStates(database: Pick<Database, 'query'>, collectors: readonly string[]): Promise<PartitionState[][]> {
   const found = await database.query<PartitionState>(
     `SELECT coalesce(p.collector, r.collector) AS collector, coalesce(p.partition, r.partition) AS partition, p.position, p.updated_at AS "updatedAt",
-       p.lag_messages AS "lagMessages", p.lag_seconds AS "lagSeconds", r.id AS "runId"
+       p.lag_messages AS "lagMessages", p.lag_seconds AS "lagSeconds", p.rows_per_second AS "rowsPerSecond", p.missed, p.problem, r.id AS "runId"
      FROM (SELECT * FROM headgate.collector_position WHERE collector = ANY($1)) p
      FULL JOIN (
        SELECT DISTINCT ON (collector, partition) collector, partition, id FROM headgate.run

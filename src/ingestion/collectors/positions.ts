@@ -14,45 +14,71 @@ export interface Lag {
   readonly seconds?: number;
 }
 
+/** How it goes with a partition, beside its position. */
+export interface PartitionHealth {
+  readonly lag?: Lag | undefined;
+  readonly rowsPerSecond?: number | undefined;
+  /** Why nothing is collected now; null when that is over. */
+  readonly problem?: string | null | undefined;
+  /** Messages that were gone before they were read, added to those of before. */
+  readonly missed?: number | undefined;
+}
+
 /** Where the collector is; undefined before its first batch. */
 export async function readPosition(database: Pick<Database, 'query'>, { collector, partition }: Place): Promise<unknown> {
   const [row] = await database.query<{ position: unknown }>('SELECT position FROM headgate.collector_position WHERE collector = $1 AND partition = $2', [
     collector,
     partition,
   ]);
-  return row?.position;
+  return row?.position ?? undefined;
+}
+
+/** What is written with a position. */
+export interface Move {
+  readonly from: unknown;
+  readonly to: unknown;
+  readonly rows?: number;
+  readonly health?: PartitionHealth;
+  readonly run: string;
 }
 
 /**
  * Moves from the position where the batch began to the one where it ended: of two that took the same batch, the second fails.
  * @throws AttemptLostError when it is not there any more
  */
-export async function movePosition(
-  tx: Transaction,
-  { collector, partition }: Place,
-  { from, to, lag = {}, run }: { readonly from: unknown; readonly to: unknown; readonly lag?: Lag; readonly run: string },
-): Promise<void> {
-  const written =
-    from === undefined
-      ? await tx.query(
-          `INSERT INTO headgate.collector_position (collector, partition, position, lag_messages, lag_seconds)
-           SELECT name, $2, $3, $4, $5 FROM headgate.collector WHERE name = $1 ON CONFLICT (collector, partition) DO NOTHING RETURNING collector`,
-          [collector, partition, canonicalJson(to), lag.messages ?? null, lag.seconds ?? null],
-        )
-      : await tx.query(
-          `UPDATE headgate.collector_position SET position = $3, lag_messages = $4, lag_seconds = $5, updated_at = clock_timestamp()
-           WHERE collector = $1 AND partition = $2 AND position = $6 RETURNING collector`,
-          [collector, partition, canonicalJson(to), lag.messages ?? null, lag.seconds ?? null, canonicalJson(from)],
-        );
+export async function movePosition(tx: Transaction, { collector, partition }: Place, { from, to, rows = 0, health = {}, run }: Move): Promise<void> {
+  const { lag = {}, rowsPerSecond, missed = 0 } = health;
+  const written = await tx.query(
+    `INSERT INTO headgate.collector_position AS p (collector, partition, position, lag_messages, lag_seconds, rows_per_second, rows_total, missed)
+     SELECT name, $2, $3, $5, $6, $7, $8, $9 FROM headgate.collector WHERE name = $1 AND ($4::jsonb IS NULL OR EXISTS (
+       SELECT FROM headgate.collector_position WHERE collector = $1 AND partition = $2))
+     ON CONFLICT (collector, partition) DO UPDATE SET position = excluded.position, lag_messages = excluded.lag_messages, lag_seconds = excluded.lag_seconds,
+       rows_per_second = excluded.rows_per_second, rows_total = p.rows_total + excluded.rows_total, missed = p.missed + excluded.missed, problem = NULL,
+       updated_at = clock_timestamp()
+     WHERE p.position IS NOT DISTINCT FROM $4::jsonb RETURNING p.collector`,
+    [
+      collector,
+      partition,
+      canonicalJson(to),
+      from === undefined ? null : canonicalJson(from),
+      lag.messages ?? null,
+      lag.seconds ?? null,
+      rowsPerSecond ?? null,
+      rows,
+      missed,
+    ],
+  );
   if (written.length === 0) throw new AttemptLostError(run);
 }
 
-/** Tells the lag of a partition where nothing comes, too. */
-export async function writeLag(database: Pick<Database, 'query'>, { collector, partition }: Place, lag: Lag): Promise<void> {
-  await database.query('UPDATE headgate.collector_position SET lag_messages = $3, lag_seconds = $4 WHERE collector = $1 AND partition = $2', [
-    collector,
-    partition,
-    lag.messages ?? null,
-    lag.seconds ?? null,
-  ]);
+/** Tells how it goes with a partition where no position is moved. What is left out stays. */
+export async function writeHealth(database: Pick<Database, 'query'>, { collector, partition }: Place, health: PartitionHealth): Promise<void> {
+  const { lag, rowsPerSecond, problem, missed = 0 } = health;
+  await database.query(
+    `INSERT INTO headgate.collector_position AS p (collector, partition, lag_messages, lag_seconds, rows_per_second, problem, missed)
+     SELECT name, $2, $3, $4, $5, $7, $8 FROM headgate.collector WHERE name = $1
+     ON CONFLICT (collector, partition) DO UPDATE SET lag_messages = coalesce(excluded.lag_messages, p.lag_messages), lag_seconds = coalesce(excluded.lag_seconds, p.lag_seconds),
+       rows_per_second = coalesce(excluded.rows_per_second, p.rows_per_second), problem = CASE WHEN $6 THEN excluded.problem ELSE p.problem END, missed = p.missed + excluded.missed`,
+    [collector, partition, lag?.messages ?? null, lag?.seconds ?? null, rowsPerSecond ?? null, problem !== undefined, problem ?? null, missed],
+  );
 }

@@ -3,6 +3,7 @@ import type { RunEntity } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
 import type { Collector } from './collector.js';
 import { isStream, type CollectorType } from './collector-type.js';
+import type { StreamShares } from './stream-shares.js';
 
 /** How often streams without a run, and runs whose collector changed, are looked for. */
 const LOOK_MS = 2_000;
@@ -18,8 +19,21 @@ interface StreamKeeperOptions {
   readonly log: Log;
   readonly list: () => Promise<readonly Collector[]>;
   readonly submit: (tx: Transaction, collector: Collector, partition: string) => Promise<RunEntity>;
-  /** What this process does now. */
-  readonly running: ReadonlyMap<string, { readonly collector: string; readonly version: number; readonly stop: AbortController }>;
+  /** What this process does now, in the order in which it began it. */
+  readonly running: ReadonlyMap<string, RunningCollector>;
+  readonly shares: StreamShares;
+}
+
+/** A run of a collector in this process. */
+export interface RunningCollector {
+  readonly collector: string;
+  readonly isStream: boolean;
+  /** Of the collector's document. */
+  readonly version: number;
+  /** Ends the run. */
+  readonly stop: AbortController;
+  /** Gives the run to another process. */
+  readonly move: AbortController;
 }
 
 /** Sees to it that each partition of each stream has a run, and that runs end when their collector is changed, paused or removed. */
@@ -27,27 +41,37 @@ export class StreamKeeper {
   readonly #options: StreamKeeperOptions;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
+  #isWoken = false;
 
   constructor(options: StreamKeeperOptions) {
     this.#options = options;
   }
 
   start(): void {
-    const look = () => {
-      this.#looking = this.#looking
-        .then(() => this.look())
-        .catch((error: unknown) => {
-          this.#options.log.warn({ name: (error as Error).name, code: (error as { code?: unknown }).code }, 'streams could not be looked after');
-        });
-    };
-    look();
-    this.#timer = setInterval(look, LOOK_MS);
+    this.#timer = setInterval(() => this.wake(), LOOK_MS);
     this.#timer.unref();
+    this.wake();
+  }
+
+  /** Looks now, once it was started: something has changed. */
+  wake(): void {
+    if (!this.#timer || this.#isWoken) return;
+    this.#isWoken = true;
+    this.#looking = this.#looking
+      .then(() => {
+        this.#isWoken = false;
+        return this.look();
+      })
+      .catch((error: unknown) => {
+        this.#options.log.warn({ name: (error as Error).name, code: (error as { code?: unknown }).code }, 'streams could not be looked after');
+      });
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    if (!this.#timer) return;
     await this.#looking;
+    await this.#options.shares.leave();
   }
 
   /** @throws HeadgateError UNAVAILABLE when the source can't be asked */
@@ -73,6 +97,17 @@ export class StreamKeeper {
         log.warn({ collector: collector.spec.name, code: isHeadgateError(error) ? error.code : (error as Error).name }, 'a stream could not be begun');
       }
     }
+    await this.#balance();
+  }
+
+  /** Gives back the runs that are above this process's share, the latest first. */
+  async #balance(): Promise<void> {
+    const { running, shares, log } = this.#options;
+    await shares.count();
+    const streams = [...running.values()].filter(({ isStream, move }) => isStream && !move.signal.aborted);
+    const above = streams.slice(shares.share);
+    for (const { move } of above) move.abort(new Error('Another process has room for this stream.'));
+    if (above.length > 0) log.info({ streams: streams.length, share: shares.share }, 'streams are given to other processes');
   }
 
   /** Queues a run where none is under way and none was cancelled, or has failed so lately that its source is left alone. */

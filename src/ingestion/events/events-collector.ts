@@ -136,6 +136,7 @@ export class EventsCollector implements CollectorType {
       // A blank line is no row, where none of them is taken.
       source: { content: rows.map(({ row }) => `${row}\n`).join('') || '\n' },
       format: 'ndjson',
+      eachAlone: true,
       position: { id },
       positionOf: (line) => {
         const event = rows[line - 1]?.waiting.event;

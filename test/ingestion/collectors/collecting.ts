@@ -80,7 +80,7 @@ export class Collecting {
     const { home, remove } = await temporaryHome();
     const loader = new Loader({ database, config: { home, filesDir: home, limits: LIMITS }, log: silentLog });
     await loader.start();
-    const collectors = new Collectors({ database, runs, keeper, audit, batches: new BatchLoads({ loader, runs, audit }), types, log: silentLog });
+    const collectors = new Collectors({ database, runs, keeper, audit, batches: new BatchLoads({ database, loader, runs, audit }), types, log: silentLog });
     const sources = new Sources({ secrets, log: silentLog });
     const close = async () => {
       await collectors.close();

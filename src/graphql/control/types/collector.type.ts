@@ -11,6 +11,10 @@ export class CollectorPartition {
   @Field(() => DateTimeScalar, { nullable: true, description: 'When a batch last landed.' }) updatedAt!: Date | null;
   @Field(() => BigIntScalar, { nullable: true, description: 'Messages that wait, where that is known.' }) lagMessages!: string | null;
   @Field(() => Float, { nullable: true, description: 'For how long the oldest of them has waited, where that is known.' }) lagSeconds!: number | null;
+  @Field(() => Float, { nullable: true, description: 'Rows per second, of the last seconds of a stream.' }) rowsPerSecond!: number | null;
+  @Field(() => BigIntScalar, { nullable: true, description: 'Messages of a stream that were gone before they were read: expired, trimmed or deleted.' })
+  missed!: string | null;
+  @Field(() => String, { nullable: true, description: 'Why nothing is collected now.' }) problem!: string | null;
   runId!: string | null;
 }
 
@@ -32,6 +36,6 @@ export function toCollector({ spec, updatedBy, updatedAt }: CollectorInForce): C
   return Object.assign(new Collector(), { name, description, datasetName: dataset, source, mode, paused, updatedBy, updatedAt });
 }
 
-export function toPartition({ partition, position, updatedAt, lagMessages, lagSeconds, runId }: PartitionState, isTold: boolean): CollectorPartition {
-  return Object.assign(new CollectorPartition(), { partition, position: isTold ? position : null, updatedAt, lagMessages, lagSeconds, runId });
+export function toPartition({ collector: _, position, ...state }: PartitionState, isTold: boolean): CollectorPartition {
+  return Object.assign(new CollectorPartition(), { ...state, position: isTold ? position : null });
 }

@@ -1,0 +1,146 @@
+import { jetstreamManager, RetentionPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { createClient, type RedisClientType } from '@redis/client';
+import { findRedis } from '../support/redis.js';
+
+/** What a broker is asked to do by tests; streams are its own to name. */
+export interface TestBroker {
+  readonly type: 'nats' | 'redis';
+  /** The keys of the source's document beside its name. */
+  readonly source: object;
+  create(stream: string): Promise<void>;
+  publish(stream: string, messages: readonly (string | Uint8Array)[]): Promise<void>;
+  /** Takes the first messages away, unread or not. */
+  trim(stream: string, count: number): Promise<void>;
+  /** The same name, and nothing of what was. */
+  recreate(stream: string): Promise<void>;
+  /** What the collector's document says of the stream. */
+  part(stream: string, more?: object): object;
+  partition(stream: string): string;
+  /** The position of the nth message from 1, as it is told with rows in quarantine. */
+  place(stream: string, n: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+export type FoundBroker = { readonly broker: TestBroker } | { readonly reason: string };
+
+/** A subject of a stream of that name. */
+const subjectOf = (stream: string) => `${stream}.rows`;
+
+export class NatsTestBroker implements TestBroker {
+  readonly type = 'nats';
+  readonly source: object;
+  readonly manager: JetStreamManager;
+  readonly #connection: NatsConnection;
+  readonly #streams = new Set<string>();
+
+  private constructor(url: string, connection: NatsConnection, manager: JetStreamManager) {
+    this.source = { type: 'nats', url };
+    this.#connection = connection;
+    this.manager = manager;
+  }
+
+  static async find(url = process.env['HEADGATE_TEST_NATS_URL'] ?? 'nats://127.0.0.1:4222'): Promise<FoundBroker> {
+    try {
+      const connection = await connect({ servers: new URL(url).host, timeout: 2_000, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+      return { broker: new NatsTestBroker(url, connection, await jetstreamManager(connection)) };
+    } catch {
+      return { reason: 'no NATS with JetStream answers on 127.0.0.1:4222 (set HEADGATE_TEST_NATS_URL to one)' };
+    }
+  }
+
+  async create(stream: string, retention: RetentionPolicy = RetentionPolicy.Limits): Promise<void> {
+    this.#streams.add(stream);
+    await this.manager.streams.add({ name: stream, subjects: [`${stream}.>`], retention });
+  }
+
+  async publish(stream: string, messages: readonly (string | Uint8Array)[], subject = subjectOf(stream)): Promise<void> {
+    const { state } = await this.manager.streams.info(stream);
+    for (const message of messages) this.#connection.publish(subject, message);
+    await this.#connection.flush();
+    while ((await this.manager.streams.info(stream)).state.last_seq < state.last_seq + messages.length);
+  }
+
+  async trim(stream: string, count: number): Promise<void> {
+    const { state } = await this.manager.streams.info(stream);
+    await this.manager.streams.purge(stream, { seq: state.first_seq + count });
+  }
+
+  async recreate(stream: string): Promise<void> {
+    await this.manager.streams.delete(stream);
+    await this.create(stream);
+  }
+
+  part(stream: string, more: object = {}): object {
+    return { stream, ...more };
+  }
+
+  partition(): string {
+    return '';
+  }
+
+  async place(stream: string, n: number): Promise<string> {
+    return `${stream}/${n}`;
+  }
+
+  async close(): Promise<void> {
+    for (const stream of this.#streams) await this.manager.streams.delete(stream).catch(() => undefined);
+    await this.#connection.close();
+  }
+}
+
+export class RedisTestBroker implements TestBroker {
+  readonly type = 'redis';
+  readonly source: object;
+  readonly client: RedisClientType;
+  readonly #streams = new Set<string>();
+
+  private constructor(url: string, client: RedisClientType) {
+    this.source = { type: 'redis', url };
+    this.client = client;
+  }
+
+  static async find(given?: string): Promise<FoundBroker> {
+    const found = given === undefined ? await findRedis() : { url: given };
+    if ('reason' in found) return found;
+    const client = createClient({ url: found.url }) as RedisClientType;
+    client.on('error', () => undefined);
+    await client.connect();
+    return { broker: new RedisTestBroker(found.url, client) };
+  }
+
+  async create(stream: string): Promise<void> {
+    this.#streams.add(stream);
+    await this.client.del(stream);
+  }
+
+  async publish(stream: string, messages: readonly (string | Uint8Array)[]): Promise<void> {
+    await Promise.all(messages.map((message) => this.client.xAdd(stream, '*', { data: Buffer.from(message as Uint8Array) })));
+  }
+
+  async trim(stream: string, count: number): Promise<void> {
+    await this.client.xTrim(stream, 'MAXLEN', (await this.client.xLen(stream)) - count);
+  }
+
+  async recreate(stream: string): Promise<void> {
+    await this.client.del(stream);
+  }
+
+  part(stream: string, more: object = {}): object {
+    return { streams: [stream], field: 'data', ...more };
+  }
+
+  partition(stream: string): string {
+    return stream;
+  }
+
+  async place(stream: string, n: number): Promise<string> {
+    const entries = await this.client.xRange(stream, '-', '+', { COUNT: n });
+    return `${stream}/${entries.at(-1)?.id}`;
+  }
+
+  async close(): Promise<void> {
+    for (const stream of this.#streams) await this.client.del(stream);
+    this.client.destroy();
+  }
+}

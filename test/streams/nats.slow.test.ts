@@ -1,0 +1,4 @@
+import { NatsTestBroker } from './brokers.js';
+import { describeStreams } from './suite.js';
+
+describeStreams('NATS JetStream', await NatsTestBroker.find());

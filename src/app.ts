@@ -180,7 +180,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     onErased: () => dataChanges.refresh(),
   });
   const clients = new HttpClients({ secrets: config.secrets, outbound, log });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients, sources });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,

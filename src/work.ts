@@ -4,14 +4,24 @@ import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
 import type { Principal } from './identity/index.js';
-import { BatchLoads, Collectors, graphqlCollector, httpCollector, Ingestion, Loader, type AfterBatch, type CollectorType } from './ingestion/index.js';
+import {
+  BatchLoads,
+  Collectors,
+  graphqlCollector,
+  httpCollector,
+  Ingestion,
+  Loader,
+  postgresCollector,
+  type AfterBatch,
+  type CollectorType,
+} from './ingestion/index.js';
 import { JobQueue, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
-import type { HttpClients } from './sources/index.js';
+import type { HttpClients, Sources } from './sources/index.js';
 import type { Database } from './store/index.js';
 import type { FieldCipher } from './vault/index.js';
 
@@ -41,13 +51,14 @@ interface WorkRoom {
   readonly subjects: Subjects;
   readonly cipher: FieldCipher;
   readonly clients: HttpClients;
+  readonly sources: Sources;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, clients }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, clients, sources }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
@@ -78,6 +89,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   const types = new Map<string, CollectorType>([
     ['http', httpCollector(clients)],
     ['graphql', graphqlCollector(clients)],
+    ['postgres', postgresCollector(sources)],
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());

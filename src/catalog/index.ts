@@ -22,7 +22,7 @@ export { Name, Text } from './field-spec.js';
 export { durationText, parseDuration } from './duration.js';
 export { isRemoteName } from './field-spec.js';
 export { refuseLive } from './live-dataset.js';
-export { tableNameText } from './table-name.js';
+export { parseTableName, tableNameText } from './table-name.js';
 export type { Inspection, SourceInspector } from './source-inspector.js';
 export { SourceEntity } from './source.entity.js';
 export { datasetKind } from './dataset-kind.js';

@@ -1,5 +1,6 @@
 import type { Dataset } from '../catalog/index.js';
 import type { Transaction } from '../store/index.js';
+import type { CapturedChanges } from './captured-changes.js';
 import type { Format } from './format.js';
 import type { LoadMode, LoadOutcome, LoadProgress } from './outcome.js';
 import type { Source } from './source.js';
@@ -18,6 +19,8 @@ export interface LoadRequest {
   readonly idempotencyKey?: string | undefined;
   /** `gzip` when the sender says so; gzip is also known by its first bytes. */
   readonly contentEncoding?: string | undefined;
+  /** Of rows that are changes of a source: what they take away, and leave as it is. With mode merge and rows as NDJSON. */
+  readonly changes?: CapturedChanges | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

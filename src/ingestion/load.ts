@@ -2,6 +2,7 @@ import pg from 'pg';
 import { refuseHeld, type Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
+import { applyChanges } from './captured-changes.js';
 import { ContractRules } from './contract-rules.js';
 import { removeDuplicates } from './duplicates.js';
 import { type Landed, type LandingJob, TooManyBadRows } from './landing.js';
@@ -131,6 +132,7 @@ async function settle(job: LandingJob, { request, head, empty, inShadow, land }:
   const { read, keepRaw } = await land(job).catch((error: unknown) => {
     throw unreadable(error);
   });
+  const gone = request.changes ? await applyChanges(tx, dataset, rules, request.changes) : { removed: 0, kept: 0 };
   request.onProgress?.({ phase: 'check', bytesRead: spooled.size, bytesTotal: spooled.size });
 
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
@@ -147,9 +149,10 @@ async function settle(job: LandingJob, { request, head, empty, inShadow, land }:
     : await storeRows(tx, dataset, mode, number, empty, left);
   const quarantined = refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
 
-  const loaded = inserted + updated;
-  const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted;
-  return { read, loaded, quarantined, deduplicated: duplicates.deduplicated, rowCount, changed: loaded > 0 || mode === 'replace' };
+  const loaded = inserted + updated + gone.removed;
+  const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted - gone.removed;
+  const changed = loaded > 0 || mode === 'replace';
+  return { read: read + gone.removed + gone.kept, loaded, quarantined, deduplicated: duplicates.deduplicated + gone.kept, rowCount, changed };
 }
 
 async function checkQuarantine({ tx, dataset, rules }: LandingJob, read: number, refused: number): Promise<void> {

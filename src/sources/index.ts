@@ -8,3 +8,7 @@ export { HttpClient, type HttpClientOptions, type HttpRequest } from './http/htt
 export type { HttpAnswer } from './http/http-answer.js';
 export { HttpClients, type HttpClientsOptions } from './http/http-clients.js';
 export type { HttpSourceSpec } from './http/http-source.js';
+export { isLsn, lsnOf, lsnText } from './postgres/lsn.js';
+export type { ChangedValue, PgoutputMessage, Relation } from './postgres/pgoutput.js';
+export type { ReplicationSession } from './postgres/replication-session.js';
+export type { SourceSession } from './postgres/source-session.js';

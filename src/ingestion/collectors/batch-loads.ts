@@ -60,6 +60,7 @@ export class BatchLoads {
       source: batch.source,
       format: batch.format ?? 'ndjson',
       mode,
+      changes: batch.changes,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: true,
       signal,

@@ -1,6 +1,7 @@
 import type { Dataset, SourceSpec } from '../../catalog/index.js';
 import type { RunEntity } from '../../lifecycle/index.js';
 import type { Transaction } from '../../store/index.js';
+import type { CapturedChanges } from '../captured-changes.js';
 import type { Format } from '../format.js';
 import type { LoadMode, LoadOutcome } from '../outcome.js';
 import type { Source } from '../source.js';
@@ -14,6 +15,8 @@ export interface CollectedBatch {
   readonly format?: Format | undefined;
   /** By default the collector's. */
   readonly mode?: LoadMode | undefined;
+  /** Of rows that are changes of the source. */
+  readonly changes?: CapturedChanges | undefined;
   /** Where each row was, in the order of the rows: told with those that go to quarantine. */
   readonly positionOf?: ((line: number) => string | undefined) | undefined;
   /** What the next batch begins after; any JSON value. It is written in the transaction that holds the rows. */

@@ -77,13 +77,16 @@ export class ReplicationSession {
     const names = `"${publication.replaceAll('"', '""')}"`.replaceAll("'", "''");
     const wire = this.#wire;
     // The session is in the hands of the protocol from now on.
-    wire.removeAllListeners('errorMessage');
+    for (const event of ['errorMessage', 'copyData', 'commandComplete', 'readyForQuery']) wire.removeAllListeners(event);
     wire.on('errorMessage', (error: Error) => this.#fail(error));
     wire.on('copyData', ({ chunk }: { readonly chunk: Buffer }) => this.#take(chunk));
     wire.on('copyDone', () => this.#fail(new Error('the server ended the stream')));
     const started = once(wire, 'replicationStart');
     const failed = new Promise<never>((_, reject) => {
-      this.#wake = () => reject(this.failure(this.#failure));
+      // The first messages come with the answer, and mean no failure.
+      this.#wake = () => {
+        if (this.#failure !== undefined) reject(this.failure(this.#failure));
+      };
     });
     wire.query(`START_REPLICATION SLOT "${slot}" LOGICAL ${lsnText(from)} (proto_version '1', publication_names '${names}')`);
     await Promise.race([started, failed]).finally(() => (this.#wake = undefined));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration, parseTableName, tableNameText } from '../../../catalog/index.js';
+import { captureNames, dropText } from './capture-names.js';
 import type { CollectorPart } from './part.js';
 import { checkSince } from './since-check.js';
 
@@ -62,5 +63,9 @@ export const postgresPart: CollectorPart<typeof Shape> = {
     if (since) return { path: ['since'], message: 'captured changes are all changes; leave since out' };
     if (mode !== 'merge') return { path: ['capture'], message: 'a change takes the place of the row before it; say mode: merge' };
     return undefined;
+  },
+  leaves(part, { collector, dataset }) {
+    if (!(part as PostgresPart).capture) return undefined;
+    return `its replication slot stays at the source, which keeps its log for it until its disk is full. Drop it there: ${dropText(captureNames(collector, part as PostgresPart, dataset))}`;
   },
 };

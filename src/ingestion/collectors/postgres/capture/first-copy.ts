@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HeadgateError, isHeadgateError } from '../../../../kernel/index.js';
-import type { ReplicationSession, SourceSession } from '../../../../sources/index.js';
+import type { ReplicationSession } from '../../../../sources/index.js';
 import { literal, sql } from '../../../../sql/index.js';
 import type { CollectJob } from '../../collect-job.js';
 import { copyAll } from '../full-copy.js';
@@ -8,11 +7,8 @@ import type { CollectedSources } from '../postgres-collector.js';
 import { collectedFields, type RemoteTableFacts } from '../remote-rows.js';
 import type { PostgresPart } from '../../parts/postgres.js';
 import type { CapturePosition } from './capture-position.js';
-import { dropSlot, prepareSource, slotState, type CaptureNames } from './slot.js';
-
-/** Another worker that was told to stop may hold the slot for a moment. */
-const ACTIVE_MS = 500;
-const ACTIVE_TRIES = 20;
+import type { CaptureNames } from '../../parts/capture-names.js';
+import { dropSlot, idleSlotState, prepareSource } from './slot.js';
 
 /**
  * Makes the slot anew, and copies the table as it was at the very moment from which on the slot has its changes: in one load, with the
@@ -32,7 +28,8 @@ export async function firstCopy(
   const writer = await sources.open(source, signal, { writes: true });
   try {
     await prepareSource(writer, part, source.name, names, key);
-    await dropLeftOver(writer, names.slot, source.name, signal);
+    // One of the same name is of a run that did not come to its end, or was reset.
+    if ((await idleSlotState(writer, names.slot, source.name, signal)) !== 'missing') await dropSlot(writer, names.slot);
   } finally {
     await writer.close();
   }
@@ -48,17 +45,6 @@ export async function firstCopy(
   } finally {
     replication.close();
     await reader.close();
-  }
-}
-
-/** A slot of the same name is one of a run that did not come to its end, or was reset. */
-async function dropLeftOver(session: SourceSession, slot: string, source: string, signal: AbortSignal): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    const state = await slotState(session, slot);
-    if (state === 'missing') return;
-    if (state !== 'active') return dropSlot(session, slot);
-    if (tries === ACTIVE_TRIES) throw new HeadgateError('UNAVAILABLE', `The replication slot ${slot} at ${source} is in use by another session.`, { source });
-    await sleep(ACTIVE_MS, undefined, { signal });
   }
 }
 

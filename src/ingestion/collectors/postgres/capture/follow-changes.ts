@@ -7,7 +7,8 @@ import type { RemoteTableFacts } from '../remote-rows.js';
 import { capturePosition, type CapturePosition } from './capture-position.js';
 import { ChangeLander } from './change-lander.js';
 import { firstCopy } from './first-copy.js';
-import { captureNames, dropText, slotState, type CaptureNames } from './slot.js';
+import { captureNames, dropText, type CaptureNames } from '../../parts/capture-names.js';
+import { idleSlotState } from './slot.js';
 
 /**
  * The table as it is, and from then on each of its changes, until the run is stopped.
@@ -17,8 +18,8 @@ import { captureNames, dropText, slotState, type CaptureNames } from './slot.js'
 export async function followChanges(sources: CollectedSources, job: CollectJob, part: PostgresPart, facts: RemoteTableFacts): Promise<void> {
   const names = captureNames(job.collector.name, part, job.dataset);
   const known = capturePosition(await job.position());
-  if (known) await checkSlot(sources, job, known, names);
   const position = known ?? (await firstCopy(sources, job, part, facts, names));
+  await checkSlot(sources, job, position, names);
   const session = await sources.openReplication(job.source, job.signal);
   try {
     await session.start(position.slot, names.publication, lsnOf(position.lsn));
@@ -43,8 +44,8 @@ async function follow(session: ReplicationSession, lander: ChangeLander, signal:
 async function checkSlot(sources: CollectedSources, { source, signal }: CollectJob, position: CapturePosition, names: CaptureNames): Promise<void> {
   const session = await sources.open(source, signal);
   try {
-    const state = position.slot === names.slot ? await slotState(session, position.slot) : 'missing';
-    if (state === 'ready' || state === 'active') return;
+    const state = position.slot === names.slot ? await idleSlotState(session, position.slot, source.name, signal) : 'missing';
+    if (state === 'ready') return;
     const what = state === 'missing' ? 'is not there any more' : 'has lost changes that were not taken in time (max_slot_wal_keep_size)';
     throw new HeadgateError(
       'CONTRACT_VIOLATION',

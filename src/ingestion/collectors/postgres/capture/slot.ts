@@ -1,23 +1,11 @@
-import { tableNameText, type Dataset } from '../../../../catalog/index.js';
-import { HeadgateError, isHeadgateError, sha256 } from '../../../../kernel/index.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { tableNameText } from '../../../../catalog/index.js';
+import { HeadgateError, isHeadgateError } from '../../../../kernel/index.js';
 import type { SourceSession } from '../../../../sources/index.js';
 import { identifier, literal, render, sql } from '../../../../sql/index.js';
 import type { PostgresPart } from '../../parts/postgres.js';
+import type { CaptureNames } from '../../parts/capture-names.js';
 import { tableOfPart, tableSql, type CollectedField } from '../remote-rows.js';
-
-/** What holds the log of changes for a collector at its source. */
-export interface CaptureNames {
-  readonly publication: string;
-  /** The collector makes it, and it is told when it goes. */
-  readonly ownsPublication: boolean;
-  readonly slot: string;
-}
-
-/** Names that another installation which collects from the same source does not have. */
-export function captureNames(collector: string, { capture }: PostgresPart, dataset: Pick<Dataset, 'id'>): CaptureNames {
-  const own = `headgate_${collector.slice(0, 40)}_${sha256(dataset.id).slice(0, 8)}`;
-  return { publication: capture?.publication ?? own, ownsPublication: capture?.publication === undefined, slot: capture?.slot ?? own };
-}
 
 /**
  * What must be so at the source before its changes can be followed, and the publication.
@@ -98,7 +86,7 @@ function quoted(part: PostgresPart): string {
 }
 
 /** What is known of a slot: `active` while somebody reads from it, `lost` when the server has thrown away what it needs. */
-export async function slotState(session: SourceSession, slot: string): Promise<'missing' | 'lost' | 'active' | 'ready'> {
+async function slotState(session: SourceSession, slot: string): Promise<'missing' | 'lost' | 'active' | 'ready'> {
   const [row] = await session.query<{ active: string; lost: string }>(
     sql`SELECT active::text AS active, coalesce(pg_catalog.to_jsonb(s) ->> 'wal_status' = 'lost' OR pg_catalog.to_jsonb(s) ->> 'invalidation_reason' IS NOT NULL, false)::text AS lost
       FROM pg_catalog.pg_replication_slots s WHERE slot_name = ${literal(slot)}`,
@@ -108,11 +96,23 @@ export async function slotState(session: SourceSession, slot: string): Promise<'
   return row.active === 'true' ? 'active' : 'ready';
 }
 
-export async function dropSlot(session: SourceSession, slot: string): Promise<void> {
-  await session.query(sql`SELECT pg_catalog.pg_drop_replication_slot(${literal(slot)})::text AS dropped`);
+/** A session that ended a moment ago, of another worker or our own, may hold the slot still. */
+const ACTIVE_MS = 100;
+const ACTIVE_TRIES = 100;
+
+/**
+ * What is known of a slot that nobody reads from, waited for.
+ * @throws HeadgateError UNAVAILABLE when somebody goes on reading from it
+ */
+export async function idleSlotState(session: SourceSession, slot: string, source: string, signal: AbortSignal): Promise<'missing' | 'lost' | 'ready'> {
+  for (let tries = 1; tries <= ACTIVE_TRIES; tries += 1) {
+    const state = await slotState(session, slot);
+    if (state !== 'active') return state;
+    await sleep(ACTIVE_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+  throw new HeadgateError('UNAVAILABLE', `The replication slot ${slot} at ${source} is in use by another session.`, { source, slot });
 }
 
-/** How a slot and a publication that nobody reads from any more are dropped at their source. */
-export function dropText({ slot, publication, ownsPublication }: CaptureNames): string {
-  return `SELECT pg_drop_replication_slot('${slot}');${ownsPublication ? ` DROP PUBLICATION ${render(identifier(publication)).text};` : ''}`;
+export async function dropSlot(session: SourceSession, slot: string): Promise<void> {
+  await session.query(sql`SELECT pg_catalog.pg_drop_replication_slot(${literal(slot)})::text AS dropped`);
 }

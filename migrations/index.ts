@@ -12,6 +12,8 @@ import { VaultKeys1700000000011 } from './0011-vault-keys.js';
 import { Review1700000000012 } from './0012-review.js';
 import { PinnedKeys1700000000013 } from './0013-pinned-keys.js';
 import { Collectors1700000000014 } from './0014-collectors.js';
+import { Quarantine1700000000015 } from './0015-quarantine.js';
+import { Jobs1700000000016 } from './0016-jobs.js';
 
 /** In order; append only: a migration that was released is never changed. */
 export const migrations = [
@@ -29,4 +31,6 @@ export const migrations = [
   Review1700000000012,
   PinnedKeys1700000000013,
   Collectors1700000000014,
+  Quarantine1700000000015,
+  Jobs1700000000016,
 ] as const;

@@ -24,6 +24,7 @@ import {
   ChangePolicyEntity,
   changePolicyKind,
   ChangeRequestEntity,
+  ContractKeeper,
   forgetConsents,
   grantKind,
   loadPolicy,
@@ -42,9 +43,17 @@ import {
 } from './graphql/index.js';
 import { Gate, Gateway, Metrics, Overload, SharedCounts } from './http/index.js';
 import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from './identity/index.js';
-import { CollectorEntity, collectorKind, Quarantine, QuarantinedRowEntity } from './ingestion/index.js';
+import {
+  CollectorEntity,
+  collectorKind,
+  forgetAllKeptContent,
+  forgetKeptContent,
+  Quarantine,
+  QuarantineActs,
+  QuarantinedRowEntity,
+} from './ingestion/index.js';
 import { Closing, createLog, type HeadgateError, type Log } from './kernel/index.js';
-import { RunEntity, RunStepEntity } from './lifecycle/index.js';
+import { RunEntity, RunFeed, RunStepEntity } from './lifecycle/index.js';
 import { Outbound } from './outbound/index.js';
 import { PipelineEntity, pipelineKind } from './processing/index.js';
 import { QualityCheckEntity, QualityReportEntity } from './quality/index.js';
@@ -176,11 +185,17 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
         eraseReferences: (tx, references) => forgetEndedHolds(tx, (held) => references.includes(subjectReference(keyRing, held))),
       },
       { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
+      {
+        name: 'dead letters',
+        erase: (tx, subject) => forgetKeptContent(tx, cipher, subject),
+        eraseReferences: (tx, references) => (references.length === 0 ? Promise.resolve(0) : forgetAllKeptContent(tx)),
+      },
     ],
     onErased: () => dataChanges.refresh(),
   });
+  const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
   const clients = new HttpClients({ secrets: config.secrets, outbound, log });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, clients, sources });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, clients, sources });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,
@@ -190,6 +205,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     sources,
     keys,
     quarantine,
+    quarantineActs: new QuarantineActs({ database, audit: record.audit }),
     subjects,
     verify: () => record.verify(),
     referenceOf: (subject) => subjectReference(keyRing, subject),
@@ -215,9 +231,13 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const contextOf = (facts: RequestFacts) => createContext(setting, facts);
   const feed = await AuditFeed.start({ database, notifications, log });
   closing.add('feed of the audit', () => feed.close());
+  const runFeed = await RunFeed.start({ notifications });
+  closing.add('feed of the runs', () => runFeed.close());
   const subscriptions = new Subscriptions({
     ...setting,
     feed,
+    runFeed,
+    runs: work.runs,
     log,
     world: () => live.current,
     onWorld: (listener) => live.subscribe(listener),
@@ -246,6 +266,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       await dataChanges.refresh();
       return run;
     },
+    preview: (upload, principal, { signal, rows }) => work.ingestion.preview({ ...upload, signal }, principal, rows),
     startExport: (request) => exporter.start(request),
     openSubjectExport: (download) => subjects.exports.open(download, exportAdmission),
     manifests,

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
+import type { AuditFact } from './audit/index.js';
 import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
+import type { ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
 import {
   BatchLoads,
@@ -12,12 +14,13 @@ import {
   Ingestion,
   Loader,
   postgresCollector,
+  QuarantineSweep,
   type AfterBatch,
   type CollectorType,
 } from './ingestion/index.js';
-import { JobQueue, type JobHandler } from './jobs/index.js';
+import { DEAD_JOBS, JobQueue, Schedules, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
-import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, type RunEntity } from './lifecycle/index.js';
+import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, Workers, type RedriveFilter, type RunEntity, type WorkerProcess } from './lifecycle/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
@@ -33,6 +36,9 @@ export interface Work {
   readonly pipelines: Pipelines;
   /** @throws HeadgateError CONFLICT for a run that is not over, or whose input is gone. */
   readonly retryRun: (run: RunEntity, principal: Principal) => Promise<RunEntity>;
+  /** @throws HeadgateError BAD_USER_INPUT without a condition */
+  readonly redriveRuns: (filter: RedriveFilter, principal: Principal) => Promise<RunEntity[]>;
+  readonly workers: Workers;
 }
 
 /** Streams that one process follows. */
@@ -52,22 +58,27 @@ interface WorkRoom {
   readonly cipher: FieldCipher;
   readonly clients: HttpClients;
   readonly sources: Sources;
+  readonly contracts: ContractKeeper;
 }
 
 /**
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, clients, sources }: WorkRoom): Promise<Work> {
+export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, contracts, clients, sources }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
-  const keeper = new RunKeeper({ runs, worker: `${hostname()}/${process.pid}/${newId()}`, log });
+  const self = processOf(config);
+  const keeper = new RunKeeper({ runs, worker: self.name, log });
+  const workers = new Workers({ database, log, self });
+  closing.add('workers', () => workers.stop());
   closing.add('runs', () => keeper.stop());
   closing.add('jobs', () => jobs.stop());
   keeper.start();
+  workers.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher });
+  const loader = new Loader({ database, config, log, cipher, contracts });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -77,7 +88,8 @@ export async function openWork({ config, log, database, audit, closing, dataChan
     loader,
     // The report belongs to the version that it speaks of, so it is committed with it.
     afterLoad: async (tx, dataset, run, outcome, actor) => {
-      await subjects.afterLoad(tx, dataset, run);
+      // Of whoever was erased since the rows were given none comes back, however often they are sent again.
+      await subjects.afterLoad(tx, dataset, { id: run.id, createdAt: run.givenAt ?? run.createdAt });
       if (outcome.repeated) return;
       await checkQuality(tx, dataset, { runId: run.id });
       await detection.afterLoad(tx, dataset, { runId: run.id, outcome, actor });
@@ -95,17 +107,59 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   closing.add('collectors', () => collectors.close());
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
+    const sweep = new QuarantineSweep({ database, audit, log });
+    closing.add('quarantine', () => sweep.close());
+    sweep.start();
     await pipelines.sweep();
     const ingest: JobHandler = async (job, context) => {
       const { collector } = await runs.get(job.id);
       await (collector === null ? ingestion : collectors).handler(job, context).finally(() => dataChanges.refresh());
     };
-    jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2 });
-    jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME });
+    jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2, grouped: true });
+    jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME, grouped: true });
     collectors.start();
-    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), { concurrency: 2 });
+    jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), {
+      concurrency: 2,
+      grouped: true,
+    });
+    jobs.work(DEAD_JOBS, ({ id }) => runs.abandon(id));
+    const schedules = new Schedules({ database, log });
+    closing.add('schedules', () => schedules.stop());
+    pipelines.schedule(schedules);
+    collectors.schedule(schedules);
+    schedules.start();
   }
-  return { runs, ingestion, collectors, pipelines, retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines }) };
+  const redriveRuns: Work['redriveRuns'] = (filter, principal) => redrive(filter, principal, { database, runs, audit });
+  return {
+    runs,
+    ingestion,
+    collectors,
+    pipelines,
+    workers,
+    redriveRuns,
+    retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines, redriveRuns }),
+  };
+}
+
+function processOf({ roles }: Config): Pick<WorkerProcess, 'id' | 'name' | 'host' | 'roles'> {
+  const [id, host] = [newId(), hostname()];
+  return { id, host, name: `${host}/${process.pid}/${id}`, roles };
+}
+
+/** Each is in the record: it is done again in the name of whoever asked for it first. */
+async function redrive(filter: RedriveFilter, principal: Principal, { database, runs, audit }: Pick<WorkRoom, 'database' | 'audit'> & Pick<Work, 'runs'>) {
+  return database.transaction(async (tx) => {
+    const redriven = await runs.redrive(tx, filter);
+    const facts = redriven.map((run): AuditFact => ({
+      actor: principal,
+      action: 'run.redrive',
+      decision: 'ALLOWED',
+      details: { run: run.id, repeats: run.parentId },
+      ...(run.dataset !== null && { dataset: run.dataset }),
+    }));
+    if (facts.length > 0) await audit.recordIn(tx, ...facts);
+    return redriven;
+  });
 }
 
 /**
@@ -125,13 +179,19 @@ function afterBatches({ subjects, detection }: { readonly subjects: Subjects; re
   };
 }
 
-async function retryRun(run: RunEntity, principal: Principal, { ingestion, pipelines }: Pick<Work, 'ingestion' | 'pipelines'>): Promise<RunEntity> {
+async function retryRun(
+  run: RunEntity,
+  principal: Principal,
+  { ingestion, pipelines, redriveRuns }: Pick<Work, 'ingestion' | 'pipelines' | 'redriveRuns'>,
+): Promise<RunEntity> {
   if (run.status !== 'FAILED' && run.status !== 'CANCELLED') {
     throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, {
       run: run.id,
       status: run.status,
     });
   }
+  const [again] = run.deadLetteredAt !== null && run.redrivenAs === null ? await redriveRuns({ ids: [run.id] }, principal) : [];
+  if (again) return again;
   if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
   const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };
   if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {

@@ -16,6 +16,10 @@ export async function headgateStore(): Promise<typeof import('../../src/store/in
   return (await load('store/index.js')) as typeof import('../../src/store/index.js');
 }
 
+export async function headgateJobs(): Promise<typeof import('../../src/jobs/index.js')> {
+  return (await load('jobs/index.js')) as typeof import('../../src/jobs/index.js');
+}
+
 export async function headgateCatalog(): Promise<typeof import('../../src/catalog/index.js')> {
   return (await load('catalog/index.js')) as typeof import('../../src/catalog/index.js');
 }

@@ -14,6 +14,12 @@ import { catalogVersion, lockCatalog, raiseCatalogVersion } from './version.js';
 /** Another apply is waited for this long; its own work takes seconds. */
 const WAIT_FOR_APPLY_MS = 20_000;
 
+/** Of an apply whose transaction is there. */
+export interface WithinOptions extends Omit<ApplyOptions, 'database' | 'notify'> {
+  /** It is a load that asks for it, under `drift: evolve`. */
+  readonly follows?: boolean;
+}
+
 interface Removal {
   readonly kind: ManifestKind;
   readonly name: string;
@@ -24,7 +30,7 @@ interface Removal {
 export class ApplyRun {
   readonly #tx: Transaction;
   #documents: readonly ManifestDocument[];
-  readonly #options: ApplyOptions;
+  readonly #options: WithinOptions;
   readonly #changes: ManifestChange[] = [];
   readonly #removals: Removal[] = [];
   readonly #stillInForce: { kind: string; name: string }[] = [];
@@ -34,7 +40,7 @@ export class ApplyRun {
   readonly #context: ApplyContext;
   #catalog: { readonly mark: string; readonly value: Catalog } | undefined;
 
-  constructor(tx: Transaction, documents: readonly ManifestDocument[], options: ApplyOptions) {
+  constructor(tx: Transaction, documents: readonly ManifestDocument[], options: WithinOptions) {
     this.#tx = tx;
     this.#documents = documents;
     this.#options = options;
@@ -43,6 +49,7 @@ export class ApplyRun {
       appliedBy: options.actor.subject,
       catalog: () => this.#readCatalog(),
       ...(options.sources && { sources: options.sources }),
+      ...(options.follows && { follows: true }),
       warn: (message) => this.#warnings.push(message),
     };
   }

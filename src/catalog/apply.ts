@@ -1,6 +1,7 @@
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { ApplyOptions, ApplyResult } from './apply-options.js';
-import { ApplyRun } from './apply-run.js';
+import { ApplyRun, type WithinOptions } from './apply-run.js';
+import type { Transaction } from '../store/index.js';
 import { codeOf } from './change-table.js';
 import { parseManifests } from './manifest.js';
 
@@ -39,6 +40,19 @@ export async function applyManifests(options: ApplyOptions): Promise<ApplyResult
       if (isBusy(error) && attempt < ATTEMPTS) continue;
       throw isBusy(error) && !isHeadgateError(error) ? busyError(error) : error;
     }
+  }
+}
+
+/**
+ * The same within a transaction that does more than that. Processes hear of it when it commits.
+ * @throws HeadgateError as `applyManifests`; CONFLICT with `busy: true` when the table is in use for too long
+ */
+export async function applyWithin(tx: Transaction, options: WithinOptions): Promise<ApplyResult> {
+  const [row] = await tx.query<{ timeout: string }>("SELECT current_setting('lock_timeout') AS timeout");
+  try {
+    return await new ApplyRun(tx, options.documents ?? [], options).run();
+  } finally {
+    await tx.query("SELECT set_config('lock_timeout', $1, true)", [row?.timeout ?? '0']).catch(() => undefined);
   }
 }
 

@@ -22,8 +22,14 @@ export async function makeTable(tx: Transaction, dataset: Dataset): Promise<void
  * Brings the typed table to a new contract. Rows are kept as they are; what could lose some of them is refused with
  * CONFLICT, unless the table is empty or `rebuild` says that its rows can be made again: true when it was emptied.
  */
-export async function changeTable(tx: Transaction, before: DatasetSpec, after: DatasetSpec, dataset: Dataset, fail: Fail, rebuild: boolean): Promise<boolean> {
-  const change = contractChange(before, after);
+export async function changeTable(
+  tx: Transaction,
+  before: DatasetSpec,
+  after: DatasetSpec,
+  dataset: Dataset,
+  { fail, rebuild = false, follows = false }: { readonly fail: Fail; readonly rebuild?: boolean; readonly follows?: boolean },
+): Promise<boolean> {
+  const change = contractChange(before, after, follows);
   if (change.alterations.length === 0 && change.blockers.length === 0 && !change.keyChanged) return false;
   return withLockTimeout(tx, dataset.name, async () => {
     const table = tableSql(dataset);

@@ -4,9 +4,7 @@ import type { DatasetSpec } from './dataset-spec.js';
 import { Name, Tag } from './field-spec.js';
 import type { Fail } from './manifest-kind.js';
 import type { Dataset } from './model.js';
-
-/** A column with this tag came without anybody saying what it is: `'*'` of a grant never reaches it. */
-export const UNCLASSIFIED = 'unclassified';
+import { UNCLASSIFIED } from './unclassified.js';
 
 /**
  * A `Classification` document: what stewards say of a dataset's fields, beside the contract that engineers keep. A field

@@ -30,7 +30,11 @@ const WIDER: Readonly<Partial<Record<ScalarType, readonly ScalarType[]>>> = {
   json: ['text'],
 };
 
-export function contractChange(before: DatasetSpec, after: DatasetSpec): ContractChange {
+/** Where a contract follows what is loaded, a day may become the moment at which it begins: values of both kinds came. */
+const FOLLOWED: typeof WIDER = { date: ['timestamp'] };
+
+/** @param follows it is a load that asks for it, under `drift: evolve` */
+export function contractChange(before: DatasetSpec, after: DatasetSpec, follows = false): ContractChange {
   const alterations: Sql[] = [];
   const newlyRequired: string[] = [];
   const blockers: { path: (string | number)[]; message: string }[] = [];
@@ -48,7 +52,7 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
       return;
     }
     if (previous.type !== field.type) {
-      if (isWider(previous, field)) alterations.push(changeType(field));
+      if (isWider(previous, field, follows)) alterations.push(changeType(field, previous));
       else
         blockers.push({
           path: [...path, 'type'],
@@ -84,12 +88,15 @@ export function contractChange(before: DatasetSpec, after: DatasetSpec): Contrac
   return { alterations, newlyRequired, keyChanged: !sameList(before.key ?? [], after.key ?? []), blockers };
 }
 
-function isWider(before: FieldShape, after: FieldShape): boolean {
+function isWider(before: FieldShape, after: FieldShape, follows: boolean): boolean {
   const [from, to] = [splitType(before.type), splitType(after.type)];
-  return from.list === to.list && (WIDER[from.type]?.includes(to.type) ?? false);
+  const wider = [...(WIDER[from.type] ?? []), ...(follows ? (FOLLOWED[from.type] ?? []) : [])];
+  return from.list === to.list && wider.includes(to.type);
 }
 
-function changeType(field: FieldShape): Sql {
+function changeType(field: FieldShape, before: FieldShape): Sql {
   const name = identifier(field.name);
+  // A day is the moment at which it begins, in UTC, whatever the session's time zone.
+  if (before.type === 'date' && field.type === 'timestamp') return sql`ALTER COLUMN ${name} TYPE timestamptz USING ${name}::timestamp AT TIME ZONE 'UTC'`;
   return sql`ALTER COLUMN ${name} TYPE ${typeDefinition(toField(field))} USING ${name}::${raw(columnType(splitType(field.type)))}`;
 }

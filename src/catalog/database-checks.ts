@@ -19,7 +19,7 @@ export async function checkInDatabase(tx: Transaction, dataset: Dataset, fail: F
 }
 
 async function checkValues(tx: Transaction, dataset: Dataset, fail: Fail): Promise<void> {
-  const values = rulesOf(dataset).flatMap(({ field, rule, at }) => valuesOf(field, rule, at));
+  const values = [...rulesOf(dataset).flatMap(({ field, rule, at }) => valuesOf(field, rule, at)), ...defaultsOf(dataset)];
   if (values.length === 0) return;
   const wrong = await tx.query<{ i: number }>(
     'SELECT i::int - 1 AS i FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS v (value, type, i) WHERE NOT pg_input_is_valid(value, type) ORDER BY i LIMIT 1',
@@ -30,10 +30,21 @@ async function checkValues(tx: Transaction, dataset: Dataset, fail: Fail): Promi
   await checkOrder(tx, dataset, fail);
 }
 
+function isMoment({ type }: Field, value: string): boolean {
+  return MOMENTS.includes(value) && (type === 'date' || type === 'timestamp');
+}
+
+function defaultsOf({ fields }: Dataset) {
+  return fields.flatMap((field, i) =>
+    field.default === undefined || isMoment(field, field.default)
+      ? []
+      : [{ value: field.default, type: columnType(field), field, at: ['fields', i, 'default'] }],
+  );
+}
+
 function valuesOf(field: Field, rule: FieldRule, at: At) {
   const type = columnType(field);
-  const moment = (value: string) => MOMENTS.includes(value) && (field.type === 'date' || field.type === 'timestamp');
-  const value = (text: string, key: string, i: number) => (moment(text) ? [] : [{ value: text, type, field, at: [...at, key, i] }]);
+  const value = (text: string, key: string, i: number) => (isMoment(field, text) ? [] : [{ value: text, type, field, at: [...at, key, i] }]);
   if (rule.kind === 'between') return [...value(rule.low, 'between', 0), ...value(rule.high, 'between', 1)];
   return rule.kind === 'in' ? rule.values.flatMap((text, i) => value(text, 'in', i)) : [];
 }

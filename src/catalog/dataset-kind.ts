@@ -24,7 +24,7 @@ export const datasetKind: ManifestKind<DatasetSpec> = {
   async save(_name, spec, before, context, fail) {
     if (before) await checkClassified(context.tx, before, spec, fail);
     if (spec.source !== undefined) await checkAtSource(spec, context, fail);
-    await storeDataset(context.tx, spec, { appliedBy: context.appliedBy, fail });
+    await storeDataset(context.tx, spec, { appliedBy: context.appliedBy, fail, ...(context.follows && { follows: true }) });
   },
   async conclude(_inForce, context, failOf, saved) {
     const catalog = await context.catalog();

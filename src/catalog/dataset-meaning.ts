@@ -5,6 +5,7 @@ import type { FieldRuleShape, FieldShape } from './field-spec.js';
 import { checkEncrypted } from './encrypted-field.js';
 import { checkErasure } from './erasure-rules.js';
 import { checkLive } from './live-dataset.js';
+import { checkLoaded } from './loaded-columns.js';
 import type { ScalarType } from './model.js';
 import { RESERVED_ROOTS, RESERVED_TYPES } from './reserved.js';
 import { didYouMean, listOf } from './suggest.js';
@@ -24,6 +25,7 @@ export function checkMeaning(dataset: DatasetShape, complain: Complain): void {
   checkErasure(dataset, complain);
   checkLive(dataset, complain);
   checkEncrypted(dataset, complain);
+  checkLoaded(dataset, complain);
 }
 
 export function typeNameOf(dataset: { readonly name: string; readonly typeName?: string | undefined }): string {

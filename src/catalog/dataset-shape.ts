@@ -58,7 +58,12 @@ export const DatasetShape = z.strictObject({
   relations: z.array(RelationShape).max(200).optional(),
   indexes: z.array(Names).max(50).optional(),
   rules: z.array(DatasetRuleShape).max(200).optional(),
-  drift: z.literal('freeze', { error: 'the only drift that this version supports is freeze: a file with other columns is refused' }).optional(),
+  drift: z
+    .enum(['evolve', 'freeze', 'quarantine'], { error: 'expected what becomes of columns that the contract does not have: evolve, freeze or quarantine' })
+    .optional(),
+  quarantine: z
+    .strictObject({ keep: z.string().refine((text) => parseDuration(text) !== undefined, { error: 'expected a duration such as 12h, 30d or 365d' }) })
+    .optional(),
   maxQuarantine: z.union([Rows, z.string().regex(/^(100(\.0+)?|\d{1,2}(\.\d{1,6})?)%$/, QUARANTINE)], { error: QUARANTINE }).optional(),
   freshness: z
     .strictObject({

@@ -17,7 +17,7 @@ export const DatasetSpec = DatasetShape.superRefine((dataset, issues) =>
 export interface DatasetSpec extends Omit<DatasetShape, 'retention'> {}
 
 function normalise(shape: DatasetShape): DatasetSpec {
-  const { maxQuarantine, freshness, cache } = shape;
+  const { maxQuarantine, quarantine, freshness, cache } = shape;
   return compact({
     name: shape.name,
     typeName: shape.typeName === pascalCase(shape.name) ? undefined : shape.typeName,
@@ -36,6 +36,8 @@ function normalise(shape: DatasetShape): DatasetSpec {
     indexes: some(distinct(shape.indexes ?? [])),
     rules: some(shape.rules?.map((rule) => compact({ ...rule, rowCount: rule.rowCount && compact(rule.rowCount), severity: warning(rule.severity) }))),
     maxQuarantine: typeof maxQuarantine === 'string' ? `${Number.parseFloat(maxQuarantine)}%` : maxQuarantine,
+    drift: shape.drift === 'freeze' ? undefined : shape.drift,
+    quarantine: quarantine && { keep: durationText(parseDuration(quarantine.keep) ?? 0) },
     freshness: freshness && { field: freshness.field, within: durationText(parseDuration(freshness.within) ?? 0) },
     cache: cache && { ttl: durationText(parseDuration(cache.ttl) ?? 0) },
   });
@@ -54,6 +56,8 @@ function normaliseField(field: FieldShape, key: readonly string[]): FieldShape {
     format: field.format,
     column: field.column === field.name ? undefined : field.column,
     encrypted: field.encrypted === true ? true : undefined,
+    aliases: some([...new Set(field.aliases)].filter((alias) => alias !== field.name).toSorted()),
+    default: field.default,
     rules: some(field.rules?.map((rule) => compact({ ...rule, severity: warning(rule.severity) }))),
   });
 }
@@ -92,6 +96,8 @@ export function toDataset(spec: DatasetSpec, facts: { readonly id: string; reado
         : spec.maxQuarantine === undefined
           ? undefined
           : { rows: spec.maxQuarantine },
+    drift: spec.drift === 'freeze' ? undefined : spec.drift,
+    quarantine: spec.quarantine && { keepSeconds: parseDuration(spec.quarantine.keep) ?? 0 },
     freshness: spec.freshness && { field: spec.freshness.field, withinSeconds: parseDuration(spec.freshness.within) ?? 0 },
     cache: spec.cache && { ttlSeconds: parseDuration(spec.cache.ttl) ?? 0 },
     producedBy: facts.producedBy ?? undefined,
@@ -120,6 +126,8 @@ export function toField(field: FieldShape): Field {
     format: field.format,
     column: field.column,
     encrypted: field.encrypted === true ? (true as const) : undefined,
+    aliases: field.aliases,
+    default: field.default,
   });
 }
 

@@ -47,7 +47,7 @@ function describeField(before: FieldShape, after: FieldShape): string {
   const parts: string[] = [];
   if (before.type !== after.type) parts.push(`${before.type} -> ${after.type}`);
   if (before.required !== after.required) parts.push(after.required ? 'required' : 'optional');
-  for (const key of ['description', 'deprecated', 'tags', 'visibility', 'shareable', 'format', 'column', 'encrypted', 'rules'] as const) {
+  for (const key of ['description', 'deprecated', 'tags', 'visibility', 'shareable', 'format', 'column', 'encrypted', 'aliases', 'default', 'rules'] as const) {
     if (!isDeepStrictEqual(before[key], after[key])) parts.push(`${key} changed`);
   }
   return parts.join(', ');

@@ -1,11 +1,15 @@
 import type { DatasetShape } from './dataset-shape.js';
 import type { FieldShape } from './field-spec.js';
 import type { Dataset, Field } from './model.js';
+import { UNCLASSIFIED } from './unclassified.js';
 
 /** Whatever is tagged so, or below it (`pii.email`), tells of a person. */
 const PERSONAL = 'pii';
 
-/** The fields that an erasure with `onErase: nullify` sets to null: the subject, and all that is tagged as personal. */
+/**
+ * The fields that an erasure with `onErase: nullify` sets to null: the subject, all that is tagged as personal, and what nobody
+ * has looked at yet, which may be personal.
+ */
 export function erasedFields({ fields, subject }: Pick<Dataset, 'fields' | 'subject'>): readonly Field[] {
   return fields.filter((field) => isErased(field, subject));
 }
@@ -24,7 +28,7 @@ export function checkErasure(dataset: DatasetShape, complain: (path: readonly (s
   if (onErase === 'delete') return;
   fields.forEach((field, i) => {
     if (!isErased(field, subject)) return;
-    const what = field.name === subject ? 'the subject' : 'personal (tagged pii)';
+    const what = field.name === subject ? 'the subject' : field.tags?.includes(UNCLASSIFIED) ? 'not classified yet' : 'personal (tagged pii)';
     if (key.includes(field.name))
       complain(['onErase'], `${field.name} is ${what} and part of the key, so it can't be set to null; choose another key, or onErase: delete`);
     else if (field.required === true)
@@ -36,5 +40,5 @@ export function checkErasure(dataset: DatasetShape, complain: (path: readonly (s
 }
 
 function isErased({ name, tags = [], encrypted }: Pick<FieldShape | Field, 'name' | 'tags' | 'encrypted'>, subject: string | undefined): boolean {
-  return name === subject || encrypted === true || tags.some((tag) => tag === PERSONAL || tag.startsWith(`${PERSONAL}.`));
+  return name === subject || encrypted === true || tags.some((tag) => tag === PERSONAL || tag === UNCLASSIFIED || tag.startsWith(`${PERSONAL}.`));
 }

@@ -22,6 +22,13 @@ export function isRemoteName(text: string): boolean {
   return text !== '' && !text.includes('\0') && Buffer.byteLength(text) <= 63;
 }
 
+const LONGEST_ALIAS = 200;
+
+/** What a column, or a member of a JSON object, may be called: without spaces around, since those of a CSV header are left out. */
+const Alias = z.string().refine((text) => text !== '' && text.length <= LONGEST_ALIAS && text === text.trim() && !/\p{Cc}/u.test(text) && text.isWellFormed(), {
+  error: `expected the name of a column in a file: 1 to ${LONGEST_ALIAS} characters, without spaces around or control characters`,
+});
+
 const SeverityKey = z.enum(['warn', 'error']).optional();
 /** Bounds and members are kept as texts in the field's type. */
 const Value = z.union([z.string().max(10_000), z.number(), z.boolean()]).transform(String);
@@ -104,6 +111,8 @@ export const FieldShape = z.strictObject({
   format: Text.optional(),
   rules: z.array(FieldRuleShape).max(50).optional(),
   column: RemoteName.optional(),
+  aliases: z.array(Alias).max(50).optional(),
+  default: Value.optional(),
   encrypted: z.boolean().optional(),
 });
 export type FieldShape = z.infer<typeof FieldShape>;

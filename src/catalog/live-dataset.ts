@@ -8,6 +8,7 @@ const OF_LOADS = {
   rules: 'rules are checked when rows are loaded',
   drift: 'it is about the columns of loaded files',
   maxQuarantine: 'it is about loads',
+  quarantine: 'it is about loads',
   freshness: 'it is about loads',
   onErase: 'nobody is erased there from here',
   consent: 'consents are kept here, where a read there can not look them up; load the rows into a dataset of its own',
@@ -33,6 +34,8 @@ export function checkLive(dataset: DatasetShape, complain: (path: readonly (stri
   fields.forEach((field, i) => {
     if (field.rules?.length) complain(['fields', i, 'rules'], `${stays}, and ${OF_LOADS.rules}; leave them out`);
     if (field.format !== undefined) complain(['fields', i, 'format'], `${stays}, and a format is about loaded files; leave it out`);
+    if (field.aliases !== undefined) complain(['fields', i, 'aliases'], `${stays}, and aliases are of columns of loaded files; say column: instead`);
+    if (field.default !== undefined) complain(['fields', i, 'default'], `${stays}, and a default is for loaded rows; leave it out`);
     const column = field.column ?? field.name;
     const other = taken.get(column);
     if (other !== undefined) complain(['fields', i], `${field.name} and ${other} are both the column "${column}"; keep one of them`);

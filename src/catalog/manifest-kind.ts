@@ -11,6 +11,8 @@ export interface ApplyContext {
   readonly appliedBy: string;
   /** The catalog as the transaction sees it now: with what kinds before this one have saved. */
   catalog(): Promise<Catalog>;
+  /** It is a load that asks for it, under `drift: evolve`. */
+  readonly follows?: boolean;
   /** Looks at sources; absent where nothing can reach them. */
   readonly sources?: SourceInspector;
   /** A thing to tell that is not an error (a mask on a field with few values, a grant that left the files). */

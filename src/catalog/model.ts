@@ -41,6 +41,10 @@ export interface Field {
   readonly column?: string;
   /** Its values are encrypted before they reach the database: they are compared as equal or not, and with nothing else. */
   readonly encrypted?: true;
+  /** Other names that its column, or its member of a JSON object, has in what is loaded. */
+  readonly aliases?: readonly string[];
+  /** Its value where a row brings none, as a text in its type; `today` and `now` are the moment of the load. */
+  readonly default?: string;
 }
 
 /** A rule on the dataset as a whole: a check over each row, or a key of several fields. */
@@ -95,6 +99,10 @@ export interface Dataset {
   readonly rules: readonly DatasetRule[];
   /** More bad rows than this refuse a load: a count, or a share (0.01 is 1%). Absent: any number is quarantined. */
   readonly maxQuarantine?: { readonly rows: number } | { readonly share: number };
+  /** What becomes of columns that the contract does not have. Absent: the load is refused. */
+  readonly drift?: 'evolve' | 'quarantine';
+  /** How long refused rows are kept; absent: until somebody takes them out. */
+  readonly quarantine?: { readonly keepSeconds: number };
   readonly freshness?: { readonly field: string; readonly withinSeconds: number };
   /** How long an answer from it may be kept, as long as nothing changes. Absent: none is. */
   readonly cache?: { readonly ttlSeconds: number };

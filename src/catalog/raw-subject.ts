@@ -1,3 +1,4 @@
+import { namesOf } from './loaded-columns.js';
 import type { Field } from './model.js';
 import { join, literal, raw, sql, type Sql } from '../sql/index.js';
 
@@ -8,16 +9,19 @@ const AROUND = literal(`[[:space:]"',;:{}()<>=\\[\\]|]+`);
 const WHOLE = literal('^[+-]?[0-9]{1,40}(\\.0*)?$');
 
 /**
- * Whether a quarantined row is about a subject: its `raw` has, under the name of the subject's field, a text for which `matches`
+ * Whether a quarantined row is about a subject: its `raw` has, under one of the names of the subject's field, a text for which `matches`
  * holds, read as a load would have read it, and without spaces around. Of a line that could not be taken apart each word
  * is looked at. Nothing here raises on data.
  * @param field the subject's
  * @param matches a test of a text; it sees the text form that the value would have
  */
-export function rawIsAbout(field: Pick<Field, 'name' | 'type'>, row: Sql, matches: (text: Sql) => Sql): Sql {
+export function rawIsAbout(field: Pick<Field, 'name' | 'type' | 'aliases'>, row: Sql, matches: (text: Sql) => Sql): Sql {
   const any = (text: Sql): Sql => join(formsOf(field, text).map(matches), ' OR ');
-  const value = sql`(${row} ->> ${literal(field.name)})`;
-  return sql`(${any(value)} OR (jsonb_exists(${row}, '') AND EXISTS (SELECT FROM ${wordsOf(row)} AS _w(_t) WHERE ${any(raw('_w._t'))})))`;
+  const values = join(
+    namesOf(field).map((name) => any(sql`(${row} ->> ${literal(name)})`)),
+    ' OR ',
+  );
+  return sql`(${values} OR (jsonb_exists(${row}, '') AND EXISTS (SELECT FROM ${wordsOf(row)} AS _w(_t) WHERE ${any(raw('_w._t'))})))`;
 }
 
 /** The words of a line that could not be taken apart, each a row. */

@@ -8,7 +8,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   words(`
   me datasets dataset sources source pipelines pipeline runs run qualityReports qualityReport auditEntries auditEntry auditVerification grants grant
   access consents consent quarantine lineage purposes purpose apiKeys apiKey archives archive backups backup manifests manifest maintenanceReviews
-  storageReport node nodes applyManifest ingest runPipeline cancelRun retryRun checkQuality replayQuarantine recordConsent recordConsents
+  storageReport node nodes applyManifest ingest runPipeline cancelRun retryRun redriveRuns workers checkQuality replayQuarantine recordConsent recordConsents
   withdrawConsent exportSubject eraseSubject restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant
   deletePipeline deletePurpose deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold accessDiff whoCanSee
   whoSaw grantUses processingActivities changeRequests approveChange refuseChange tagProposals tagProposal acceptTagProposal refuseTagProposal
@@ -32,7 +32,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName MasterKey MasterKeyState ManifestProblem
   ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection QuarantinedRowEdge
-  Run RunConnection RunEdge RunError RunKind RunProgress RunStatus RunStep Severity Sight Source SourceImport SourceStatus SourceType StorageReport
+  Run RunConnection RunEdge RunError RunKind RunPriority RunProgress RunStatus RunStep Schedule CatchUp Worker Severity Sight Source SourceImport SourceStatus SourceType StorageReport
   AggregateDecision AggregateOnly SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility SubjectExportDataset
   Collector CollectorPartition CollectorSchedule Worker Priority CatchUp IngestPreview PreviewReason PreviewRow DriftChange QuarantineCount QuarantineState RunPriority
   `),

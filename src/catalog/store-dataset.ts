@@ -6,6 +6,7 @@ import { DatasetEntity } from './dataset.entity.js';
 import { toDataset, type DatasetSpec } from './dataset-spec.js';
 import { refuseHeld } from './legal-hold.js';
 import { loadDatasets } from './load-catalog.js';
+import { namesOf } from './loaded-columns.js';
 import type { Fail } from './manifest-kind.js';
 import type { Dataset } from './model.js';
 
@@ -17,6 +18,8 @@ export interface StoreOptions {
   readonly rebuild?: boolean;
   /** The rows that are there do not belong under the new contract. */
   readonly empty?: boolean;
+  /** It is a load that asks for it, under `drift: evolve`. */
+  readonly follows?: boolean;
   readonly fail: Fail;
 }
 
@@ -24,7 +27,7 @@ export interface StoreOptions {
 export async function storeDataset(
   tx: Transaction,
   spec: DatasetSpec,
-  { appliedBy, producedBy, rebuild = false, empty = false, fail }: StoreOptions,
+  { appliedBy, producedBy, rebuild = false, empty = false, follows = false, fail }: StoreOptions,
 ): Promise<Dataset> {
   const [before] = await loadDatasets(tx, spec.name);
   if (before && before.producedBy !== (producedBy ?? null)) {
@@ -36,7 +39,7 @@ export async function storeDataset(
   const dataset = toDataset(spec, { id, contractVersion, producedBy: producedBy ?? null });
   if (before) {
     await tx.manager.update(DatasetEntity, { id }, { typeName: dataset.typeName, contractVersion, updatedAt: () => 'clock_timestamp()' });
-    const emptied = await settleTable(tx, before.spec, spec, dataset, fail, rebuild);
+    const emptied = await settleTable(tx, before.spec, spec, dataset, { fail, rebuild, follows });
     await forgetPlain(tx, id, before.spec, spec);
     if (empty && !emptied) await emptyTable(tx, dataset);
     if (emptied || empty) await refuseHeld(tx, spec.name, 'emptied');
@@ -56,8 +59,15 @@ export async function storeDataset(
 }
 
 /** A dataset may come from its source into the store, where it is empty at first; the other way its rows would be lost. */
-async function settleTable(tx: Transaction, before: DatasetSpec, after: DatasetSpec, dataset: Dataset, fail: Fail, rebuild: boolean): Promise<boolean> {
-  if (before.source === undefined && after.source === undefined) return changeTable(tx, before, after, dataset, fail, rebuild);
+async function settleTable(
+  tx: Transaction,
+  before: DatasetSpec,
+  after: DatasetSpec,
+  dataset: Dataset,
+  options: Pick<StoreOptions, 'fail' | 'rebuild' | 'follows'>,
+): Promise<boolean> {
+  const { fail } = options;
+  if (before.source === undefined && after.source === undefined) return changeTable(tx, before, after, dataset, options);
   if (before.source === undefined) {
     fail(['source'], `${dataset.name} has a table here, whose rows would be lost. Delete the dataset first, or give the live one another name`, 'CONFLICT');
   }
@@ -65,12 +75,16 @@ async function settleTable(tx: Transaction, before: DatasetSpec, after: DatasetS
   return false;
 }
 
-/** Of fields that are encrypted from now on, what loads refused before is in the quarantine as it came. */
+/** Of columns that are encrypted from now on, what loads refused before is in the quarantine as it came. */
 async function forgetPlain(tx: Transaction, id: string, before: DatasetSpec, after: DatasetSpec): Promise<void> {
-  const old = new Set(before.fields.filter(({ encrypted }) => encrypted).map(({ name }) => name));
-  const names = after.fields.filter(({ name, encrypted }) => encrypted && !old.has(name)).map(({ name }) => name);
+  const old = new Set(encryptedColumns(before));
+  const names = encryptedColumns(after).filter((name) => !old.has(name));
   // A line that could not be taken apart is whole, under an empty name.
   if (names.length > 0) await tx.query('UPDATE headgate.quarantined_row SET raw = raw - $2::text[] WHERE dataset_id = $1', [id, [...names, '']]);
+}
+
+function encryptedColumns({ fields }: DatasetSpec): string[] {
+  return fields.filter(({ encrypted }) => encrypted).flatMap((field) => namesOf(field));
 }
 
 /** Drops the table with its rows, its contracts, its quarantine and its ledger. Runs, reports and audit entries stay. */

@@ -3,7 +3,7 @@ import { HeadgateError } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { print, table } from './output.js';
 import { runLines, RUN_FIELDS, type RunAnswer } from './run-lines.js';
-import { ended, throwUnlessGood } from './pipeline.js';
+import { throwUnlessGood, watchRun } from './watch-run.js';
 
 interface CollectorAnswer {
   readonly name: string;
@@ -72,7 +72,7 @@ export function collectorCommand(program: Command): void {
         const { started } = await client.graphql<{ started: RunAnswer }>(`mutation ($name: String!) { started: runCollector(name: $name) { ${RUN_FIELDS} } }`, {
           name,
         });
-        return options.wait || own ? await ended(client, started) : started;
+        return options.wait || own ? await watchRun(client, started) : started;
       });
       print(run, options.json, () => runLines(run));
       throwUnlessGood(run);

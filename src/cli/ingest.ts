@@ -6,6 +6,7 @@ import { FORMATS, formatOf, inFile, LOAD_MODES } from '../ingestion/index.js';
 import { HeadgateError, messageOf } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { print } from './output.js';
+import { previewLines, type PreviewAnswer } from './preview-lines.js';
 import { startProgress } from './progress.js';
 import { runLines, type RunAnswer } from './run-lines.js';
 
@@ -14,6 +15,7 @@ interface IngestOptions extends ServerOptions {
   readonly mode: string;
   readonly force?: boolean;
   readonly idempotencyKey?: string;
+  readonly dryRun?: boolean;
   readonly json?: boolean;
 }
 
@@ -28,23 +30,29 @@ export function ingestCommand(program: Command): void {
     .addOption(new Option('--mode <mode>', 'add rows, make them the whole dataset, or insert and update by key').choices(LOAD_MODES).default('append'))
     .option('--force', 'load a file that was loaded already')
     .option('--idempotency-key <key>', 'the same key for the same dataset loads once')
+    .option('--dry-run', 'tell what it would do, and do nothing')
     .addHelpText(
       'after',
-      '\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  cat orders.csv | headgate ingest orders - --format csv',
+      '\nExits with 3 when the file was refused.\n\nExamples:\n  headgate ingest orders orders.csv\n  headgate ingest orders orders.ndjson.gz --mode merge\n  headgate ingest orders orders.csv --dry-run\n  cat orders.csv | headgate ingest orders - --format csv',
     )
     .action(async (dataset: string, file: string, _options: unknown, command: Command) => {
       const options: IngestOptions = command.optsWithGlobals();
-      const run = await load(dataset, file, options);
+      if (options.dryRun) {
+        const preview = await load<PreviewAnswer>(dataset, file, options);
+        print(preview, options.json, () => previewLines(preview));
+        return;
+      }
+      const run = await load<RunAnswer>(dataset, file, options);
       print(run, options.json, () => runLines(run));
     });
 }
 
-async function load(dataset: string, file: string, options: IngestOptions): Promise<RunAnswer> {
+async function load<Answer>(dataset: string, file: string, options: IngestOptions): Promise<Answer> {
   const source = await openFile(file);
   const name = file === '-' ? undefined : file;
   try {
     const format = formatOf({ format: options.format, ...(name !== undefined && { fileName: basename(name) }) });
-    const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }) });
+    const query = new URLSearchParams({ mode: options.mode, format, ...(options.force && { force: 'true' }), ...(options.dryRun && { dryRun: 'true' }) });
     const headers = {
       'content-type': 'application/octet-stream',
       ...(name?.endsWith('.gz') && { 'content-encoding': 'gzip' }),
@@ -59,7 +67,7 @@ async function load(dataset: string, file: string, options: IngestOptions): Prom
         () => progress.phase('checking and storing'),
       );
       try {
-        return await client.json<RunAnswer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, { method: 'POST', headers, body });
+        return await client.json<Answer>(`/ingest/${encodeURIComponent(dataset)}?${query.toString()}`, { method: 'POST', headers, body });
       } finally {
         progress.end();
       }

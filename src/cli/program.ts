@@ -12,8 +12,10 @@ import { exportCommand } from './export.js';
 import { ingestCommand } from './ingest.js';
 import { keysCommand } from './keys.js';
 import { EXIT, printError } from './output.js';
-import { pipelineCommand, runCommand } from './pipeline.js';
+import { pipelineCommand } from './pipeline.js';
 import { qualityCommand } from './quality.js';
+import { quarantineCommand } from './quarantine.js';
+import { runCommand } from './run.js';
 import { schemaCommand } from './schema.js';
 import { serveCommand } from './serve.js';
 import { sourceCommand } from './source.js';
@@ -44,6 +46,7 @@ function build(json: boolean): Command {
     pipelineCommand,
     runCommand,
     qualityCommand,
+    quarantineCommand,
     sourceCommand,
     collectorCommand,
     accessCommand,

@@ -1,3 +1,4 @@
+export { ContractKeeper } from './contract-keeper.js';
 export { Authorizer } from './authorizer.js';
 export { columnsOf } from './columns.js';
 export type { Consent } from './consent.js';

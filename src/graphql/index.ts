@@ -1,4 +1,5 @@
 export type { RequestContext, World } from './context.js';
+export { PREVIEW_ROWS, previewFor } from './control/load-preview.js';
 export { mayIngest, knowsOf, mayKeep, OVERSEERS, refusedTo, requestFor, visibleDataset } from './control/rights.js';
 export { bareControlSchema, buildControlSchema } from './control/schema.js';
 export type { ControlServices } from './control/services.js';

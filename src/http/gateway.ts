@@ -27,7 +27,7 @@ export interface GatewayOptions
   extends
     Door,
     Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>,
-    Pick<IngestRouteOptions, 'load'>,
+    Pick<IngestRouteOptions, 'load' | 'preview'>,
     Pick<ExportRouteOptions, 'startExport'>,
     Pick<SubjectRouteOptions, 'openSubjectExport'>,
     Pick<SocketsOptions, 'subscriptions'> {

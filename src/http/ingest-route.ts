@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
-import { mayIngest, toRun, type Run, type World } from '../graphql/index.js';
+import { mayIngest, PREVIEW_ROWS, previewFor, toRun, type Run, type World } from '../graphql/index.js';
 import type { Dataset } from '../catalog/index.js';
 import type { AuditFact } from '../audit/index.js';
 import { visibleCatalog } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { LOAD_MODES, type LoadMode } from '../ingestion/index.js';
+import { LOAD_MODES, type LoadMode, type LoadOutcome } from '../ingestion/index.js';
 import type { RunEntity } from '../lifecycle/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
@@ -25,9 +25,11 @@ export interface IngestRouteOptions extends Door {
   readonly world: () => World;
   /** Loads while the sender waits; the run is over when it resolves. Aborts with the signal. */
   readonly load: (upload: Upload, principal: Principal, signal: AbortSignal) => Promise<RunEntity>;
+  /** Tells what a load would do, with the first `rows` of each kind; nothing of it is masked. */
+  readonly preview: (upload: Upload, principal: Principal, options: { readonly signal: AbortSignal; readonly rows: number }) => Promise<LoadOutcome>;
 }
 
-const PARAMETERS = ['mode', 'format', 'force'];
+const PARAMETERS = ['mode', 'format', 'force', 'dryRun'];
 const LONGEST_KEY = 200;
 
 /** `POST /ingest/{dataset}`: the body is the file, streamed; the answer comes when the load is committed. */
@@ -40,13 +42,19 @@ export function ingestRoute(app: FastifyInstance, options: IngestRouteOptions): 
       const principal = await authenticate(options, request, reply);
       const dataset = await allowed(options, principal, request.params.dataset);
       const upload = uploadOf(request, dataset);
+      const dryRun = isDryRun(request);
       // The socket is silent while the load commits, and while a slow sender thinks.
       request.raw.socket.setTimeout(0);
       const gone = new AbortController();
       const leave = () => gone.abort(new HeadgateError('UNAVAILABLE', 'The sender went away before the load was committed. Nothing was loaded.'));
       reply.raw.once('close', leave);
       try {
-        return jsonOf(await options.load(upload, principal, gone.signal));
+        if (!dryRun) return jsonOf(await options.load(upload, principal, gone.signal));
+        const outcome = await options.preview(upload, principal, { signal: gone.signal, rows: PREVIEW_ROWS });
+        const world = options.world();
+        const { datasets } = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
+        // By what they may see now: what was allowed when it began may not be any more.
+        return previewFor({ principal, world }, datasets.get(dataset.name) ?? { ...dataset, fields: [] }, outcome);
       } finally {
         reply.raw.off('close', leave);
         // What a refused load left unread: the connection can be used again only after it.
@@ -107,6 +115,13 @@ function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
     ...(contentEncoding !== undefined && { contentEncoding }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
+}
+
+/** @throws HeadgateError BAD_USER_INPUT for what is neither */
+function isDryRun({ query }: FastifyRequest): boolean {
+  const { dryRun = 'false' } = query as Readonly<Record<string, unknown>>;
+  if (dryRun !== 'true' && dryRun !== 'false') throw bad('dryRun', 'expected true or false');
+  return dryRun === 'true';
 }
 
 function isMode(mode: string | string[]): mode is LoadMode {

@@ -20,6 +20,8 @@ export class ContractRules {
   readonly key: number;
   readonly keyTwice: number;
   readonly notAnObject: number;
+  /** A value in a column that the contract does not have. */
+  readonly drift: number;
   readonly unique: readonly { readonly place: number; readonly fields: readonly string[] }[];
 
   constructor(dataset: Dataset) {
@@ -29,6 +31,7 @@ export class ContractRules {
       dataset.fields.map((field) => [field.name, add({ reason: { field: field.name, rule: 'type', message: `expected ${expectation(field)}` } })]),
     );
     this.notAnObject = add({ reason: { field: null, rule: 'json', message: 'expected a JSON object' } });
+    this.drift = add({ reason: { field: null, rule: 'drift', message: 'has a value in a column that is not in the contract' } });
     this.key = add({ reason: { field: null, rule: 'key', message: 'a row with this key and other content is in the dataset' } });
     this.keyTwice = add({ reason: { field: null, rule: 'key', message: 'an earlier row of the file has this key and other content' } });
     const invalid = (name: string) => sql`l._bad @> ARRAY[${place(this.typeOf.get(name))}]`;

@@ -24,8 +24,9 @@ export async function copyIn(tx: Transaction, statement: Sql, chunks: AsyncItera
   try {
     await pipeline(Readable.from(source(), { objectMode: true, highWaterMark: 4 }), copy, { ...(signal && { signal }) });
   } catch (error) {
-    if (failure !== undefined) throw failure;
+    // The producer too is ended by the signal, and hears of it as of an abort without its reason.
     signal?.throwIfAborted();
+    if (failure !== undefined) throw failure;
     throw unreadable(error);
   }
   return copy.rowCount;

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Dataset, Field } from '../catalog/index.js';
 import { readHeader, type CsvHeader } from './csv-header.js';
 import { CsvRecords, type CsvRecord, type Shape } from './csv-records.js';
+import type { SourceColumn } from './source-columns.js';
 import { TextBlocks } from './text-blocks.js';
 
 export interface CsvFileOptions {
@@ -24,8 +25,8 @@ export class CsvFile {
   }
 
   /** The columns in the file's order; known once the first block was read. */
-  async fields(): Promise<readonly Field[]> {
-    if (this.#header) return this.#header.fields;
+  async columns(): Promise<readonly SourceColumn[]> {
+    if (this.#header) return this.#header.columns;
     const { path, delimiter, dataset, maxValueBytes } = this.#options;
     const blocks = new TextBlocks(path, maxValueBytes);
     let header: CsvHeader | undefined;
@@ -38,11 +39,16 @@ export class CsvFile {
     );
     for await (const found of reading) {
       this.#header = found;
-      return found.fields;
+      return found.columns;
     }
     // A file without a byte has no block.
     readHeader(Buffer.alloc(0), true, delimiter, dataset);
     return [];
+  }
+
+  /** The fields of a file whose columns are all in the contract. */
+  async fields(): Promise<readonly Field[]> {
+    return (await this.columns()).flatMap(({ field }) => field ?? []);
   }
 
   /**
@@ -56,11 +62,11 @@ export class CsvFile {
     flush: (bytes: Buffer, end: number) => readonly Buffer[],
     onBytes?: (bytes: number) => void,
   ): AsyncGenerator<Buffer> {
-    const fields = await this.fields();
+    const { length: columns } = await this.columns();
     const header = this.#header;
     if (!header) return;
     const { path, delimiter, maxValueBytes } = this.#options;
-    const scanner = new CsvRecords({ delimiter, columns: fields.length, shapes, line: header.line });
+    const scanner = new CsvRecords({ delimiter, columns, shapes, line: header.line });
     const blocks = new TextBlocks(path, maxValueBytes);
     let skip = header.bytes;
     const reading = blocks.read(

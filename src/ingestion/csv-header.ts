@@ -1,13 +1,13 @@
-import type { Dataset, Field } from '../catalog/index.js';
+import type { Dataset } from '../catalog/index.js';
 import { fieldsOf, CsvRecords } from './csv-records.js';
 import { rejected } from './rejection.js';
+import { mapColumns, type SourceColumn } from './source-columns.js';
 
-const SEPARATORS = [';', '\t', '|', ','] as const;
 const BOM = [0xef, 0xbb, 0xbf] as const;
 
 /** The columns of a file, in its order, and where its rows begin. */
 export interface CsvHeader {
-  readonly fields: readonly Field[];
+  readonly columns: readonly SourceColumn[];
   /** Bytes before the first row. */
   readonly bytes: number;
   /** The line of the first row. */
@@ -25,47 +25,16 @@ export function readHeader(begin: Buffer, last: boolean, delimiter: number, data
   if (text.length === 0 && last)
     throw rejected(`The file is empty. Expected a header with the columns ${names(dataset)}.`, { expected: dataset.fields.map((field) => field.name) });
   const records = new CsvRecords({ delimiter });
-  let fields: readonly Field[] | undefined;
+  let columns: readonly SourceColumn[] | undefined;
   const used = records.scan(text, last, (record) => {
-    fields = mapColumns(fieldsOf(text.subarray(record.start, record.end), delimiter), dataset);
+    const names = fieldsOf(text.subarray(record.start, record.end), delimiter);
+    columns = mapColumns(
+      names.map((name) => name ?? ''),
+      dataset,
+    );
     return false;
   });
-  return fields && { fields, bytes: bom + used, line: records.line };
-}
-
-function mapColumns(columns: readonly (string | null)[], dataset: Dataset): readonly Field[] {
-  const known = new Map(dataset.fields.map((field) => [field.name, field]));
-  const came = columns.map((column) => (column ?? '').trim());
-  const missing = [...known.keys()].filter((name) => !came.includes(name));
-  const extra = came.filter((name) => !known.has(name));
-  const twice = came.filter((name, i) => known.has(name) && came.indexOf(name) !== i);
-  if (missing.length === known.size) {
-    // Of separators that spreadsheets use, one that the file has instead of the one it was read with.
-    const other = came.length === 1 ? SEPARATORS.find((separator) => came[0]?.includes(separator)) : undefined;
-    const hint =
-      other === undefined
-        ? ''
-        : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas (CSV), or by tabs with the format tsv.`;
-    throw rejected(`The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${names(dataset)}.${hint}`, {
-      line: 1,
-      missing,
-    });
-  }
-  // A first line that is rather a row holds values, and errors are kept: then columns are told by their places.
-  const isHeader = 2 * extra.length < came.length;
-  const unknown = isHeader ? extra.map((name) => name.slice(0, 80) || '(no name)') : came.flatMap((name, i) => (known.has(name) ? [] : [`column ${i + 1}`]));
-  const problems = [
-    missing.length > 0 && `missing: ${missing.join(', ')}`,
-    extra.length > 0 && `not in the contract: ${unknown.join(', ')}`,
-    twice.length > 0 && `there twice: ${twice.join(', ')}`,
-  ].filter((problem) => problem !== false);
-  if (problems.length > 0) {
-    throw rejected(
-      `The columns are not those of "${dataset.name}" (${problems.join('; ')}). Change the file, or the contract; a column may be empty but not missing.`,
-      { line: 1, missing, extra: unknown, duplicate: twice },
-    );
-  }
-  return came.flatMap((name) => known.get(name) ?? []);
+  return columns && { columns, bytes: bom + used, line: records.line };
 }
 
 function names(dataset: Dataset): string {

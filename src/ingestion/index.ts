@@ -1,10 +1,25 @@
 export * from './collectors/index.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
+export { forgetAllKeptContent, forgetKeptContent, mayHold } from './kept-content.js';
 export type { LoadRequest } from './load-request.js';
-export { Loader, type LoaderOptions } from './loader.js';
-export { LOAD_MODES, type LoadCounts, type LoadMode, type LoadOutcome, type LoadPhase, type LoadProgress, type Reason } from './outcome.js';
+export { Loader, type LoaderOptions, type ReplayRequest } from './loader.js';
+export {
+  LOAD_MODES,
+  type Preview,
+  type PreviewRow,
+  type LoadCounts,
+  type LoadMode,
+  type LoadOutcome,
+  type LoadPhase,
+  type LoadProgress,
+  type Reason,
+} from './outcome.js';
 export { Quarantine, QuarantinedRowEntity, type QuarantinePage } from './quarantine.js';
+export { MOST_IDS, QuarantineActs } from './quarantine-acts.js';
+export { QuarantineSweep } from './quarantine-sweep.js';
+export type { QuarantineCount, QuarantineFilter, QuarantineState, ReasonKind } from './quarantine-filter.js';
+export type { ReplayInput } from './run-input.js';
 export { inFile } from './rejection.js';
 export type { IngestInput } from './run-input.js';
 export type { Source } from './source.js';

@@ -2,16 +2,26 @@ import type { Actor, AuditLog } from '../audit/index.js';
 import { loadCatalog, refuseLive, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
 import { HeadgateError, isHeadgateError, newId } from '../kernel/index.js';
-import { advanceStage, AttemptLostError, WHOLE_LOAD, type RunActor, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
+import {
+  advanceStage,
+  AttemptLostError,
+  RUN_PRIORITIES,
+  WHOLE_LOAD,
+  type RunActor,
+  type RunContext,
+  type RunEntity,
+  type RunKeeper,
+  type Runs,
+} from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { formatOf } from './format.js';
 import { isCommitted } from './in-doubt.js';
 import type { LoadRequest } from './load-request.js';
-import { checkMode, type Loader } from './loader.js';
+import { checkMode, type Loader, type ReplayRequest } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
-import { actorOf, RunInput, type IngestInput } from './run-input.js';
+import { actorOf, ReplayContent, RunInput, type IngestInput, type ReplayInput } from './run-input.js';
 import type { Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
@@ -118,8 +128,17 @@ export class Ingestion {
     };
     const { idempotencyKey } = rest;
     return database.transaction(async (tx) => {
-      const request = { kind: 'INGESTION' as const, dataset: name, input: { ...input }, requestedBy: actor.subject, requestedWith: actor.credential };
-      const { run, created } = await runs.submit(tx, { ...request, ...(idempotencyKey !== undefined && { idempotencyKey }) });
+      const { run, created } = await runs.submit(tx, {
+        kind: 'INGESTION',
+        dataset: name,
+        input: { ...input },
+        requestedBy: actor.subject,
+        requestedWith: actor.credential,
+        priority: RUN_PRIORITIES[rest.priority ?? 'NORMAL'],
+        // They would wait for each other at the dataset's row, each in a place that another could use.
+        group: { id: `dataset/${name}`, limit: 1 },
+        ...(idempotencyKey !== undefined && { idempotencyKey }),
+      });
       if (created && queued) await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, await queued.bytesFor(run.id)]);
       const before = RunInput.parse(run.input);
       if (!created && (before.source !== input.source || before.contentHash !== input.contentHash)) {
@@ -132,16 +151,73 @@ export class Ingestion {
     });
   }
 
+  /**
+   * Does all of a load, tells what it did, and takes it back: nothing is changed, but for the entry `ingest.preview`.
+   * @throws HeadgateError as Loader.load
+   */
+  async preview({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: RunActor, rows: number): Promise<LoadOutcome> {
+    const { loader, audit } = this.#options;
+    const dataset = await this.#dataset(name);
+    const mode = modeOf(wantedMode);
+    const began = performance.now();
+    const fact = { actor, action: 'ingest.preview', dataset: dataset.name };
+    try {
+      const outcome = await loader.load({ ...request, dataset, mode, runId: newId(), actor, preview: { rows } });
+      const { read, loaded, quarantined, deduplicated, contentHash } = outcome;
+      const details = { mode, read, loaded, quarantined, deduplicated, contentHash };
+      await audit.record({ ...fact, decision: 'ALLOWED', durationMs: performance.now() - began, details });
+      return outcome;
+    } catch (error) {
+      const code = isHeadgateError(error) ? error.code : 'INTERNAL_SERVER_ERROR';
+      await audit.record({ ...fact, decision: 'FAILED', durationMs: performance.now() - began, details: { mode, code } });
+      throw error;
+    }
+  }
+
+  /**
+   * Queues a load of rows of the quarantine; a worker does it, also after a restart.
+   * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for a mode or a patch that makes no sense
+   */
+  async submitReplay({ dataset: name, ids, patch = {}, mode: wantedMode }: ReplayInput, actor: RunActor): Promise<RunEntity> {
+    const { database, runs, cipher } = this.#options;
+    const dataset = await this.#dataset(name);
+    const mode = modeOf(wantedMode);
+    if (mode === 'replace') throw new HeadgateError('BAD_USER_INPUT', 'Rows of the quarantine are appended or merged; they are never all that a dataset has.');
+    checkMode(dataset, mode);
+    const unknown = Object.keys(patch).find((field) => !dataset.fields.some((known) => known.name === field));
+    if (unknown !== undefined) throw new HeadgateError('BAD_USER_INPUT', `patch: "${unknown.slice(0, 80)}" is no field of "${name}".`, { path: 'patch' });
+    // What takes the place of a value is one.
+    const queued = await queuedContent(dataset, JSON.stringify({ ids, patch }), cipher);
+    return database.transaction(async (tx) => {
+      const input: RunInput = { mode, replay: true, actor: actorOf(actor) };
+      const { run } = await runs.submit(tx, {
+        kind: 'INGESTION',
+        dataset: name,
+        input: { ...input },
+        requestedBy: actor.subject,
+        requestedWith: actor.credential,
+        group: { id: `dataset/${name}`, limit: 1 },
+      });
+      await tx.query('INSERT INTO headgate.run_content (run_id, content) VALUES ($1, $2)', [run.id, await queued.bytesFor(run.id)]);
+      return run;
+    });
+  }
+
   /** For a worker of the queue `ingestion`: does the run whose id the job carries. */
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {
       await this.#options.keeper.perform(id, signal, async (run, context) => {
-        const { mode, format, force, source, actor } = RunInput.parse(run.input);
+        const { mode, format, force, source, replay, actor } = RunInput.parse(run.input);
         const dataset = await this.#dataset(run.dataset ?? '');
-        const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source =
-          source === undefined ? { content: await openedContent(dataset, run.id, await this.#content(run.id), this.#options.cipher) } : { file: source };
+        const content = async () => this.#content(run, dataset);
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
+        if (replay) {
+          const replayed = ReplayContent.parse(JSON.parse((await content()).toString()));
+          await this.#perform(run, dataset, { ...replayed, mode }, by, context);
+          return;
+        }
+        const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
+        const from: Source = source === undefined ? { content: await content() } : { file: source };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
     };
@@ -150,26 +226,20 @@ export class Ingestion {
   async #perform(
     run: RunEntity,
     dataset: Dataset,
-    request: Omit<LoadNow, 'dataset' | 'mode'> & { readonly mode: LoadMode },
+    request: (Omit<LoadNow, 'dataset' | 'mode'> | Pick<ReplayRequest, 'ids' | 'patch'>) & { readonly mode: LoadMode },
     actor: Actor,
     context: RunContext,
   ): Promise<void> {
     const { database, loader, runs, audit, afterLoad } = this.#options;
     const began = performance.now();
-    const fact = { actor, action: 'ingest', dataset: dataset.name };
+    const fact = { actor, action: 'patch' in request ? 'quarantine.replay' : 'ingest', dataset: dataset.name };
     try {
-      await loader.load({
-        ...request,
+      const common = {
         dataset,
         runId: run.id,
+        actor,
         signal: context.signal,
-        onProgress: (progress) => {
-          const { phase, bytesRead, bytesTotal } = progress;
-          // The counts are of the content, unpacked; while it is received they are not known yet.
-          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) });
-          request.onProgress?.(progress);
-        },
-        inTransaction: async (tx, outcome) => {
+        inTransaction: async (tx: Transaction, outcome: LoadOutcome, loadedInto: Dataset) => {
           const { read, loaded, quarantined, deduplicated, bytes } = outcome;
           await runs.finish(tx, run, {
             rowsRead: read,
@@ -180,9 +250,24 @@ export class Ingestion {
             bytesTotal: bytes,
           });
           await advanceStage(tx, dataset.name, WHOLE_LOAD);
-          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, contentHash: outcome.contentHash };
+          const what = 'patch' in request ? { patched: Object.keys(request.patch) } : { contentHash: outcome.contentHash };
+          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, ...what };
           await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });
-          await afterLoad?.(tx, dataset, run, outcome, actor);
+          await afterLoad?.(tx, loadedInto, run, outcome, actor);
+        },
+      };
+      if ('patch' in request) {
+        await loader.replay({ ...request, ...common });
+        return;
+      }
+      await loader.load({
+        ...request,
+        ...common,
+        onProgress: (progress) => {
+          const { phase, bytesRead, bytesTotal, rowsRead } = progress;
+          // The counts are of the content, unpacked; while it is received they are not known yet.
+          if (phase === 'load') context.progress({ bytesRead, ...(bytesTotal !== undefined && { bytesTotal }), ...(rowsRead !== undefined && { rowsRead }) });
+          request.onProgress?.(progress);
         },
       });
     } catch (error) {
@@ -203,10 +288,13 @@ export class Ingestion {
     return dataset;
   }
 
-  async #content(runId: string): Promise<Buffer> {
-    const [row] = await this.#options.database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [runId]);
-    if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: runId });
-    return row.content;
+  /** It was sealed for the run that it came with. */
+  async #content({ id, contentOf }: RunEntity, dataset: Dataset): Promise<Buffer> {
+    const { database, cipher } = this.#options;
+    const keptFor = contentOf ?? id;
+    const [row] = await database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [keptFor]);
+    if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: id });
+    return openedContent(dataset, keptFor, row.content, cipher);
   }
 }
 

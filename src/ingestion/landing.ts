@@ -1,4 +1,4 @@
-import type { Dataset } from '../catalog/index.js';
+import type { Dataset, NewColumn } from '../catalog/index.js';
 import type { Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import type { ContractRules } from './contract-rules.js';
@@ -26,6 +26,8 @@ export interface Landed {
   readonly read: number;
   /** Writes the text of each refused row, as it came, to `raw_row`. @throws TooManyBadRows where this way only bears few. */
   readonly keepRaw: () => Promise<void>;
+  /** Of columns that the contract does not have, where it follows what comes. */
+  readonly newColumns: readonly NewColumn[];
 }
 
 /** The quick way to land has met more bad rows than it handles well; nothing is wrong, the general way takes over. */

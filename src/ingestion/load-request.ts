@@ -1,7 +1,9 @@
-import type { Dataset } from '../catalog/index.js';
+import type { Actor } from '../audit/index.js';
+import type { ContractDrift, Dataset } from '../catalog/index.js';
 import type { Transaction } from '../store/index.js';
 import type { CapturedChanges } from './captured-changes.js';
 import type { Format } from './format.js';
+import type { Replay } from './replay-landing.js';
 import type { LoadMode, LoadOutcome, LoadProgress } from './outcome.js';
 import type { Source } from './source.js';
 import type { Spooled } from './spool.js';
@@ -25,13 +27,28 @@ export interface LoadRequest {
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**
    * Joins the load's transaction, last before its commit: run, audit entry, next job. It should be short, since it may
-   * run while readers wait for the table's exchange.
+   * run while readers wait for the table's exchange. The dataset is the one that was loaded into: its contract may have followed
+   * the rows.
    */
-  readonly inTransaction?: ((tx: Transaction, outcome: LoadOutcome) => Promise<void>) | undefined;
+  readonly inTransaction?: ((tx: Transaction, outcome: LoadOutcome, dataset: Dataset) => Promise<void>) | undefined;
+  /** Who loads: in whose name a contract is changed that follows what comes. */
+  readonly actor?: Actor | undefined;
+  /** Does all of it, tells what it did with some rows, and takes it back. */
+  readonly preview?: PreviewWish | undefined;
+}
+
+/** What a preview tells beside its counts. */
+export interface PreviewWish {
+  /** Rows of each kind at the most. */
+  readonly rows: number;
 }
 
 /** A load whose source is on the disk already. */
 export interface SpooledLoad extends Omit<LoadRequest, 'source' | 'format' | 'contentEncoding'> {
   readonly spooled: Spooled;
   readonly format: Format;
+  /** What the contract must become first: found by an attempt before this one. */
+  readonly drift?: ContractDrift | undefined;
+  /** The rows are in the quarantine, not on the disk. */
+  readonly replay?: Replay | undefined;
 }

@@ -1,16 +1,21 @@
 import pg from 'pg';
-import { refuseHeld, type Dataset } from '../catalog/index.js';
-import { HeadgateError } from '../kernel/index.js';
+import { draftContract, lockCatalog, refuseHeld, type ContractDraft, type ContractDrift, type Dataset } from '../catalog/index.js';
+import type { ContractKeeper } from '../governance/index.js';
+import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
 import { applyChanges } from './captured-changes.js';
 import { ContractRules } from './contract-rules.js';
+import { fillDefaults } from './defaults.js';
+import { Drifted, widenings } from './drift.js';
 import { removeDuplicates } from './duplicates.js';
 import { type Landed, type LandingJob, TooManyBadRows } from './landing.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import type { SpooledLoad } from './load-request.js';
-import type { LoadCounts, LoadOutcome } from './outcome.js';
+import type { LoadCounts, LoadOutcome, Preview } from './outcome.js';
+import { Previewed, previewOf, wouldStore } from './preview.js';
 import { quarantine, refusedExamples } from './quarantine.js';
 import { rejected, unreadable } from './rejection.js';
+import { landQuarantined, settleReplay } from './replay-landing.js';
 import { createShadowWorkTables, takeShadow, tryKey } from './shadow-landing.js';
 import { shadowOf } from './shadow-table.js';
 import { storeRows } from './store-rows.js';
@@ -26,20 +31,33 @@ interface Head {
   readonly rowCount: number;
 }
 
-/** One load within its transaction: everything it does is in `tx`. */
-export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes: number): Promise<LoadOutcome> {
+/** What a load needs beside its request. */
+export interface LoadKernel {
+  readonly maxValueBytes: number;
+  /** Of datasets whose contract follows what comes; without it none of them can be loaded. */
+  readonly contracts?: ContractKeeper | undefined;
+}
+
+/**
+ * One load within its transaction: everything it does is in `tx`.
+ * @throws Drifted when it must begin again, with the contract that the rows want
+ */
+export async function load(tx: Transaction, request: SpooledLoad, kernel: LoadKernel): Promise<LoadOutcome> {
   const { dataset, mode, spooled, idempotencyKey, force = false, runId } = request;
+  // In this order an apply locks them too.
+  if (isDrift(request.drift)) await lockCatalog(tx);
   const head = await holdDataset(tx, dataset);
   const ledger = new Ledger(tx, dataset.id);
   const first = idempotencyKey === undefined ? undefined : await ledger.byKey(idempotencyKey);
-  if (first) return finish(tx, request, repeated(first, dataset, spooled.hash));
+  if (first) return finish(tx, request, repeated(first, dataset, spooled.hash), dataset);
 
   if (mode === 'replace') await refuseHeld(tx, dataset.name, 'replaced');
-  const before = force ? undefined : await ledger.alreadyLoaded(spooled.hash, mode, dataset.contractVersion);
-  const done = before
-    ? { read: before.read, loaded: 0, quarantined: 0, deduplicated: before.read, rowCount: head.rowCount, changed: false }
-    : await loadRows(tx, request, head, maxValueBytes);
-  const { changed, rowCount, ...counts } = done;
+  const before = force || request.replay ? undefined : await ledger.alreadyLoaded(spooled.hash, mode, dataset.contractVersion);
+  const done: Loaded = before
+    ? { dataset, read: before.read, loaded: 0, quarantined: 0, deduplicated: before.read, rowCount: head.rowCount, changed: false }
+    : await loadRows(tx, request, head, kernel);
+  const { changed, rowCount, preview, ...rest } = done;
+  const { dataset: followed, ...counts } = rest;
   checkCounts(counts);
   const dataVersion = head.dataVersion + (changed ? 1 : 0);
   if (changed) {
@@ -49,13 +67,15 @@ export async function load(tx: Transaction, request: SpooledLoad, maxValueBytes:
     await tx.query('UPDATE headgate.dataset SET loaded_at = now() WHERE id = $1', [dataset.id]);
   }
   const outcome = { runId, mode, ...counts, bytes: spooled.contentSize, contentHash: spooled.hash, dataVersion, rowCount };
-  await ledger.record({ ...outcome, idempotencyKey, contractVersion: dataset.contractVersion, changed });
-  return finish(tx, request, { ...outcome, repeated: before !== undefined });
+  await ledger.record({ ...outcome, idempotencyKey, contractVersion: followed.contractVersion, changed });
+  const drift = !before && isDrift(request.drift) ? request.drift : undefined;
+  return finish(tx, request, { ...outcome, repeated: before !== undefined, ...(drift && { drift }), ...(preview && { preview }) }, followed);
 }
 
-async function finish(tx: Transaction, request: SpooledLoad, outcome: LoadOutcome): Promise<LoadOutcome> {
+async function finish(tx: Transaction, request: SpooledLoad, outcome: LoadOutcome, dataset: Dataset): Promise<LoadOutcome> {
   request.signal?.throwIfAborted();
-  await request.inTransaction?.(tx, outcome);
+  if (request.preview) throw new Previewed(outcome);
+  await request.inTransaction?.(tx, outcome, dataset);
   return outcome;
 }
 
@@ -68,6 +88,7 @@ async function holdDataset(tx: Transaction, dataset: Dataset): Promise<Head> {
   if (head.contractVersion !== dataset.contractVersion) {
     throw new HeadgateError('CONFLICT', `The contract of "${dataset.name}" changed while the load was on its way. Nothing was loaded: send it again.`, {
       dataset: dataset.name,
+      contractChanged: true,
     });
   }
   return head;
@@ -83,27 +104,37 @@ function repeated({ contractVersion: _, changed: __, idempotencyKey: ___, ...ent
   return { ...entry, repeated: true };
 }
 
-type Loaded = LoadCounts & { readonly rowCount: number; readonly changed: boolean };
+type Loaded = LoadCounts & {
+  readonly rowCount: number;
+  readonly changed: boolean;
+  /** Under the contract that the rows are in. */
+  readonly dataset: Dataset;
+  readonly preview?: Preview;
+};
 
 /** From this size on it pays to build the dataset's table anew. */
 const SHADOW_FROM_BYTES = 4_000_000;
 
 /** Tries the quick way to land; when it meets too many bad rows, all it did is undone and the general way does it. */
-async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxValueBytes: number): Promise<Loaded> {
-  const { dataset, spooled, format, mode, signal, onProgress } = request;
+async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kernel: LoadKernel): Promise<Loaded> {
+  const { spooled, format, mode, signal, onProgress, drift, replay } = request;
+  const draft = isDrift(drift) ? await draftContract(tx, request.dataset, drift) : undefined;
+  const dataset = draft?.dataset ?? request.dataset;
   const rules = new ContractRules(dataset);
   const onBytes = (bytesRead: number) => onProgress?.({ phase: 'load', bytesRead, bytesTotal: spooled.size });
-  const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes, signal, onBytes };
+  const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes: kernel.maxValueBytes, signal, onBytes };
   // Hash tables over a million keys, and the sort for an index on them, should not go to the disk.
   await tx.query("SET LOCAL work_mem = '128MB'");
   await tx.query("SET LOCAL maintenance_work_mem = '256MB'");
   const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`,
   );
-  const settling = { request, head, empty };
-  if (canLandTyped(job)) {
+  const settling = { request, head, empty, draft, contracts: kernel.contracts };
+  if (replay) return settle(job, { ...settling, inShadow: false, land: (landing) => landQuarantined(landing, replay) });
+  if (await canLandTyped(job)) {
     await tx.query('SAVEPOINT landing');
-    const inShadow = spooled.size >= SHADOW_FROM_BYTES && (mode === 'replace' || empty);
+    // Of a preview nothing is stored, and under another contract the table is not yet what it will be.
+    const inShadow = spooled.size >= SHADOW_FROM_BYTES && (mode === 'replace' || empty) && !request.preview && !draft;
     try {
       return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: landTyped });
     } catch (error) {
@@ -114,6 +145,11 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, maxVa
   return settle(job, { ...settling, inShadow: false, land: landText });
 }
 
+/** Whether it says more than that nothing is to follow. */
+function isDrift(drift: ContractDrift | undefined): drift is ContractDrift {
+  return drift !== undefined && drift.columns.length + drift.wider.length > 0;
+}
+
 interface Settling {
   readonly request: SpooledLoad;
   readonly head: Head;
@@ -122,37 +158,69 @@ interface Settling {
   /** Rows land in the table that will be the dataset's. */
   readonly inShadow: boolean;
   readonly land: (job: LandingJob) => Promise<Landed>;
+  /** The contract that the rows are in, before it is in force. */
+  readonly draft: ContractDraft | undefined;
+  readonly contracts: ContractKeeper | undefined;
 }
 
-async function settle(job: LandingJob, { request, head, empty, inShadow, land }: Settling): Promise<Loaded> {
+async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   const { tx, dataset, rules, spooled } = job;
-  const { mode, runId } = request;
+  const { request, head, empty, inShadow, land } = settling;
+  const { mode, runId, replay } = request;
   const number = head.dataVersion + 1;
   await (inShadow ? createShadowWorkTables(tx, dataset, number) : createWorkTables(tx, dataset));
-  const { read, keepRaw } = await land(job).catch((error: unknown) => {
+  const landed = await land(job).catch((error: unknown) => {
     throw unreadable(error);
   });
-  const gone = request.changes ? await applyChanges(tx, dataset, rules, request.changes) : { removed: 0, kept: 0 };
+  const { read, keepRaw } = landed;
   request.onProgress?.({ phase: 'check', bytesRead: spooled.size, bytesTotal: spooled.size });
 
+  await follow(job, landed, settling);
+  await fillDefaults(job);
+  const gone = request.changes ? await applyChanges(tx, dataset, rules, request.changes) : { removed: 0, kept: 0 };
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
     throw ruleFailure(error, dataset);
   });
+  await bringIntoForce(tx, settling);
   const keysDiffer = inShadow && dataset.key.length > 0 && (await tryKey(tx, dataset));
   const duplicates = await removeDuplicates(tx, dataset, rules, mode, { existing: mode !== 'replace' && !empty, keysDiffer });
   refused += duplicates.refused;
   if (refused > 0) await keepRaw();
-  await checkQuarantine(job, read, refused);
+  if (!replay) await checkQuarantine(job, read, refused);
   const left = read - refused - duplicates.deduplicated;
-  const { inserted, updated } = inShadow
-    ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 }
-    : await storeRows(tx, dataset, mode, number, empty, left);
-  const quarantined = refused > 0 ? await quarantine(tx, dataset.id, runId, rules) : 0;
+  const stored = request.preview && (await wouldStore(tx, dataset, mode, empty));
+  const preview = request.preview && stored && (await previewOf(tx, dataset, rules, stored, request.preview.rows));
+  const { inserted, updated } =
+    stored ?? (inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left));
+  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, dataset.id, runId, rules));
+  const quarantined = request.preview || (refused === 0 && !replay) ? refused : await keep();
 
   const loaded = inserted + updated + gone.removed;
+  const deduplicated = duplicates.deduplicated + gone.kept;
   const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted - gone.removed;
   const changed = loaded > 0 || mode === 'replace';
-  return { read: read + gone.removed + gone.kept, loaded, quarantined, deduplicated: duplicates.deduplicated + gone.kept, rowCount, changed };
+  return { dataset, read: read + gone.removed + gone.kept, loaded, quarantined, deduplicated, rowCount, changed, ...(preview && { preview }) };
+}
+
+/** @throws Drifted when the contract is one that follows its rows, and these want another one */
+async function follow(job: LandingJob, { newColumns }: Landed, { request, contracts }: Settling): Promise<void> {
+  if (request.dataset.drift !== 'evolve' || request.drift || request.replay) return;
+  if (!contracts) throw new Error('a load under drift: evolve without who keeps contracts');
+  const wider = await widenings(job, () => contracts.fixed(job.tx, request.dataset));
+  if (newColumns.length > 0 || wider.length > 0) throw new Drifted({ columns: newColumns, wider });
+}
+
+/** As late as it can be: readers wait from here on, until the commit. */
+async function bringIntoForce(tx: Transaction, { draft, request, contracts }: Settling): Promise<void> {
+  if (!draft || !contracts) return;
+  try {
+    await contracts.save(tx, draft, request.actor ?? { subject: 'headgate', roles: [] }, request.runId);
+  } catch (error) {
+    // What stands in the way of another type stands in the way of no new column.
+    const isAboutIt = isHeadgateError(error) && error.details['busy'] !== true && error.details['changePolicy'] !== true;
+    if (isAboutIt && draft.wider.length > 0) throw new Drifted({ columns: draft.columns, wider: [] });
+    throw error;
+  }
 }
 
 async function checkQuarantine({ tx, dataset, rules }: LandingJob, read: number, refused: number): Promise<void> {

@@ -1,16 +1,20 @@
 import { QueryFailedError } from 'typeorm';
 import type { Config } from '../config/index.js';
-import type { Dataset } from '../catalog/index.js';
-import { HeadgateError, type Log } from '../kernel/index.js';
+import type { ContractDrift, Dataset } from '../catalog/index.js';
+import type { ContractKeeper } from '../governance/index.js';
+import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
+import { tellRows } from './copy-progress.js';
+import { Drifted } from './drift.js';
 import { formatOf, type Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
 import type { LoadMode, LoadOutcome } from './outcome.js';
 import { inFile } from './rejection.js';
+import { Previewed } from './preview.js';
 import { openSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
@@ -22,6 +26,14 @@ export interface LoaderOptions {
   readonly log: Log;
   /** Of encrypted fields; without it no dataset with such fields can be loaded. */
   readonly cipher?: FieldCipher | undefined;
+  /** Of contracts that follow what comes; without it no dataset with such a contract can be loaded. */
+  readonly contracts?: ContractKeeper | undefined;
+}
+
+/** What a replay needs to know. */
+export interface ReplayRequest extends Pick<LoadRequest, 'runId' | 'dataset' | 'mode' | 'signal' | 'inTransaction' | 'actor'> {
+  readonly ids?: readonly string[] | undefined;
+  readonly patch: Readonly<Record<string, string | null>>;
 }
 
 /**
@@ -33,9 +45,11 @@ export class Loader {
   readonly #config: LoaderOptions['config'];
   readonly #spool: Spool;
   readonly #cipher: FieldCipher | undefined;
+  readonly #contracts: ContractKeeper | undefined;
 
-  constructor({ database, config, cipher }: LoaderOptions) {
+  constructor({ database, config, cipher, contracts }: LoaderOptions) {
     this.#cipher = cipher;
+    this.#contracts = contracts;
     this.#database = database;
     this.#config = config;
     this.#spool = new Spool(config.home);
@@ -84,6 +98,22 @@ export class Loader {
     }
   }
 
+  /**
+   * Loads rows of the quarantine and commits. Those that pass leave it, the others stay there with their new reasons; of rows that
+   * left it meanwhile there are none, so that the same replay twice does what one does.
+   * @throws HeadgateError as `load`
+   */
+  async replay({ ids, patch, ...request }: ReplayRequest): Promise<LoadOutcome> {
+    checkMode(request.dataset, request.mode);
+    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}` };
+    try {
+      return await this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw fromOutside(error);
+    }
+  }
+
   /** @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when the file below the configured folder can't be loaded. */
   async checkFile(file: string): Promise<void> {
     const { stream } = await openSource({ file }, this.#config.filesDir);
@@ -99,20 +129,45 @@ export class Loader {
     return { hash: await cipher.contentHash(dataset.id), sealed: (content) => sealedContent(content, { dataset, format, cipher, maxValueBytes }) };
   }
 
+  /** An attempt may find that the contract must follow its rows: then the next one begins with what it must become. */
   async #loadSpooled(request: SpooledLoad): Promise<LoadOutcome> {
     await prepareParser();
+    for (let drift: ContractDrift | undefined, attempt = 1; ;) {
+      try {
+        const outcome = await this.#attempt({ ...request, ...(drift && { drift }) });
+        if (outcome.drift) await this.#contracts?.settled();
+        return outcome;
+      } catch (error) {
+        if (error instanceof Previewed) return error.outcome;
+        if (error instanceof Drifted) drift = error.drift;
+        else if (isBusy(error) && drift && attempt < ATTEMPTS) attempt += 1;
+        else throw error;
+      }
+    }
+  }
+
+  async #attempt(request: SpooledLoad): Promise<LoadOutcome> {
     return this.#database.transaction(async (tx) => {
       const stop = await cancelOnAbort(this.#database, tx, request.signal);
+      const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
-        return await load(tx, request, this.#config.limits.maxValueBytes);
+        return await load(tx, { ...request, onProgress: rows.onProgress }, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
       } catch (error) {
         request.signal?.throwIfAborted();
         throw error;
       } finally {
+        rows.stop();
         stop();
       }
     });
   }
+}
+
+/** The table of a dataset whose contract follows its rows may be read: then it is tried so often, from the start. */
+const ATTEMPTS = 3;
+
+function isBusy(error: unknown): boolean {
+  return isHeadgateError(error) && error.details['busy'] === true;
 }
 
 /** @throws HeadgateError BAD_USER_INPUT when rows can't go into the dataset in this mode. */

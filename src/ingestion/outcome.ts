@@ -1,3 +1,5 @@
+import type { ContractDrift } from '../catalog/index.js';
+
 /** What a load is made of and what became of it; shared by the loader and those who call it. */
 export const LOAD_MODES = ['append', 'replace', 'merge'] as const;
 export type LoadMode = (typeof LOAD_MODES)[number];
@@ -23,6 +25,26 @@ export interface LoadOutcome extends LoadCounts {
   readonly dataVersion: number;
   /** Rows of the dataset after the load. */
   readonly rowCount: number;
+  /** How the contract followed the rows; absent when it did not have to. */
+  readonly drift?: ContractDrift;
+  /** Of a preview, after which nothing is changed. */
+  readonly preview?: Preview;
+}
+
+/** A row of a preview, its values as texts, by field. Nothing of it is masked yet. */
+export interface PreviewRow {
+  readonly line: number | null;
+  readonly values: Readonly<Record<string, string | null>>;
+}
+
+/** What a load would do, beside its counts. */
+export interface Preview {
+  readonly inserted: number;
+  readonly updated: number;
+  /** The first of the rows that would be loaded. */
+  readonly loaded: readonly PreviewRow[];
+  /** Why rows would be quarantined, with the first of them; a row with several reasons counts for each. */
+  readonly reasons: readonly (Reason & { readonly count: number; readonly rows: readonly PreviewRow[] })[];
 }
 
 /** `receive`: the source is spooled; `load`: rows land; `check`: rules, key, merge; `done`. */
@@ -32,6 +54,8 @@ export interface LoadProgress {
   readonly phase: LoadPhase;
   readonly bytesRead: number;
   readonly bytesTotal?: number;
+  /** Rows that have landed so far, now and then. */
+  readonly rowsRead?: number;
 }
 
 /** Why a row is in quarantine; never with the value. */

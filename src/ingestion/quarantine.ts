@@ -1,11 +1,12 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, In, Index, PrimaryColumn } from 'typeorm';
 import type { Dataset } from '../catalog/index.js';
 import { HeadgateError } from '../kernel/index.js';
-import { param, sql } from '../sql/index.js';
+import { param, render, sql, type Sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
 import type { ContractRules } from './contract-rules.js';
 import type { Reason } from './outcome.js';
+import { quarantineCondition, type QuarantineCount, type QuarantineFilter, type QuarantineState } from './quarantine-filter.js';
 import { Sealer } from './sealer.js';
 import { RAW_ROW, REFUSED, run } from './work-tables.js';
 
@@ -22,9 +23,19 @@ export class QuarantinedRowEntity {
   @Column('uuid', { name: 'run_id' }) runId!: string;
   /** The line in the file; of a row in a JSON array the line it begins at. */
   @Column('bigint') line!: string;
+  /** Where it was, beyond its line: a place in a stream, a file, a page. */
+  @Column('text', { nullable: true }) position!: string | null;
   @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
+  @Column('text', { default: 'OPEN' }) state!: QuarantineState;
+  /** How often it was tried to load it. */
+  @Column('integer', { default: 1 }) attempts!: number;
+  /** The replay that tried it last. */
+  @Column('uuid', { name: 'last_run_id', nullable: true }) lastRunId!: string | null;
+  @Column('text', { name: 'discarded_by', nullable: true }) discardedBy!: string | null;
+  @Column('timestamptz', { name: 'discarded_at', nullable: true }) discardedAt!: Date | null;
+  @Column('text', { name: 'discard_reason', nullable: true }) discardReason!: string | null;
 }
 
 /** A stretch of quarantined rows, oldest first. */
@@ -67,31 +78,49 @@ export class Quarantine {
    * The `first` rows after the one with the id `after`.
    * @throws HeadgateError BAD_USER_INPUT when `after` is not an id.
    */
-  async page(datasetId: string, { first, after = '0' }: { readonly first: number; readonly after?: string }): Promise<QuarantinePage> {
+  async page(
+    datasetId: string,
+    { first, after = '0', ...filter }: { readonly first: number; readonly after?: string } & QuarantineFilter,
+  ): Promise<QuarantinePage> {
     if (!/^\d{1,18}$/.test(after)) throw new HeadgateError('BAD_USER_INPUT', 'The cursor is not one of this list. Use the endCursor of the page before.');
-    const rows = await this.#database.manager
-      .createQueryBuilder(QuarantinedRowEntity, 'q')
-      .where('q.datasetId = :datasetId AND q.id > :after', { datasetId, after })
-      .orderBy('q.id', 'ASC')
-      .limit(first + 1)
-      .getMany();
-    return { rows: rows.slice(0, first), hasNext: rows.length > first };
+    const { text, values } = render(
+      sql`SELECT q.id::text AS id FROM headgate.quarantined_row q WHERE ${quarantineCondition(datasetId, filter)} AND q.id > ${param(after, 'bigint')} ORDER BY q.id LIMIT ${param(first + 1, 'int')}`,
+    );
+    const ids = await this.#database.query<{ id: string }>(text, values);
+    const rows = await this.#database.manager.find(QuarantinedRowEntity, { where: { id: In(ids.map(({ id }) => id)) }, order: { id: 'ASC' } });
+    return { rows: rows.slice(0, first), hasNext: ids.length > first };
   }
 
-  async count(datasetId: string): Promise<number> {
-    return this.#database.manager.countBy(QuarantinedRowEntity, { datasetId });
+  async count(datasetId: string, filter: QuarantineFilter = {}): Promise<number> {
+    const { text, values } = render(sql`SELECT count(*)::int AS n FROM headgate.quarantined_row q WHERE ${quarantineCondition(datasetId, filter)}`);
+    const [found] = await this.#database.query<{ n: number }>(text, values);
+    return found?.n ?? 0;
+  }
+
+  /** Why the rows of a dataset are there: how many have a reason of each kind, most first. */
+  async reasons(datasetId: string): Promise<readonly QuarantineCount[]> {
+    return this.#database.query<QuarantineCount>(
+      `SELECT q.state, r ->> 'field' AS field, r ->> 'rule' AS rule, count(DISTINCT q.id)::int AS count
+       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r WHERE q.dataset_id = $1 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`,
+      [datasetId],
+    );
   }
 }
 
 /** Writes all refused rows of a load whose raw texts are kept. Returns how many. */
 export async function quarantine(tx: Transaction, datasetId: string, runId: string, rules: ContractRules): Promise<number> {
-  const reasons = param(JSON.stringify(rules.checks.map((check) => check.reason)), 'jsonb');
   return run(
     tx,
     sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons)
-      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, (SELECT jsonb_agg(${reasons} -> p::int ORDER BY n) FROM unnest(r.reasons) WITH ORDINALITY AS u(p, n))
+      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)}
       FROM ${REFUSED} r JOIN ${RAW_ROW} w ON w._pos = r._pos ORDER BY r._pos`,
   );
+}
+
+/** The reasons of a refused row `r`, as they are kept. */
+export function reasonsOf(rules: ContractRules): Sql {
+  const reasons = param(JSON.stringify(rules.checks.map((check) => check.reason)), 'jsonb');
+  return sql`(SELECT jsonb_agg(${reasons} -> p::int ORDER BY n) FROM unnest(r.reasons) WITH ORDINALITY AS u(p, n))`;
 }
 
 /** Line, field and rule of the first refused rows, to tell with an error. */

@@ -33,3 +33,20 @@ export function unreadable(error: unknown): unknown {
     error,
   );
 }
+
+/** For a row of JSON with something that the contract does not have. */
+export function unknownMember(dataset: { readonly name: string }, line: number, name: string): HeadgateError {
+  const shown = name.slice(0, 80);
+  return rejected(`The row at line ${line} has "${shown}", which is not in the contract of "${dataset.name}". Change the file, or the contract.`, {
+    line,
+    extra: [shown],
+  });
+}
+
+/** For a row of JSON that has a field under two of its names. */
+export function twoMembers(dataset: { readonly name: string }, line: number, field: string): HeadgateError {
+  return rejected(
+    `The row at line ${line} has the field ${field} of "${dataset.name}" twice, under two of its names. Change the file, or take an alias out of the contract.`,
+    { line, duplicate: [field] },
+  );
+}

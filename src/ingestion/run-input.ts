@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Actor } from '../audit/index.js';
+import type { RunPriority } from '../lifecycle/index.js';
 import { LOAD_MODES } from './outcome.js';
 
 /** What the `ingest` mutation takes. */
@@ -14,6 +15,8 @@ export interface IngestInput {
   readonly mode?: string | undefined;
   readonly force?: boolean | undefined;
   readonly idempotencyKey?: string | undefined;
+  /** `NORMAL` when it is not said. */
+  readonly priority?: RunPriority | undefined;
 }
 
 /** What a run of the kind INGESTION keeps of its request. */
@@ -23,9 +26,25 @@ export const RunInput = z.object({
   force: z.boolean().optional(),
   source: z.string().optional(),
   contentHash: z.string().optional(),
+  /** The rows are some of the quarantine; which, and with what in place of what came, waits as its content. */
+  replay: z.literal(true).optional(),
   actor: z.object({ roles: z.array(z.string()), purpose: z.string().optional() }),
 });
 export type RunInput = z.infer<typeof RunInput>;
+
+/** What the `replayQuarantine` mutation takes. */
+export interface ReplayInput {
+  readonly dataset: string;
+  /** Absent: all that are open. */
+  readonly ids?: readonly string[] | undefined;
+  /** By field, what takes the place of what came. */
+  readonly patch?: Readonly<Record<string, string | null>> | undefined;
+  /** `append` (the default) or `merge`. */
+  readonly mode?: string | undefined;
+}
+
+/** How a replay waits. */
+export const ReplayContent = z.object({ ids: z.array(z.string()).optional(), patch: z.record(z.string(), z.string().nullable()) });
 
 /** The part of an actor that the run does not name elsewhere, so that its entry is complete also when a worker writes it. */
 export function actorOf({ roles, purpose }: Actor): RunInput['actor'] {

@@ -25,10 +25,10 @@ export async function* sealedCsv(content: AsyncIterable<Buffer>, { dataset, deli
         header = readHeader(bytes, last, delimiter, dataset);
         if (!header) return { used: 0, out: [] };
         begin = header.bytes;
-        records = new CsvRecords({ delimiter, columns: header.fields.length, line: header.line });
+        records = new CsvRecords({ delimiter, columns: header.columns.length, line: header.line });
         record = new RecordSealer(
           sealer,
-          header.fields.map(({ name }) => name),
+          header.columns.map(({ name, field }) => field?.name ?? name),
           delimiter,
         );
       }

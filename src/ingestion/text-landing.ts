@@ -1,12 +1,15 @@
-import type { Field } from '../catalog/index.js';
-import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
+import { namesOf, type NewColumn } from '../catalog/index.js';
+import { identifier, join, literal, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
 import { copyIn } from './copy.js';
 import { place } from './contract-rules.js';
 import { fieldInput } from './field-input.js';
 import { jsonLines } from './json-lines.js';
 import { COMMA, type Landed, type LandingJob, TAB } from './landing.js';
-import { rejected } from './rejection.js';
+import { newColumns } from './drift.js';
+import { rejected, twoMembers, unknownMember } from './rejection.js';
+import type { SourceColumn } from './source-columns.js';
+import { isJson, STAGE, stageShape, stageText } from './stage.js';
 import { columnsOf, LANDED, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
 /** The text of one CSV row, and where it is. */
@@ -16,25 +19,31 @@ export interface TextRow {
   readonly text: Buffer;
 }
 
-const STAGE = raw('pg_temp.stage');
-
 /**
  * The general way: rows land as text and are read by one statement that never raises, which says of each field whether
  * it fits. It takes every format and any number of bad rows.
  */
 export async function landText(job: LandingJob): Promise<Landed> {
-  const read = job.format === 'csv' || job.format === 'tsv' ? await landCsv(job) : await landJson(job);
+  const { read, columns, found } = isJson(job.format) ? await landJson(job) : await landCsv(job);
   const keepRaw = async () => {
-    await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(job)} FROM ${STAGE} s WHERE s._pos IN (SELECT _pos FROM ${REFUSED})`);
+    await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(columns)} FROM ${STAGE} s WHERE s._pos IN (SELECT _pos FROM ${REFUSED})`);
   };
-  return { read, keepRaw };
+  return { read, keepRaw, newColumns: found };
 }
 
-async function landCsv(job: LandingJob): Promise<number> {
+interface Staged {
+  readonly read: number;
+  /** Of CSV. */
+  readonly columns?: readonly SourceColumn[];
+  /** Columns that the contract has to follow. */
+  readonly found: readonly NewColumn[];
+}
+
+async function landCsv(job: LandingJob): Promise<Staged> {
   const { dataset, spooled, format, maxValueBytes, onBytes } = job;
   const delimiter = format === 'tsv' ? TAB : COMMA;
   const file = new CsvFile({ path: spooled.path, delimiter, dataset, maxValueBytes });
-  const fields = await file.fields();
+  const columns = await file.columns();
   let pieces: Buffer[] = [];
   const numbered = file.records(
     [],
@@ -48,21 +57,54 @@ async function landCsv(job: LandingJob): Promise<number> {
     },
     onBytes,
   );
-  const read = await stageCsv(job, fields, delimiter, numbered);
+  const read = await stageCsv(job, columns, delimiter, numbered);
   await run(job.tx, readStage(job));
-  return read;
+  const unknown = columns.flatMap(({ name, field }, i) => (field ? [] : [{ name, text: sql`nullif(s.${stageColumn({ name, field }, i)}, '')` }]));
+  if (unknown.length === 0) return { read, columns, found: [] };
+  const values = unknown.map(({ name, text }) => sql`(${literal(name)}, ${text})`);
+  const found = await settleUnknown(job, {
+    some: sql`coalesce(${join(unknown.map(({ text }) => text))}) IS NOT NULL`,
+    values: sql`SELECT u.name, 'text' AS kind, u.text FROM ${STAGE} s CROSS JOIN LATERAL (VALUES ${join(values)}) AS u(name, text) WHERE u.text IS NOT NULL`,
+  });
+  return { read, columns, found };
+}
+
+/** What is staged in columns that the contract does not have. */
+interface Unknown {
+  /** Over `stage` as `s`: the row has a value in one. */
+  readonly some: Sql;
+  /** As `newColumns` takes it. */
+  readonly values: Sql;
+}
+
+/** Quarantines the rows with such values, or says what the contract has to have for them. */
+async function settleUnknown(job: LandingJob, { some, values }: Unknown): Promise<readonly NewColumn[]> {
+  const { tx, dataset, rules } = job;
+  if (dataset.drift === 'evolve') return newColumns(job, values);
+  await run(tx, sql`UPDATE ${LANDED} SET _bad = coalesce(_bad, '{}') || ${place(rules.drift)} FROM ${STAGE} s WHERE s._pos = landed._pos AND ${some}`);
+  return [];
+}
+
+/** A column of the file in `stage`: named for the field, or for its place where no field is there. */
+function stageColumn({ field }: SourceColumn, i: number): Sql {
+  return identifier(field?.name ?? `_u${i}`);
 }
 
 /**
  * Lands single rows of a CSV file in the general way; their texts go to `raw_row` at once, whether they fit or not.
  * Returns the positions of those that fit their types.
  */
-export async function landCsvRows(job: LandingJob, fields: readonly Field[], delimiter: number, texts: readonly TextRow[]): Promise<ReadonlySet<number>> {
+export async function landCsvRows(
+  job: LandingJob,
+  columns: readonly SourceColumn[],
+  delimiter: number,
+  texts: readonly TextRow[],
+): Promise<ReadonlySet<number>> {
   async function* chunks(): AsyncGenerator<Buffer> {
     for (const { position, line, text } of texts) yield Buffer.concat(numberedRow(position, line, delimiter, text));
   }
-  await stageCsv(job, fields, delimiter, chunks());
-  await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(job)} FROM ${STAGE} s`);
+  await stageCsv(job, columns, delimiter, chunks());
+  await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(columns)} FROM ${STAGE} s`);
   const fit = await rows<{ pos: number }>(
     job.tx,
     sql`WITH read AS (${readStage(job)} RETURNING _pos, _bad) SELECT _pos::float8 AS pos FROM read WHERE _bad IS NULL`,
@@ -77,18 +119,25 @@ function numberedRow(position: number, line: number, delimiter: number, text: Bu
   return [Buffer.from(`${position}${separator}${line}${separator}`), text, LINE_END];
 }
 
-async function stageCsv(job: LandingJob, fields: readonly Field[], delimiter: number, chunks: AsyncIterable<Buffer>): Promise<number> {
-  const { tx, signal } = job;
-  const names = fields.map(({ name }) => identifier(name));
-  await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join(names.map((name) => sql`${name} text`))}) ON COMMIT DROP`);
-  return copyIn(tx, sql`COPY ${STAGE} FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`, chunks, signal);
+async function stageCsv(job: LandingJob, columns: readonly SourceColumn[], delimiter: number, chunks: AsyncIterable<Buffer>): Promise<number> {
+  const { tx, dataset, signal } = job;
+  const came = columns.map(stageColumn);
+  // A field without a column is there too, with nothing in it.
+  const absent = dataset.fields.filter((field) => !columns.some((column) => column.field === field)).map(({ name }) => identifier(name));
+  await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join([...came, ...absent].map((name) => sql`${name} text`))}) ON COMMIT DROP`);
+  return copyIn(
+    tx,
+    sql`COPY ${STAGE} (_pos, _line, ${join(came)}) FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`,
+    chunks,
+    signal,
+  );
 }
 
 /**
  * JSON rows land as one text column. A character that no JSON text can hold raw serves as quote, another as delimiter,
  * so COPY takes each line as it is.
  */
-async function landJson(job: LandingJob): Promise<number> {
+async function landJson(job: LandingJob): Promise<Staged> {
   const { tx, dataset, rules, signal } = job;
   await tx.query('CREATE TEMP TABLE line (_pos bigint, _line bigint, _text text) ON COMMIT DROP');
   const read = await copyIn(tx, sql`COPY pg_temp.line FROM STDIN (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')`, jsonLines(job), signal);
@@ -96,19 +145,13 @@ async function landJson(job: LandingJob): Promise<number> {
     SELECT _pos, _line, CASE WHEN jsonb_typeof(_doc) = 'object' THEN _doc END AS _doc, CASE WHEN jsonb_typeof(_doc) = 'object' THEN NULL ELSE _text END AS _text
     FROM (SELECT _pos, _line, _text, CASE WHEN pg_input_is_valid(_text, 'jsonb') THEN _text::jsonb END AS _doc FROM pg_temp.line OFFSET 0) t`);
   await tx.query('DROP TABLE pg_temp.line');
-  const names = join(dataset.fields.map(({ name }) => literal(name)));
-  const [unknown] = await rows<{ line: string; name: string }>(
+  await nameMembers(job);
+  const unknown = sql`s._doc - ARRAY[${join(dataset.fields.map(({ name }) => literal(name)))}]`;
+  const [other] = await rows<{ line: string; name: string }>(
     tx,
-    sql`SELECT s._line AS line, k AS name FROM ${STAGE} s, jsonb_object_keys(s._doc) k
-      WHERE s._doc - ARRAY[${names}] <> '{}' AND k <> ALL (ARRAY[${names}]) ORDER BY s._pos LIMIT 1`,
+    sql`SELECT s._line AS line, k AS name FROM ${STAGE} s, jsonb_object_keys(${unknown}) k WHERE ${unknown} <> '{}' ORDER BY s._pos LIMIT 1`,
   );
-  if (unknown) {
-    const shown = unknown.name.slice(0, 80);
-    throw rejected(`The row at line ${unknown.line} has "${shown}", which is not in the contract of "${dataset.name}". Change the file, or the contract.`, {
-      line: Number(unknown.line),
-      extra: [shown],
-    });
-  }
+  if (other && dataset.drift === undefined) throw unknownMember(dataset, Number(other.line), other.name);
   if (read > 0) {
     const [any] = await tx.query('SELECT 1 FROM pg_temp.stage WHERE _doc IS NOT NULL LIMIT 1');
     if (!any) throw rejected('No row is a JSON object. Expected one object per line (ndjson), or an array of objects (json).', { line: 1 });
@@ -116,11 +159,43 @@ async function landJson(job: LandingJob): Promise<number> {
   await run(tx, readStage(job));
   // A row that is not an object has one reason, not one per field.
   await run(tx, sql`UPDATE ${LANDED} SET _bad = ARRAY[${place(rules.notAnObject)}] FROM ${STAGE} s WHERE s._pos = landed._pos AND s._doc IS NULL`);
-  return read;
+  if (!other) return { read, found: [] };
+  const found = await settleUnknown(job, {
+    some: sql`${unknown} <> '{}' AND EXISTS (SELECT FROM jsonb_each(${unknown}) AS e(k, v) WHERE v <> 'null')`,
+    values: sql`SELECT k AS name, jsonb_typeof(v) AS kind, v #>> '{}' AS text FROM ${STAGE} s, jsonb_each(${unknown}) AS e(k, v) WHERE ${unknown} <> '{}' AND v <> 'null'`,
+  });
+  return { read, found };
+}
+
+/**
+ * Gives members that have an alias the name of their field.
+ * @throws HeadgateError DATA_REJECTED with the line of a row that has a field twice
+ */
+async function nameMembers({ tx, dataset }: LandingJob): Promise<void> {
+  const aliased = dataset.fields.filter(({ aliases }) => aliases !== undefined);
+  if (aliased.length === 0) return;
+  const any = (names: readonly string[]) => sql`jsonb_exists_any(s._doc, ARRAY[${join(names.map((name) => literal(name)))}])`;
+  const twice = aliased.map((field) => {
+    const names = namesOf(field).map((name) => sql`jsonb_exists(s._doc, ${literal(name)})::int`);
+    return sql`WHEN ${join(names, ' + ')} > 1 THEN ${literal(field.name)}`;
+  });
+  const [found] = await rows<{ line: string; field: string }>(
+    tx,
+    sql`SELECT * FROM (SELECT s._line AS line, s._pos AS pos, CASE ${join(twice, ' ')} END AS field FROM ${STAGE} s) AS t WHERE field IS NOT NULL ORDER BY pos LIMIT 1`,
+  );
+  if (found) throw twoMembers(dataset, Number(found.line), found.field);
+  const renamed = aliased.flatMap(({ name, aliases = [] }) =>
+    aliases.map(
+      (alias) => sql`CASE WHEN jsonb_exists(s._doc, ${literal(alias)}) THEN jsonb_build_object(${literal(name)}, s._doc -> ${literal(alias)}) ELSE '{}' END`,
+    ),
+  );
+  const aliases = aliased.flatMap((field) => field.aliases ?? []);
+  const without = sql`s._doc - ARRAY[${join(aliases.map((alias) => literal(alias)))}]`;
+  await run(tx, sql`UPDATE ${STAGE} s SET _doc = ${without} || ${join(renamed, ' || ')} WHERE ${any(aliases)}`);
 }
 
 /** From `stage` into `landed`: each text read as its type, or marked. */
-function readStage(job: LandingJob): Sql {
+export function readStage(job: LandingJob): Sql {
   const { dataset, rules } = job;
   const texts = dataset.fields.map((field, i) => sql`${stageText(job, field)} AS ${column('_x', i)}, ${stageShape(job, field)} AS ${column('_s', i)}`);
   const inputs = dataset.fields.map((field, i) => fieldInput(field, sql`_t.${column('_x', i)}`));
@@ -141,25 +216,11 @@ function column(prefix: string, i: number): Sql {
   return identifier(`${prefix}${i}`);
 }
 
-function stageText({ format }: LandingJob, field: Field): Sql {
-  const isJson = format === 'json' || format === 'ndjson';
-  const name = isJson ? literal(field.name) : identifier(field.name);
-  // What is nested keeps its JSON; anything else is taken without its quotes.
-  const text = isJson ? (field.list || field.type === 'json' ? sql`nullif(s._doc -> ${name}, 'null')::text` : sql`s._doc ->> ${name}`) : sql`s.${name}`;
-  return field.type === 'text' && !field.list ? text : sql`nullif(${text}, '')`;
-}
-
-/** Whether a JSON value is of a kind that the field can be read from. */
-function stageShape({ format }: LandingJob, field: Field): Sql {
-  if (format === 'csv' || format === 'tsv' || field.list || field.type === 'json') return sql`true`;
-  return sql`(jsonb_typeof(s._doc -> ${literal(field.name)}) IN ('object', 'array')) IS NOT TRUE`;
-}
-
 /** The row as it came: field -> text. A line that is no object is kept whole under an empty name. */
-function rawOfStage({ format, dataset }: LandingJob): Sql {
-  if (format === 'json' || format === 'ndjson') {
+function rawOfStage(columns: readonly SourceColumn[] | undefined): Sql {
+  if (!columns) {
     return sql`CASE WHEN s._doc IS NULL THEN jsonb_build_object('', s._text) ELSE (SELECT coalesce(jsonb_object_agg(k, v), '{}') FROM jsonb_each_text(s._doc) AS e(k, v)) END`;
   }
-  const pairs = dataset.fields.map(({ name }) => sql`jsonb_build_object(${literal(name)}, s.${identifier(name)})`);
+  const pairs = columns.map((column, i) => sql`jsonb_build_object(${literal(column.field?.name ?? column.name)}, s.${stageColumn(column, i)})`);
   return join(pairs, ' || ');
 }

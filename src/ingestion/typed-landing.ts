@@ -23,9 +23,12 @@ interface Suspect {
 /** Called for a row that was sent to COPY, as its `n`th. */
 type SentVisitor = (record: CsvRecord, bytes: Buffer, n: number) => void;
 
-/** True when the quick way can be tried: CSV whose values PostgreSQL's own input reads as the contract means them. */
-export function canLandTyped({ format, dataset }: LandingJob): boolean {
-  return (format === 'csv' || format === 'tsv') && dataset.fields.every((field) => field.format === undefined && !field.list);
+/** True when the quick way can be tried: CSV whose values PostgreSQL's own input reads as the contract means them, and all of whose columns it has. */
+export async function canLandTyped({ format, dataset, spooled, maxValueBytes }: LandingJob): Promise<boolean> {
+  if ((format !== 'csv' && format !== 'tsv') || dataset.fields.some((field) => field.format !== undefined || field.list)) return false;
+  if (dataset.drift === undefined) return true;
+  const file = new CsvFile({ path: spooled.path, delimiter: format === 'tsv' ? TAB : COMMA, dataset, maxValueBytes });
+  return (await file.columns()).every(({ field }) => field !== undefined);
 }
 
 /**
@@ -37,6 +40,7 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   const { tx, dataset, spooled, format, maxValueBytes, signal, onBytes } = job;
   const delimiter = format === 'tsv' ? TAB : COMMA;
   const file = new CsvFile({ path: spooled.path, delimiter, dataset, maxValueBytes });
+  const columns = await file.columns();
   const fields = await file.fields();
   const shapes = fields.map((field) => isoShape(field.type));
 
@@ -98,7 +102,7 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   const skippedToo = refused.length === 0 || copied === 0 || (await numbersTaken()) > copied;
   const numbers = new RowNumbers(skippedToo ? [] : refused.map(({ sentBefore }) => sentBefore + 1));
   await landSuspects();
-  return { read: sent + held.length, keepRaw };
+  return { read: sent + held.length, keepRaw, newColumns: [] };
 
   async function numbersTaken(): Promise<number> {
     const [found] = await rows<{ last: number }>(
@@ -112,7 +116,7 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
     const suspects = [...held, ...refused].toSorted((a, b) => a.line - b.line);
     if (suspects.length === 0) return;
     const placed = place(suspects, numbers);
-    const fit = await landCsvRows(job, fields, delimiter, placed);
+    const fit = await landCsvRows(job, columns, delimiter, placed);
     // A row that was taken for refused and is not would be there twice, and another not at all.
     if (placed.some(({ line, position }) => !heldLines.has(line) && fit.has(position))) throw new TooManyBadRows();
   }

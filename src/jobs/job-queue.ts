@@ -1,6 +1,7 @@
 import { PgBoss } from 'pg-boss';
 import { isUuid, type Log } from '../kernel/index.js';
 import { Notifications, type Connection } from '../store/index.js';
+import { toSend, type JobOptions } from './job-options.js';
 import type { Queryable } from './queryable.js';
 import { Worker, type JobData, type JobHandler } from './worker.js';
 
@@ -10,6 +11,14 @@ export interface JobQueueOptions {
   /** Queues that jobs can be sent to and taken from; made when they are missing. */
   readonly queues: readonly string[];
 }
+
+export interface WorkOptions {
+  readonly concurrency?: number;
+  readonly grouped?: boolean;
+}
+
+/** The queue of jobs whose handler rejected so often that they are not tried again; their data are as they were. */
+export const DEAD_JOBS = 'dead_jobs';
 
 /** The channel on which the queue that got a job is named; a missed notification costs a second, not a job. */
 const CHANNEL = 'headgate_jobs';
@@ -64,7 +73,12 @@ export class JobQueue {
     const notifications = new Notifications(connection, log);
     const jobs = new JobQueue(boss, notifications, log);
     try {
-      for (const queue of queues) await boss.createQueue(queue, QUEUE_OPTIONS);
+      await boss.createQueue(DEAD_JOBS, QUEUE_OPTIONS);
+      for (const queue of queues) {
+        await boss.createQueue(queue, { ...QUEUE_OPTIONS, deadLetter: DEAD_JOBS });
+        // One that was made by an earlier version stays as it was.
+        if ((await boss.getQueue(queue))?.deadLetter !== DEAD_JOBS) await boss.updateQueue(queue, { deadLetter: DEAD_JOBS });
+      }
       await notifications.start();
       await notifications.listen(
         CHANNEL,
@@ -79,18 +93,21 @@ export class JobQueue {
   }
 
   /** Adds a job within `tx`: when that is rolled back, there was no job. Returns the job's id. */
-  async enqueue(tx: Queryable, queue: string, data: JobData): Promise<string> {
+  async enqueue(tx: Queryable, queue: string, data: JobData, options: JobOptions = {}): Promise<string> {
     if (!isUuid(data.id)) throw new TypeError('A job carries the id of a row (a UUID) and nothing else.');
     const db = { executeSql: async (text: string, values?: unknown[]) => ({ rows: await tx.query(text, values ?? []) }) };
-    const id = await this.#boss.send(queue, { id: data.id }, { db });
+    const id = await this.#boss.send(queue, { id: data.id }, { ...toSend(options), db });
     if (id === null) throw new Error(`The queue ${queue} took no job.`);
     await tx.query('SELECT pg_notify($1, $2)', [CHANNEL, queue]);
     return id;
   }
 
-  /** Runs the jobs of `queue` in this process, up to `concurrency` at a time, until `stop`. */
-  work(queue: string, handler: JobHandler, { concurrency = 4 }: { readonly concurrency?: number } = {}): void {
-    this.#workers.push(new Worker({ boss: this.#boss, queue, handler, concurrency, log: this.#log }));
+  /**
+   * Runs the jobs of `queue` in this process, up to `concurrency` at a time, until `stop`. With `grouped` it leaves jobs alone of whose
+   * group as many run as may; when two processes ask at the same moment it can be one more, so the handler looks again.
+   */
+  work(queue: string, handler: JobHandler, { concurrency = 4, grouped = false }: WorkOptions = {}): void {
+    this.#workers.push(new Worker({ boss: this.#boss, queue, handler, concurrency, grouped, log: this.#log }));
   }
 
   /** Takes no more jobs, gives those that run `timeoutMs` to end, then aborts them and closes the connections. */

@@ -1,6 +1,7 @@
 import type { PgBoss } from 'pg-boss';
 import type { Log } from '../kernel/index.js';
 import { CompletionBatch, type Claim } from './completion.js';
+import { GROUP_CONCURRENCY } from './job-options.js';
 import { Wake } from './wake.js';
 
 /** What a job carries: the id of a row that says what is to be done. Never content. */
@@ -20,6 +21,8 @@ export interface WorkerOptions {
   readonly handler: JobHandler;
   /** How many jobs run at once in this process. */
   readonly concurrency: number;
+  /** Whether the limits of the jobs' groups are heeded; it costs the database some work. */
+  readonly grouped: boolean;
   readonly log: Log;
 }
 
@@ -83,13 +86,16 @@ export class Worker {
   }
 
   async #run(): Promise<void> {
-    const { boss, queue, concurrency, log } = this.#options;
+    const { boss, queue, concurrency, grouped, log } = this.#options;
     while (!this.#stopping) {
       const room = concurrency - this.#running.size;
       let fetched = 0;
       if (room > 0) {
         try {
-          const jobs = await boss.fetch<JobData>(queue, { batchSize: Math.min(room, LARGEST_BATCH) });
+          const jobs = await boss.fetch<JobData>(queue, {
+            batchSize: Math.min(room, LARGEST_BATCH),
+            ...(grouped && { groupConcurrency: GROUP_CONCURRENCY }),
+          });
           fetched = jobs.length;
           for (const { id, retryCount, data } of jobs) this.#start({ id, retryCount }, data);
         } catch (error) {

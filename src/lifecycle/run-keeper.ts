@@ -8,6 +8,8 @@ import type { Runs } from './runs.js';
 const BEAT_MS = 1_000;
 /** How often runs whose workers are gone are looked for: with the lapse of 10 s they go on within 15 s. */
 const RECOVERY_MS = 2_000;
+/** Of so many looks at runs without workers one is also at what was kept long enough. */
+const SWEEP_EVERY = 30;
 
 /** What the work of a run is given. */
 export interface RunContext {
@@ -47,7 +49,7 @@ export class RunKeeper {
       await this.#attend(run, signal, work);
     } catch (error) {
       if (error instanceof AttemptLostError) this.#log.info({ run: id, attempt: run.attempt }, 'a run went on without this worker');
-      else if (!signal.aborted || !(await this.#runs.release(run))) await this.#runs.fail(run, error);
+      else if (!signal.aborted || !(await this.#runs.release(run))) await this.#runs.endTry(run, error);
     }
     return true;
   }
@@ -67,11 +69,14 @@ export class RunKeeper {
 
   /** Looks for runs that lost their worker now and every 2 s, until `stop`. */
   start(): void {
+    let looks = 0;
     const look = () => {
-      this.#recovering = this.#runs.recover().then(
-        () => undefined,
-        (error: unknown) => this.#log.warn({ name: (error as Error).name }, 'runs without a worker could not be looked for'),
-      );
+      looks += 1;
+      const sweeps = looks % SWEEP_EVERY === 1;
+      this.#recovering = this.#runs
+        .recover()
+        .then(() => (sweeps ? this.#runs.sweep() : undefined))
+        .catch((error: unknown) => this.#log.warn({ name: (error as Error).name }, 'runs without a worker could not be looked for'));
     };
     look();
     this.#recovery = setInterval(look, RECOVERY_MS);

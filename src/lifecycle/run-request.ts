@@ -1,4 +1,5 @@
 import type { Actor } from '../audit/index.js';
+import type { JobGroup } from '../jobs/index.js';
 import type { RunEntity, RunKind } from './run.entity.js';
 
 /** Who asks for a run, and by which credential, so that nobody else of the same name is shown it. */
@@ -30,7 +31,15 @@ export interface RunRequest {
   /** The same key for the same dataset gives the run that it gave before, unless that failed or was cancelled. */
   readonly idempotencyKey?: string;
   readonly bytesTotal?: number | bigint;
+  /** From -100 to 100, 0 when it is not said: of those that wait the highest is taken first. */
+  readonly priority?: number | undefined;
+  /** Of the runs of one group only `limit` (1 to 64) are done at a time, in all processes together. */
+  readonly group?: JobGroup | undefined;
 }
+
+/** The names by which users call priorities. */
+export const RUN_PRIORITIES = { LOW: -50, NORMAL: 0, HIGH: 50 } as const;
+export type RunPriority = keyof typeof RUN_PRIORITIES;
 
 /** Rows and bytes of a run; what is left out is as it was. */
 export interface RunCounts {

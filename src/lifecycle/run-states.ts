@@ -1,7 +1,7 @@
 import type { RunStatus } from './run.entity.js';
 
 /** What can happen to a run. SPEC.md says who causes it and what it writes. */
-export const RUN_EVENTS = ['CLAIM', 'BEAT', 'FINISH', 'FAIL', 'CANCEL', 'RELEASE', 'LAPSE_RESUMABLE', 'LAPSE_FINAL'] as const;
+export const RUN_EVENTS = ['CLAIM', 'BEAT', 'FINISH', 'FAIL', 'RETRY', 'CANCEL', 'RELEASE', 'ABANDON', 'LAPSE_RESUMABLE', 'LAPSE_FINAL'] as const;
 export type RunEvent = (typeof RUN_EVENTS)[number];
 
 /** Every state and event: where it leads, or nothing where the event is refused and changes nothing. */
@@ -11,8 +11,10 @@ export const RUN_TRANSITIONS: Readonly<Record<RunStatus, Readonly<Record<RunEven
     BEAT: undefined,
     FINISH: undefined,
     FAIL: undefined,
+    RETRY: undefined,
     CANCEL: 'CANCELLED',
     RELEASE: undefined,
+    ABANDON: 'FAILED',
     LAPSE_RESUMABLE: undefined,
     LAPSE_FINAL: undefined,
   },
@@ -21,8 +23,10 @@ export const RUN_TRANSITIONS: Readonly<Record<RunStatus, Readonly<Record<RunEven
     BEAT: 'RUNNING',
     FINISH: 'SUCCEEDED',
     FAIL: 'FAILED',
+    RETRY: 'QUEUED',
     CANCEL: 'CANCELLED',
     RELEASE: 'QUEUED',
+    ABANDON: undefined,
     LAPSE_RESUMABLE: 'QUEUED',
     LAPSE_FINAL: 'FAILED',
   },
@@ -37,8 +41,10 @@ function final(): Readonly<Record<RunEvent, undefined>> {
     BEAT: undefined,
     FINISH: undefined,
     FAIL: undefined,
+    RETRY: undefined,
     CANCEL: undefined,
     RELEASE: undefined,
+    ABANDON: undefined,
     LAPSE_RESUMABLE: undefined,
     LAPSE_FINAL: undefined,
   };

@@ -1,4 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { RunError } from './run-error.js';
 
 export type RunKind = 'INGESTION' | 'PIPELINE' | 'QUALITY';
 export type RunStatus = 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELLED';
@@ -41,6 +42,29 @@ export class RunEntity {
   @Column('text', { name: 'error_code', nullable: true }) errorCode!: string | null;
   @Column('text', { name: 'error_message', nullable: true }) errorMessage!: string | null;
   @Column('jsonb', { name: 'error_details', nullable: true }) errorDetails!: Record<string, unknown> | null;
+  /** From -100 to 100: the highest is taken first. */
+  @Column('integer') priority!: number;
+  /** Runs of one group run side by side no more than `groupLimit`. */
+  @Column('text', { name: 'group_id', nullable: true }) groupId!: string | null;
+  @Column('integer', { name: 'group_limit', nullable: true }) groupLimit!: number | null;
+  /** When the attempt of now, or the last one, began. */
+  @Column('timestamptz', { name: 'claimed_at', nullable: true }) claimedAt!: Date | null;
+  /** Tries that failed of something that may pass. */
+  @Column('integer') tries!: number;
+  /** Attempts that ended with their worker. */
+  @Column('integer') lapses!: number;
+  /** While it waits to be tried again: no worker takes it earlier. */
+  @Column('timestamptz', { name: 'not_before', nullable: true }) notBefore!: Date | null;
+  /** Of the last try that failed and was followed by another. */
+  @Column('jsonb', { name: 'last_error', nullable: true }) lastError!: RunError | null;
+  /** When it was given up, though it might have succeeded later: it can be redriven. */
+  @Column('timestamptz', { name: 'dead_lettered_at', nullable: true }) deadLetteredAt!: Date | null;
+  /** The run that does again what this one was given up for. */
+  @Column('uuid', { name: 'redriven_as', nullable: true }) redrivenAs!: string | null;
+  /** The run for which its inline content was kept, where that is another one. */
+  @Column('uuid', { name: 'content_of', nullable: true }) contentOf!: string | null;
+  /** When its content was given, where that was before it was made. */
+  @Column('timestamptz', { name: 'given_at', nullable: true }) givenAt!: Date | null;
 }
 
 /** One step of a run, in order. */

@@ -1,18 +1,25 @@
-import { In } from 'typeorm';
 import type { JobQueue, Queryable } from '../jobs/index.js';
-import { HeadgateError, isUuid, newId, type Log } from '../kernel/index.js';
+import { HeadgateError, isUuid, type Log } from '../kernel/index.js';
 import type { Database, TimePage, Transaction } from '../store/index.js';
 import { AttemptLostError, type Attempt } from './attempt.js';
-import { listRuns, type RunFilter } from './run-list.js';
-import { runError } from './run-error.js';
-import { additions, assignments, queueOf, type RunCounts, type RunRequest } from './run-request.js';
-import { RunEntity, RunStepEntity } from './run.entity.js';
+import { claimRun } from './claim-run.js';
+import { forgetContentOf, redriveRuns, sweepDeadLetters, type RedriveFilter } from './dead-letters.js';
+import { mayPass } from './error-class.js';
+import { insertRun } from './insert-run.js';
+import { RETRY_POLICY, waitMs, type RetryPolicy } from './retry-policy.js';
+import { countRuns, listRuns, type RunFilter } from './run-list.js';
+import { runError, type RunError } from './run-error.js';
+import { enqueueRun, QUEUED_RUN, type QueuedRun } from './run-jobs.js';
+import { additions, assignments, type RunCounts, type RunRequest } from './run-request.js';
+import { failSteps, finishStep, startStep, stepsOf, type StepRows, type StepStart } from './run-steps.js';
+import { RunEntity, type RunStepEntity } from './run.entity.js';
 import { RUN_TRANSITIONS, statesBefore, type RunEvent } from './run-states.js';
 
 export interface RunsOptions {
   readonly database: Database;
   readonly jobs: Pick<JobQueue, 'enqueue'>;
   readonly log: Log;
+  readonly retry?: RetryPolicy;
 }
 
 /** A run that is silent for so long has lost its worker. */
@@ -25,11 +32,13 @@ export class Runs {
   readonly #database: Database;
   readonly #jobs: Pick<JobQueue, 'enqueue'>;
   readonly #log: Log;
+  readonly #policy: RetryPolicy;
 
-  constructor({ database, jobs, log }: RunsOptions) {
+  constructor({ database, jobs, log, retry = RETRY_POLICY }: RunsOptions) {
     this.#database = database;
     this.#jobs = jobs;
     this.#log = log;
+    this.#policy = retry;
   }
 
   /**
@@ -37,25 +46,22 @@ export class Runs {
    * `created` is false when the idempotency key was used before: the run is then the one of that time.
    */
   async submit(tx: Transaction, request: RunRequest): Promise<{ readonly run: RunEntity; readonly created: boolean }> {
-    const result = await this.#insert(tx, request, { status: 'QUEUED', resumable: true, attempt: 0 });
-    if (result.created) await this.#jobs.enqueue(tx, queueOf(result.run), { id: result.run.id });
+    const result = await insertRun(tx, request, { status: 'QUEUED', resumable: true, attempt: 0 });
+    if (result.created) await enqueueRun(this.#jobs, tx, result.run);
     return result;
   }
 
   /** A run that this process does at once and that no other can take over, because its input is a stream: RUNNING, attempt 1. */
   async begin(tx: Transaction, request: RunRequest, worker: string): Promise<{ readonly run: RunEntity; readonly created: boolean }> {
-    return this.#insert(tx, request, { status: 'RUNNING', resumable: false, attempt: 1, worker });
+    return insertRun(tx, request, { status: 'RUNNING', resumable: false, attempt: 1, worker });
   }
 
-  /** Takes a queued run; nothing when there is none to take: it is done, cancelled, or in other hands. */
+  /**
+   * Takes a queued run; nothing when there is none to take: it is done, cancelled, in other hands, or its time has not come. One of
+   * whose group as many run as may goes back to its queue.
+   */
   async claim(id: string, worker: string): Promise<RunEntity | undefined> {
-    const claimed = await this.#database.query<{ id: string }>(
-      `UPDATE headgate.run SET status = 'RUNNING', attempt = attempt + 1, worker = $2, heartbeat_at = now(), started_at = coalesce(started_at, now()),
-         rows_read = CASE WHEN collector IS NULL THEN 0 ELSE rows_read END, rows_loaded = CASE WHEN collector IS NULL THEN 0 ELSE rows_loaded END, rows_quarantined = CASE WHEN collector IS NULL THEN 0 ELSE rows_quarantined END, rows_deduplicated = CASE WHEN collector IS NULL THEN 0 ELSE rows_deduplicated END, bytes_read = CASE WHEN collector IS NULL THEN 0 ELSE bytes_read END
-       WHERE id = $1 AND status = ANY($3) RETURNING id`,
-      [id, worker, statesBefore('CLAIM')],
-    );
-    return claimed.length === 0 ? undefined : await this.get(id);
+    return (await claimRun(this.#database, this.#jobs, id, worker)) ? await this.get(id) : undefined;
   }
 
   /** Says that the attempt is alive, and how far it is. @throws AttemptLostError */
@@ -64,33 +70,88 @@ export class Runs {
     await this.#fenced(this.#database, run, 'BEAT', `heartbeat_at = now()${set.text}`, set.values);
   }
 
-  /** Adds to the counts of a run that commits its outcome piece by piece, within the transaction of a piece. @throws AttemptLostError */
-  async advance(tx: Queryable, run: Attempt, counts: RunCounts): Promise<void> {
+  /**
+   * Adds to the counts of a run that commits its outcome piece by piece, within the transaction of a piece. What failed before no longer
+   * counts against it, so that one without an end is not given up for what happened over months. @throws AttemptLostError
+   */
+  async advance(tx: Queryable, run: Attempt, counts: RunCounts = {}): Promise<void> {
     const set = additions(counts, 4);
-    await this.#fenced(tx, run, 'BEAT', `heartbeat_at = clock_timestamp()${set.text}`, set.values);
+    await this.#fenced(tx, run, 'BEAT', `heartbeat_at = clock_timestamp(), tries = 0, lapses = 0${set.text}`, set.values);
   }
 
   /** The end of a run that did what it should, within the transaction that holds its outcome. @throws AttemptLostError, so that `tx` is rolled back. */
   async finish(tx: Queryable, run: Attempt, counts: RunCounts = {}): Promise<void> {
     const set = assignments(counts, 4);
     await this.#fenced(tx, run, 'FINISH', `finished_at = clock_timestamp(), heartbeat_at = NULL${set.text}`, set.values);
-    await tx.query('DELETE FROM headgate.run_content WHERE run_id = $1', [run.id]);
+    await forgetContentOf(tx, run.id);
   }
 
-  /** The end of a run that could not. Its steps that ran have failed too. False when the run was lost before. */
+  /**
+   * The end of a try that could not: the run is QUEUED again when what it failed of may pass and there are tries left, else it has
+   * FAILED. False when the run was lost before.
+   */
+  async endTry(run: Attempt, error: unknown): Promise<boolean> {
+    const found = this.#found(run, error);
+    return (await this.#retry(run, found)) || (await this.#fail(run, found));
+  }
+
+  /**
+   * Has the run tried again later, when what it failed of may pass by then. Its steps that ran have failed.
+   * False, and nothing is changed, when it would not help, it can't be resumed, it was tried often enough, or it was lost before.
+   */
+  async retry(run: Attempt, error: unknown): Promise<boolean> {
+    return this.#retry(run, this.#found(run, error));
+  }
+
+  async #retry(run: Attempt, found: RunError): Promise<boolean> {
+    if (!mayPass(found)) return false;
+    return this.#database.transaction(async (tx) => {
+      const [before] = await tx.query<{ tries: number }>(
+        'SELECT tries FROM headgate.run WHERE id = $1 AND attempt = $2 AND status = ANY($3) AND resumable FOR UPDATE',
+        [run.id, run.attempt, statesBefore('RETRY')],
+      );
+      const tries = (before?.tries ?? 0) + 1;
+      if (!before || tries >= this.#policy.mostTries) return false;
+      const waits = waitMs(found, tries, this.#policy);
+      // Whole milliseconds, as the job's time is kept: neither is before the other.
+      const [queued] = await tx.query<QueuedRun>(
+        `UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL, tries = $2, last_error = $3,
+           not_before = date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => $4 / 1000.0) WHERE id = $1 RETURNING ${QUEUED_RUN}`,
+        [run.id, tries, JSON.stringify(found), waits],
+      );
+      if (queued) await enqueueRun(this.#jobs, tx, queued);
+      await failSteps(tx, run.id);
+      this.#log.info({ run: run.id, attempt: run.attempt, code: found.code, tries, waitMs: waits }, 'a run is tried again later');
+      return true;
+    });
+  }
+
+  /**
+   * The end of a run that could not. Its steps that ran have failed too. One that failed of what may pass is kept to be redriven.
+   * False when the run was lost before.
+   */
   async fail(run: Attempt, error: unknown): Promise<boolean> {
-    const { code, message, details } = runError(error, this.#log, { run: run.id, attempt: run.attempt });
-    return this.#end(run, 'FAIL', 'finished_at = now(), error_code = $4, error_message = $5, error_details = $6', [code, message, JSON.stringify(details)]);
+    return this.#fail(run, this.#found(run, error));
+  }
+
+  #found(run: Attempt, error: unknown): RunError {
+    return runError(error, this.#log, { run: run.id, attempt: run.attempt });
+  }
+
+  async #fail(run: Attempt, found: RunError): Promise<boolean> {
+    const { code, message, details } = found;
+    const set = `finished_at = now(), error_code = $4, error_message = $5, error_details = $6${mayPass(found) ? `, ${DEAD_LETTERED}` : ''}`;
+    return this.#end(run, 'FAIL', set, [code, message, JSON.stringify(details)]);
   }
 
   /** Gives a run back that this process can't end (it stops): another takes it at once. False when the run was lost before. */
   async release(run: Attempt): Promise<boolean> {
     return this.#database.transaction(async (tx) => {
-      const rows = await tx.query<Pick<RunEntity, 'kind' | 'input'>>(
-        "UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL WHERE id = $1 AND attempt = $2 AND status = ANY($3) AND resumable RETURNING kind, input",
+      const rows = await tx.query<QueuedRun>(
+        `UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL WHERE id = $1 AND attempt = $2 AND status = ANY($3) AND resumable RETURNING ${QUEUED_RUN}`,
         [run.id, run.attempt, statesBefore('RELEASE')],
       );
-      for (const released of rows) await this.#jobs.enqueue(tx, queueOf(released), { id: run.id });
+      for (const queued of rows) await enqueueRun(this.#jobs, tx, queued);
       return rows.length > 0;
     });
   }
@@ -101,17 +162,42 @@ export class Runs {
    */
   async cancel(id: string): Promise<RunEntity> {
     const before = await this.get(id);
-    const changed = await this.#database.query(
-      `WITH ended AS (UPDATE headgate.run SET status = 'CANCELLED', finished_at = now(), heartbeat_at = NULL WHERE id = $1 AND status = ANY($2) RETURNING id),
-         steps AS (UPDATE headgate.run_step SET status = 'CANCELLED', finished_at = now() FROM ended WHERE run_id = ended.id AND status IN ('QUEUED', 'RUNNING')),
-         content AS (DELETE FROM headgate.run_content USING ended WHERE run_id = ended.id)
-       SELECT id FROM ended`,
-      [before.id, statesBefore('CANCEL')],
-    );
+    const isCancelled = await this.#database.transaction(async (tx) => {
+      const ended = await tx.query(
+        "UPDATE headgate.run SET status = 'CANCELLED', finished_at = now(), heartbeat_at = NULL WHERE id = $1 AND status = ANY($2) RETURNING id",
+        [before.id, statesBefore('CANCEL')],
+      );
+      if (ended.length === 0) return false;
+      await tx.query("UPDATE headgate.run_step SET status = 'CANCELLED', finished_at = now() WHERE run_id = $1 AND status IN ('QUEUED', 'RUNNING')", [id]);
+      await forgetContentOf(tx, id);
+      return true;
+    });
     const after = await this.get(id);
-    if (changed.length === 0)
+    if (!isCancelled)
       throw new HeadgateError('CONFLICT', `The run is over (${after.status}), so there is nothing to cancel.`, { run: id, status: after.status });
     return after;
+  }
+
+  /** Gives up a run whose job could not be done however often it was tried: it waits for nothing any more. */
+  async abandon(id: string): Promise<void> {
+    const found = await this.#database.query(
+      `UPDATE headgate.run SET status = 'FAILED', finished_at = now(), error_code = 'UNAVAILABLE', error_message = $3, ${DEAD_LETTERED} WHERE id = $1 AND status = ANY($2) RETURNING id`,
+      [id, statesBefore('ABANDON'), 'No worker could take the run, however often it was tried; the log says why. Redrive it when that is mended.'],
+    );
+    if (found.length > 0) this.#log.error({ run: id }, 'a run was given up: its job was rejected too often');
+  }
+
+  /**
+   * Queues again what was given up, each as a new run that says which one it repeats; 1000 at the most, the oldest first.
+   * @throws HeadgateError BAD_USER_INPUT without a condition
+   */
+  async redrive(tx: Transaction, filter: RedriveFilter): Promise<RunEntity[]> {
+    return redriveRuns(tx, this.#jobs, filter);
+  }
+
+  /** Forgets the inline content of runs that were given up longer ago than it is kept. */
+  async sweep(): Promise<void> {
+    await sweepDeadLetters(this.#database);
   }
 
   /** @throws HeadgateError NOT_FOUND */
@@ -126,43 +212,23 @@ export class Runs {
     return listRuns(this.#database.manager, filter);
   }
 
+  async count(filter: RunFilter = {}): Promise<number> {
+    return countRuns(this.#database.manager, filter);
+  }
+
   /** The steps of several runs, each list in order, in the order of the ids: one query, for a loader. */
   async stepsOf(runIds: readonly string[]): Promise<RunStepEntity[][]> {
-    const steps = await this.#database.manager.find(RunStepEntity, { where: { runId: In([...runIds]) }, order: { position: 'ASC' } });
-    const byRun = Map.groupBy(steps, (step) => step.runId);
-    return runIds.map((id) => byRun.get(id) ?? []);
+    return stepsOf(this.#database.manager, runIds);
   }
 
   /** A step begins, or begins again. @throws AttemptLostError */
-  async stepStarted(
-    db: Queryable,
-    run: Attempt,
-    step: { readonly position: number; readonly name: string; readonly kind: string; readonly statement?: string },
-  ): Promise<void> {
-    const written = await db.query(
-      `INSERT INTO headgate.run_step (run_id, position, name, kind, status, attempt, started_at, statement)
-       SELECT id, $3, $4, $5, 'RUNNING', attempt, clock_timestamp(), $6 FROM headgate.run WHERE id = $1 AND attempt = $2 AND status = 'RUNNING'
-       ON CONFLICT (run_id, position) DO UPDATE SET name = excluded.name, kind = excluded.kind, status = excluded.status, attempt = excluded.attempt,
-         started_at = excluded.started_at, finished_at = NULL, rows_in = NULL, rows_out = NULL, statement = excluded.statement
-       RETURNING run_id`,
-      [run.id, run.attempt, step.position, step.name, step.kind, step.statement ?? null],
-    );
-    if (written.length === 0) throw new AttemptLostError(run.id);
+  async stepStarted(db: Queryable, run: Attempt, step: StepStart): Promise<void> {
+    await startStep(db, run, step);
   }
 
   /** A step is done. @throws AttemptLostError */
-  async stepFinished(
-    db: Queryable,
-    run: Attempt,
-    position: number,
-    rows: { readonly rowsIn?: number | bigint; readonly rowsOut?: number | bigint } = {},
-  ): Promise<void> {
-    const written = await db.query(
-      `UPDATE headgate.run_step step SET status = 'SUCCEEDED', finished_at = clock_timestamp(), rows_in = $4, rows_out = $5
-       FROM headgate.run WHERE step.run_id = $1 AND step.position = $3 AND run.id = $1 AND run.attempt = $2 AND run.status = 'RUNNING' RETURNING step.run_id`,
-      [run.id, run.attempt, position, rows.rowsIn?.toString() ?? null, rows.rowsOut?.toString() ?? null],
-    );
-    if (written.length === 0) throw new AttemptLostError(run.id);
+  async stepFinished(db: Queryable, run: Attempt, position: number, rows: StepRows = {}): Promise<void> {
+    await finishStep(db, run, position, rows);
   }
 
   /**
@@ -171,74 +237,41 @@ export class Runs {
    */
   async recover(): Promise<{ readonly requeued: number; readonly failed: number }> {
     return this.#database.transaction(async (tx) => {
-      const lapsed = await tx.query<Pick<RunEntity, 'id' | 'attempt' | 'kind' | 'input' | 'resumable'>>(
-        `SELECT id, attempt, kind, input, resumable FROM headgate.run
+      const lapsed = await tx.query<{ id: string; attempt: number; lapses: number; resumable: boolean }>(
+        `SELECT id, attempt, lapses, resumable FROM headgate.run
          WHERE status = 'RUNNING' AND heartbeat_at < now() - make_interval(secs => $1) ORDER BY heartbeat_at LIMIT 100 FOR UPDATE SKIP LOCKED`,
         [LAPSE_SECONDS],
       );
       let requeued = 0;
       for (const run of lapsed) {
-        this.#log.warn({ run: run.id, attempt: run.attempt }, 'the worker of a run is gone');
-        if (run.resumable && run.attempt < MOST_ATTEMPTS) {
-          await tx.query("UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL WHERE id = $1", [run.id]);
-          await this.#jobs.enqueue(tx, queueOf(run), { id: run.id });
+        const lapses = run.lapses + 1;
+        this.#log.warn({ run: run.id, attempt: run.attempt, lapses }, 'the worker of a run is gone');
+        if (run.resumable && lapses < MOST_ATTEMPTS) {
+          const [queued] = await tx.query<QueuedRun>(
+            `UPDATE headgate.run SET status = 'QUEUED', worker = NULL, heartbeat_at = NULL, lapses = $2 WHERE id = $1 RETURNING ${QUEUED_RUN}`,
+            [run.id, lapses],
+          );
+          if (queued) await enqueueRun(this.#jobs, tx, queued);
           requeued += 1;
         } else {
-          await this.#lapse(tx, run);
+          await this.#lapse(tx, { ...run, lapses });
         }
       }
       return { requeued, failed: lapsed.length - requeued };
     });
   }
 
-  async #lapse(tx: Queryable, run: { readonly id: string; readonly attempt: number; readonly resumable: boolean }): Promise<void> {
+  async #lapse(tx: Queryable, run: { readonly id: string; readonly attempt: number; readonly lapses: number; readonly resumable: boolean }): Promise<void> {
     const message = run.resumable
-      ? `The run ended the process that did it ${run.attempt} times, and is not tried again.`
+      ? `The run ended the process that did it ${run.lapses} times, and is not tried again.`
       : 'The process that received the data ended before the load was committed. Nothing was changed: send the data again.';
-    await this.#writeEnd(tx, { id: run.id, attempt: run.attempt }, 'LAPSE_FINAL', 'finished_at = now(), error_code = $4, error_message = $5', [
-      'UNAVAILABLE',
-      message,
-    ]);
-  }
-
-  async #insert(tx: Transaction, request: RunRequest, state: Pick<RunEntity, 'status' | 'resumable' | 'attempt'> & { worker?: string }) {
-    // Milliseconds, as JavaScript's dates have them: the list's cursor must be able to say exactly this.
-    const now = new Date();
-    const running = state.status === 'RUNNING';
-    const [inserted] = await tx.query<{ id: string }>(
-      `INSERT INTO headgate.run (id, kind, status, dataset, pipeline, input, requested_by, idempotency_key, resumable, attempt, worker, heartbeat_at, created_at, started_at, bytes_total, requested_with, collector, partition, parent_id)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING RETURNING id`,
-      [
-        newId(now.getTime()),
-        request.kind,
-        state.status,
-        request.dataset ?? null,
-        request.pipeline ?? null,
-        JSON.stringify({ ...request.input, ...(request.collected?.isStream && { stream: true }) }),
-        request.requestedBy,
-        request.idempotencyKey ?? null,
-        state.resumable,
-        state.attempt,
-        state.worker ?? null,
-        running ? now : null,
-        now,
-        running ? now : null,
-        request.bytesTotal?.toString() ?? null,
-        request.requestedWith ?? null,
-        request.collected?.collector ?? null,
-        request.collected?.partition ?? null,
-        request.parentId ?? null,
-      ],
+    await this.#writeEnd(
+      tx,
+      { id: run.id, attempt: run.attempt },
+      'LAPSE_FINAL',
+      `finished_at = now(), error_code = $4, error_message = $5, ${DEAD_LETTERED}`,
+      ['UNAVAILABLE', message],
     );
-    if (inserted) return { run: await tx.manager.findOneByOrFail(RunEntity, { id: inserted.id }), created: true };
-    const [existing] = await tx.query<{ id: string }>(
-      `SELECT id FROM headgate.run WHERE (dataset = $1 AND idempotency_key = $2 AND status NOT IN ('FAILED', 'CANCELLED'))
-         OR (collector = $3 AND partition = $4 AND status IN ('QUEUED', 'RUNNING'))`,
-      [request.dataset ?? null, request.idempotencyKey ?? null, request.collected?.collector ?? null, request.collected?.partition ?? null],
-    );
-    // The other run failed in the moment between.
-    if (!existing) throw new HeadgateError('CONFLICT', 'A run with this idempotency key has just ended. Send the request again.', { dataset: request.dataset });
-    return { run: await tx.manager.findOneByOrFail(RunEntity, { id: existing.id }), created: false };
   }
 
   async #end(run: Attempt, event: RunEvent, set: string, values: readonly unknown[]): Promise<boolean> {
@@ -253,8 +286,8 @@ export class Runs {
 
   async #writeEnd(tx: Queryable, run: Attempt, event: RunEvent, set: string, values: readonly unknown[]): Promise<void> {
     await this.#fenced(tx, run, event, `heartbeat_at = NULL, ${set}`, values);
-    await tx.query("UPDATE headgate.run_step SET status = 'FAILED', finished_at = now() WHERE run_id = $1 AND status = 'RUNNING'", [run.id]);
-    await tx.query('DELETE FROM headgate.run_content WHERE run_id = $1', [run.id]);
+    await failSteps(tx, run.id);
+    await forgetContentOf(tx, run.id);
   }
 
   /** The one shape of a write about a running attempt: it changes the row only when the attempt still has it. */
@@ -269,3 +302,6 @@ export class Runs {
     if (rows.length === 0) throw new AttemptLostError(run.id);
   }
 }
+
+/** What can be done again elsewhere is kept, to be redriven. */
+const DEAD_LETTERED = 'dead_lettered_at = CASE WHEN resumable THEN now() END';

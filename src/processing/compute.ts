@@ -62,6 +62,8 @@ async function failingStep(compiled: CompiledPipeline, options: ComputeOptions):
   return compiled.result.name;
 }
 
+const CANCEL_AGAIN_MS = 500;
+
 /** A transaction with a time limit, whose statement ends when the signal aborts. */
 async function limited<T>({ database, timeoutMs, signal }: ComputeOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
   signal.throwIfAborted();
@@ -73,11 +75,18 @@ async function limited<T>({ database, timeoutMs, signal }: ComputeOptions, work:
       [String(timeoutMs)],
     );
     const cancel = () => void database.query('SELECT pg_cancel_backend($1)', [session?.pid]).catch(() => undefined);
-    signal.addEventListener('abort', cancel, { once: true });
+    let again: NodeJS.Timeout | undefined;
+    const abort = () => {
+      cancel();
+      // One that comes between two statements ends neither.
+      again = setInterval(cancel, CANCEL_AGAIN_MS);
+    };
+    signal.addEventListener('abort', abort, { once: true });
     try {
       return await work(tx);
     } finally {
-      signal.removeEventListener('abort', cancel);
+      signal.removeEventListener('abort', abort);
+      clearInterval(again);
     }
   });
 }
@@ -88,6 +97,8 @@ function timeout(timeoutMs: number): HeadgateError {
     `The pipeline took longer than ${Math.round(timeoutMs / 1000)} seconds and was ended. Nothing was changed. Read fewer rows (filter earlier), or index what is joined.`,
     {
       timeoutMs,
+      // Another try would take as long.
+      mayPass: false,
     },
   );
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SCALAR_TYPES, Tag } from '../catalog/index.js';
+import { ScheduleShape } from '../jobs/index.js';
 import { isName } from '../sql/index.js';
 
 const Name = z.string().refine(isName, {
@@ -96,7 +97,7 @@ export const PipelineShape = z
     name: Name,
     description: Text.optional(),
     steps: z.array(Step).min(2, 'a pipeline has at least one step and, last, a publish').max(100),
-    schedule: z.never({ error: () => 'schedule is not supported by this version; leave it out and start the pipeline by runPipeline' }).optional(),
+    schedule: ScheduleShape.optional(),
   })
   .superRefine(({ steps }, issues) => {
     const complain = (path: (string | number)[], message: string) => issues.addIssue({ code: 'custom', path: ['steps', ...path], message });
@@ -129,6 +130,7 @@ export interface AnonymisingStep extends AnonymisesSpec {
 export interface PipelineSpec {
   readonly name: string;
   readonly description?: string;
+  readonly schedule?: ScheduleShape;
   readonly steps: readonly StepSpec[];
 }
 

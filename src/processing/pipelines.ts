@@ -1,10 +1,12 @@
 import type { AuditLog } from '../audit/index.js';
+import { schedulesOf, type Schedules, type ScheduleState } from '../jobs/index.js';
 import { HeadgateError, type Log } from '../kernel/index.js';
-import type { RunActor, RunEntity, RunKeeper, Runs } from '../lifecycle/index.js';
+import { RUN_PRIORITIES, type RunActor, type RunEntity, type RunKeeper, type RunPriority, type Runs } from '../lifecycle/index.js';
 import { prepareParser } from '../sql/index.js';
-import type { Database } from '../store/index.js';
+import type { Database, Transaction } from '../store/index.js';
 import { workTable } from './compute.js';
 import { actorOf, PipelineRun, workTableSql, type AfterPublish } from './pipeline-run.js';
+import { SCHEDULED } from './pipeline-kind.js';
 import { PipelineEntity } from './pipeline.entity.js';
 import type { StepSpec } from './pipeline-spec.js';
 
@@ -42,6 +44,9 @@ export interface Pipeline {
 
 const HOUR_MS = 3_600_000;
 
+/** Who asks for a run whose time has come: nobody of those outside, and with no right of theirs. */
+const SCHEDULE: RunActor = { subject: 'schedule', roles: [] };
+
 /** The pipelines: listed, started, and, on a worker, run. */
 export class Pipelines {
   readonly #options: PipelinesOptions;
@@ -60,26 +65,47 @@ export class Pipelines {
     return pipeline ? toPipeline(pipeline) : undefined;
   }
 
+  /** The schedules of those that have one, by name. */
+  async schedules(): Promise<ReadonlyMap<string, ScheduleState>> {
+    return schedulesOf(this.#options.database, SCHEDULED);
+  }
+
   /**
    * Queues a run; a worker does it. The request is in the audit with it.
    * @throws HeadgateError NOT_FOUND
    */
-  async run(name: string, actor: RunActor): Promise<RunEntity> {
-    const { database, runs, audit } = this.#options;
-    return database.transaction(async (tx) => {
-      const pipeline = await tx.manager.findOneBy(PipelineEntity, { name });
-      if (!pipeline) throw new HeadgateError('NOT_FOUND', `There is no pipeline "${name.slice(0, 64)}".`, { pipeline: name.slice(0, 64) });
-      const { run } = await runs.submit(tx, {
-        kind: 'PIPELINE',
-        pipeline: name,
-        dataset: pipeline.output,
-        requestedBy: actor.subject,
-        requestedWith: actor.credential,
-        input: { roles: [...actor.roles] },
-      });
-      await audit.recordIn(tx, { actor, action: 'pipeline.start', dataset: pipeline.output, decision: 'ALLOWED', details: { pipeline: name, run: run.id } });
-      return run;
+  async run(name: string, actor: RunActor, priority: RunPriority = 'NORMAL'): Promise<RunEntity> {
+    return this.#options.database.transaction((tx) => this.#submit(tx, name, actor, { priority }));
+  }
+
+  /** Has those that are due started by `schedules`. */
+  schedule(schedules: Pick<Schedules, 'owner'>): void {
+    schedules.owner(SCHEDULED, async (tx, name, dueAt) => (await this.#submit(tx, name, SCHEDULE, { dueAt: dueAt.toISOString() })).id);
+  }
+
+  async #submit(
+    tx: Transaction,
+    name: string,
+    actor: RunActor,
+    { priority = 'NORMAL', ...due }: { readonly priority?: RunPriority; readonly dueAt?: string },
+  ): Promise<RunEntity> {
+    const { runs, audit } = this.#options;
+    const pipeline = await tx.manager.findOneBy(PipelineEntity, { name });
+    if (!pipeline) throw new HeadgateError('NOT_FOUND', `There is no pipeline "${name.slice(0, 64)}".`, { pipeline: name.slice(0, 64) });
+    const { run } = await runs.submit(tx, {
+      kind: 'PIPELINE',
+      pipeline: name,
+      dataset: pipeline.output,
+      requestedBy: actor.subject,
+      requestedWith: actor.credential,
+      input: { roles: [...actor.roles], ...due },
+      priority: RUN_PRIORITIES[priority],
+      // Two would wait for each other at the row of the dataset that they make.
+      group: { id: `dataset/${pipeline.output}`, limit: 1 },
     });
+    const details = { pipeline: name, run: run.id, ...due };
+    await audit.recordIn(tx, { actor, action: 'pipeline.start', dataset: pipeline.output, decision: 'ALLOWED', details });
+    return run;
   }
 
   /** For a worker: does a queued run. What goes wrong is kept with the run; it rejects only when that can't be written. */

@@ -51,6 +51,7 @@ async function hold(tx: Transaction, dataset: Dataset): Promise<{ dataVersion: n
   if (head?.contractVersion !== dataset.contractVersion) {
     throw new HeadgateError('CONFLICT', `The contract of ${dataset.name} changed while the pipeline ran. Nothing was changed: run it again.`, {
       dataset: dataset.name,
+      contractChanged: true,
     });
   }
   return head;

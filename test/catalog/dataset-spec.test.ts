@@ -45,7 +45,25 @@ test.each<[what: string, text: string, message: RegExp]>([
   ['two dataset rules of one name', `name: a\n${fields}\nrules: [{ name: r, check: 'true' }, { name: r, check: 'true' }]`, /a rule r already/],
   ['a rowCount of nothing', `name: a\n${fields}\nrules: [{ name: r, rowCount: {} }]`, /expected min, max or both/],
   ['more than all in quarantine', `name: a\n${fields}\nmaxQuarantine: 101%`, /a share of them, such as 1%/],
-  ['drift that is not there yet', `name: a\n${fields}\ndrift: evolve`, /freeze/],
+  ['drift of another kind', `name: a\n${fields}\ndrift: ignore`, /expected what becomes of columns .*: evolve, freeze or quarantine/],
+  [
+    'drift beside encrypted fields',
+    'name: a\nfields: [{ name: id, type: bigint }, { name: e, type: text, encrypted: true }]\ndrift: evolve',
+    /would be kept plain/,
+  ],
+  ['an alias that is a field', 'name: a\nfields: [{ name: b, type: text, aliases: [c] }, { name: c, type: text }]', /"c" is a name of the field c already/],
+  ['an alias of two fields', 'name: a\nfields: [{ name: b, type: text, aliases: [X] }, { name: c, type: text, aliases: [X] }]', /of the field b already/],
+  ['an alias with a space behind it', 'name: a\nfields: [{ name: b, type: text, aliases: ["X "] }]', /without spaces around/],
+  ['an alias at a source', 'name: a\nsource: crm\ntable: a.b\nfields: [{ name: b, type: text, aliases: [X] }]', /say column: instead/],
+  ['a default of the key', 'name: a\nfields: [{ name: b, type: text, default: x }]\nkey: [b]', /could not be told apart/],
+  ['a default of the subject', 'name: a\nfields: [{ name: b, type: text, default: x }]\nsubject: b', /says whom a row is about/],
+  [
+    'a default of an encrypted field',
+    'name: a\nfields: [{ name: id, type: bigint }, { name: e, type: text, encrypted: true, default: x }]',
+    /would stand plain/,
+  ],
+  ['a default of a list', "name: a\nfields: [{ name: b, type: 'text[]', default: x }]", /for single values/],
+  ['a quarantine for no time', `name: a\n${fields}\nquarantine: { keep: long }`, /expected a duration such as 12h/],
   ['consent of nobody', `name: a\n${fields}\nconsent: { purposes: [x] }`, /consent is of the person that a row is about: say which field tells/],
   ['consent to nothing', `name: a\n${fields}\nsubject: id\nconsent: { purposes: [] }`, /consent\.purposes/],
   [
@@ -83,8 +101,9 @@ test('one meaning has one form', () => {
     `name: orders
 fields:
   - { name: id, type: bigint }
-  - { name: email, type: text, tags: [pii.email, crm], rules: [{ between: ['0', '10'] }] }
+  - { name: email, type: text, tags: [pii.email, crm], rules: [{ between: ['0', '10'] }], aliases: [E-Mail, mail], default: '5' }
 key: [id]
+quarantine: { keep: 1d }
 maxQuarantine: 1%
 freshness: { field: id, within: 1d }
 cache: { ttl: 2m }
@@ -96,8 +115,9 @@ visibility: listed
 drift: freeze
 fields:
   - { name: id, type: timestamp, required: true, visibility: listed, tags: [], rules: [] }
-  - { name: email, type: text, required: false, tags: [crm, pii.email, crm], rules: [{ between: [0, 10], severity: error }] }
+  - { name: email, type: text, required: false, tags: [crm, pii.email, crm], rules: [{ between: [0, 10], severity: error }], aliases: [mail, E-Mail, mail, email], default: 5 }
 key: [id]
+quarantine: { keep: 24h }
 relations: []
 indexes: []
 rules: []

@@ -92,7 +92,8 @@ const dataset = fc
       owner: text,
       visibility: fc.constantFrom('listed', 'secret'),
       shareable: fc.boolean(),
-      drift: fc.constant('freeze'),
+      drift: fc.constantFrom('freeze', 'evolve', 'quarantine'),
+      quarantine: fc.constantFrom({ keep: '24h' }, { keep: '90m' }),
       maxQuarantine: fc.oneof(
         fc.nat(1000),
         fc.nat(100).map((share) => `${share}%`),

@@ -80,6 +80,13 @@ describe('talking to the running server', () => {
     expect(run).toMatchObject({ status: 'SUCCEEDED', rowsRead: '3', rowsLoaded: '2', rowsQuarantined: '1' });
     expect(await ok(['run', 'show', run.id])).toMatch(/status +SUCCEEDED[\s\S]*3 read, 2 loaded, 1 quarantined/);
     expectError(await headgateHere(['run', 'cancel', run.id], { env }), 1, /^CONFLICT: The run is over/);
+    expect(await ok(['run', 'list', '--dataset', 'orders', '--status', 'succeeded'])).toMatch(new RegExp(`^${run.id} +SUCCEEDED +INGESTION +orders +2 rows`));
+    const watched = await headgateHere(['run', 'watch', run.id, '--json'], { env });
+    expect([JSON.parse(watched.stdout), watched.stderr]).toEqual([expect.objectContaining({ id: run.id }), `${run.id}: SUCCEEDED, 100%\n`]);
+    expectError(await headgateHere(['run', 'retry', run.id], { env }), 1, /^CONFLICT: Only a run that failed or was cancelled/);
+    expectError(await headgateHere(['run', 'redrive'], { env }), 1, /^BAD_USER_INPUT: Expected at least one of dataset/);
+    expect(await ok(['run', 'redrive', '--dataset', 'orders', '--since', '2026-01-01'])).toBe('There are none.\n');
+    expect(await ok(['run', 'list', '--dead-letter'])).toBe('There are none.\n');
     expect(await ok(['ingest', 'orders', '-', '--format', 'ndjson', '--mode', 'merge'], { env, input: '{"id":1,"fare":"9"}\n' })).toMatch(/1 read, 1 loaded/);
     expect(await ok(['quality', 'check', 'orders'])).toMatch(/^score /);
     const out = join(folder, 'exported');

@@ -201,6 +201,12 @@ export type AuditWhere = {
   readonly to?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
+/** Of times that went by while nothing ran: skip leaves them out, once runs once for all of them, all runs for each. */
+export type CatchUp =
+  | 'all'
+  | 'once'
+  | 'skip';
+
 /** A change of the control plane that waits for a second person, or did. */
 export type ChangeRequest = {
   /** Who would gain or lose what, as it was when it was asked for. It is applied only if that still holds. */
@@ -320,6 +326,8 @@ export type Dataset = {
   readonly producedBy?: Maybe<Scalars['String']['output']>;
   /** The newest; null when there is none, or you may not see every row. */
   readonly qualityReport?: Maybe<QualityReport>;
+  /** Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row. */
+  readonly quarantine?: Maybe<ReadonlyArray<QuarantineCount>>;
   /** Rows in quarantine; null for who may not see every row. */
   readonly quarantineCount?: Maybe<Scalars['Int']['output']>;
   readonly relations: ReadonlyArray<DatasetRelation>;
@@ -361,6 +369,10 @@ export type DatasetEdge = {
 
 /** One field of a contract. */
 export type DatasetField = {
+  /** Other names that its column has in what is loaded. */
+  readonly aliases: ReadonlyArray<Scalars['String']['output']>;
+  /** Its value where a row that is loaded brings none; null of a secret field. */
+  readonly default?: Maybe<Scalars['String']['output']>;
   readonly deprecated?: Maybe<Scalars['String']['output']>;
   readonly description?: Maybe<Scalars['String']['output']>;
   /** Its name in the data plane. */
@@ -400,6 +412,17 @@ export type DetokenizedValue = {
   readonly token: Scalars['String']['output'];
   /** Null where no row that you may see has a value of this token. */
   readonly value?: Maybe<Scalars['String']['output']>;
+};
+
+/** How the contract would follow the rows: a field that it would get, or whose type would become a wider one. */
+export type DriftChange = {
+  /** Of a new field the name of its column, as it came. */
+  readonly column?: Maybe<Scalars['String']['output']>;
+  readonly field: Scalars['String']['output'];
+  /** The type that it has; null of a new field. */
+  readonly from?: Maybe<Scalars['String']['output']>;
+  /** The type that it would have. */
+  readonly to: Scalars['String']['output'];
 };
 
 export type ErasedDataset = {
@@ -532,8 +555,34 @@ export type IngestInput = {
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** append when left out. */
   readonly mode?: InputMaybe<LoadMode>;
+  /** NORMAL when left out. */
+  readonly priority?: InputMaybe<RunPriority>;
   /** A file under the folder that HEADGATE_FILES names. */
   readonly source?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** What a load would do. Nothing of it is done. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
+export type IngestPreview = {
+  readonly bytesRead: Scalars['BigInt']['output'];
+  readonly dataset: Scalars['String']['output'];
+  readonly drift: ReadonlyArray<DriftChange>;
+  /** Fields whose values are null here because you may not see them plain in every row. */
+  readonly masked: ReadonlyArray<Scalars['String']['output']>;
+  readonly mode: LoadMode;
+  /** Without those about fields that you may not know of. */
+  readonly reasons: ReadonlyArray<PreviewReason>;
+  /** The same content was loaded before, and would add nothing. */
+  readonly repeated: Scalars['Boolean']['output'];
+  /** The first rows that would be loaded; none for who may not see every row. */
+  readonly rows: ReadonlyArray<PreviewRow>;
+  readonly rowsDeduplicated: Scalars['BigInt']['output'];
+  /** Of those that would be loaded. */
+  readonly rowsInserted: Scalars['BigInt']['output'];
+  readonly rowsLoaded: Scalars['BigInt']['output'];
+  readonly rowsQuarantined: Scalars['BigInt']['output'];
+  readonly rowsRead: Scalars['BigInt']['output'];
+  /** Of those that would be loaded, in a merge. */
+  readonly rowsUpdated: Scalars['BigInt']['output'];
 };
 
 /** Secrets of one kind that are wrapped with a master key. */
@@ -663,6 +712,8 @@ export type Mutation = {
   readonly deleteSource: Scalars['Boolean']['output'];
   /** What tokens of a field stand for, in their order, as far as rows that you may see hold it. For grants with the right detokenize; each call is in the audit. */
   readonly detokenize: ReadonlyArray<DetokenizedValue>;
+  /** Says of refused rows that nobody wants them. Their values are gone then. Answers how many were open. */
+  readonly discardQuarantine: Scalars['Int']['output'];
   /** Takes a person out of all datasets, derived ones, quarantine and staging too, in one transaction. It can not be undone; a legal hold refuses it. */
   readonly eraseSubject: ErasureReceipt;
   /** Gathers all that is known of a person, derived datasets and quarantine too, as an archive to be fetched. What it holds is governed by your own grants with the right export; being a steward shows no cell. */
@@ -671,14 +722,20 @@ export type Mutation = {
   readonly importSource: SourceImport;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
+  /** Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values. */
+  readonly previewIngest: IngestPreview;
   /** Records that a person has consented to a purpose. It adds to what was recorded before. */
   readonly recordConsent: Consent;
   /** Records up to 1,000 at once, all of them or none, and says how many. */
   readonly recordConsents: Scalars['Int']['output'];
+  /** Queues again what was given up, each as a new run whose parentId is the old one; 1000 at the most, the oldest first. All conditions must hold, and one must be given. */
+  readonly redriveRuns: ReadonlyArray<Run>;
   /** Refuses what somebody asked for; by who asked for it, it is withdrawn. */
   readonly refuseChange: ChangeRequest;
   /** It is not proposed again for this field. */
   readonly refuseTagProposal: TagProposal;
+  /** Queues a load of rows of the quarantine, and answers at once. Those that pass leave it; the others stay, with new reasons. */
+  readonly replayQuarantine: Run;
   /** Forgets where a collector is: it begins from the beginning. Rows that it brought stay. */
   readonly resetCollector: Scalars['Boolean']['output'];
   /** Ends a master key that was replaced, for good: tokens that it signed are refused, and backups with secrets that it wrapped can not be read. */
@@ -794,6 +851,13 @@ export type MutationDetokenizeArgs = {
 };
 
 
+export type MutationDiscardQuarantineArgs = {
+  dataset: Scalars['String']['input'];
+  ids: ReadonlyArray<Scalars['ID']['input']>;
+  reason: Scalars['String']['input'];
+};
+
+
 export type MutationEraseSubjectArgs = {
   reason: Scalars['String']['input'];
   subject: Scalars['String']['input'];
@@ -816,6 +880,11 @@ export type MutationIngestArgs = {
 };
 
 
+export type MutationPreviewIngestArgs = {
+  input: IngestInput;
+};
+
+
 export type MutationRecordConsentArgs = {
   input: ConsentInput;
 };
@@ -823,6 +892,15 @@ export type MutationRecordConsentArgs = {
 
 export type MutationRecordConsentsArgs = {
   inputs: ReadonlyArray<ConsentInput>;
+};
+
+
+export type MutationRedriveRunsArgs = {
+  dataset?: InputMaybe<Scalars['String']['input']>;
+  ids?: InputMaybe<ReadonlyArray<Scalars['ID']['input']>>;
+  kind?: InputMaybe<RunKind>;
+  pipeline?: InputMaybe<Scalars['String']['input']>;
+  since?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
 
@@ -835,6 +913,14 @@ export type MutationRefuseChangeArgs = {
 export type MutationRefuseTagProposalArgs = {
   id: Scalars['ID']['input'];
   reason?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationReplayQuarantineArgs = {
+  dataset: Scalars['String']['input'];
+  ids?: InputMaybe<ReadonlyArray<Scalars['ID']['input']>>;
+  mode?: InputMaybe<LoadMode>;
+  patch?: InputMaybe<Scalars['JSON']['input']>;
 };
 
 
@@ -873,6 +959,7 @@ export type MutationRunCollectorArgs = {
 
 export type MutationRunPipelineArgs = {
   name: Scalars['String']['input'];
+  priority?: InputMaybe<RunPriority>;
 };
 
 
@@ -893,9 +980,12 @@ export type Pipeline = {
   readonly description?: Maybe<Scalars['String']['output']>;
   readonly inputs: ReadonlyArray<Dataset>;
   readonly name: Scalars['String']['output'];
+  /** When its schedule starts it next. */
+  readonly nextRunAt?: Maybe<Scalars['DateTime']['output']>;
   readonly output?: Maybe<Dataset>;
   /** The ten newest; null for who may not oversee. */
   readonly runs?: Maybe<ReadonlyArray<Run>>;
+  readonly schedule?: Maybe<Schedule>;
   readonly steps: ReadonlyArray<PipelineStep>;
 };
 
@@ -906,6 +996,25 @@ export type PipelineStep = {
   /** transform, aggregate, sql or publish. */
   readonly kind: Scalars['String']['output'];
   readonly name: Scalars['String']['output'];
+};
+
+/** Why rows would be quarantined; a row with several reasons counts for each. */
+export type PreviewReason = {
+  readonly count: Scalars['BigInt']['output'];
+  /** Null when it is about the whole row. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  readonly message: Scalars['String']['output'];
+  /** The first of them; none for who may not see every row. */
+  readonly rows: ReadonlyArray<PreviewRow>;
+  readonly rule: Scalars['String']['output'];
+};
+
+/** A row of a preview. */
+export type PreviewRow = {
+  /** Its line in the file; null of a row that would be loaded. */
+  readonly line?: Maybe<Scalars['BigInt']['output']>;
+  /** Texts by field; null where you may not see the field plain in every row. */
+  readonly values: Scalars['JSON']['output'];
 };
 
 /** Who asks, as the credential of the request says. */
@@ -999,6 +1108,15 @@ export type QualityReportEdge = {
   readonly node: QualityReport;
 };
 
+/** How many rows are in quarantine for reasons of one kind; a row with several counts for each. */
+export type QuarantineCount = {
+  readonly count: Scalars['Int']['output'];
+  /** Null when it is about the whole row. */
+  readonly field?: Maybe<Scalars['String']['output']>;
+  readonly rule: Scalars['String']['output'];
+  readonly state: QuarantineState;
+};
+
 export type QuarantineReason = {
   /** Null when it is about the whole row. */
   readonly field?: Maybe<Scalars['String']['output']>;
@@ -1006,18 +1124,37 @@ export type QuarantineReason = {
   readonly rule: Scalars['String']['output'];
 };
 
+/** DISCARDED: nobody wants the row, and its values are gone. */
+export type QuarantineState =
+  | 'DISCARDED'
+  | 'OPEN';
+
 /** A row that a load refused. */
 export type QuarantinedRow = {
+  /** How often it was tried to load it. */
+  readonly attempts: Scalars['Int']['output'];
   readonly createdAt: Scalars['DateTime']['output'];
+  /** Why nobody wants it, for who oversees. */
+  readonly discardReason?: Maybe<Scalars['String']['output']>;
+  readonly discardedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** For who oversees. */
+  readonly discardedBy?: Maybe<Scalars['String']['output']>;
   readonly id: Scalars['ID']['output'];
+  /** The replay that tried it last. */
+  readonly lastRun?: Maybe<Run>;
   /** Its line in the file. */
   readonly line: Scalars['BigInt']['output'];
+  /** Where it was, beyond its line: a place in a stream, a file, a page. */
+  readonly position?: Maybe<Scalars['String']['output']>;
   /** The row as it came, by field; null where you may not see the field plain in every row. */
   readonly raw: Scalars['JSON']['output'];
   /** Without those about fields that you may not see plain, unless you oversee. */
   readonly reasons: ReadonlyArray<QuarantineReason>;
+  /** The run that refused it first; null for who may not see that. */
+  readonly run?: Maybe<Run>;
   /** The run that refused it. */
   readonly runId: Scalars['ID']['output'];
+  readonly state: QuarantineState;
 };
 
 export type QuarantinedRowConnection = {
@@ -1086,6 +1223,8 @@ export type Query = {
   readonly whoCanSee: ReadonlyArray<Exposure>;
   /** Who was given fields with a tag, or one under it, as they are: by the record of the last 90 days, or since a moment. */
   readonly whoSaw: ReadonlyArray<Sight>;
+  /** The processes that live, the longest there first. */
+  readonly workers: ReadonlyArray<Worker>;
 };
 
 
@@ -1162,7 +1301,11 @@ export type QueryQualityReportsArgs = {
 export type QueryQuarantineArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   dataset: Scalars['String']['input'];
+  field?: InputMaybe<Scalars['String']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
+  rule?: InputMaybe<Scalars['String']['input']>;
+  run?: InputMaybe<Scalars['ID']['input']>;
+  state?: InputMaybe<QuarantineState>;
 };
 
 
@@ -1174,6 +1317,7 @@ export type QueryRunArgs = {
 export type QueryRunsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   dataset?: InputMaybe<Scalars['String']['input']>;
+  deadLetter?: InputMaybe<Scalars['Boolean']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
   kind?: InputMaybe<RunKind>;
   pipeline?: InputMaybe<Scalars['String']['input']>;
@@ -1209,15 +1353,33 @@ export type Run = {
   readonly collector?: Maybe<Scalars['String']['output']>;
   readonly createdAt: Scalars['DateTime']['output'];
   readonly dataset?: Maybe<Dataset>;
+  /** It was given up, though it might succeed later: redriveRuns does it again. */
+  readonly deadLetter: Scalars['Boolean']['output'];
   readonly error?: Maybe<RunError>;
   readonly finishedAt?: Maybe<Scalars['DateTime']['output']>;
   readonly id: Scalars['ID']['output'];
   readonly kind: RunKind;
+  /** Why the try before this one failed; the run was queued again, since it may pass. */
+  readonly lastError?: Maybe<RunError>;
+  /** Before which it is not tried again; null when it waits for nothing but a worker. */
+  readonly nextAttemptAt?: Maybe<Scalars['DateTime']['output']>;
+  /** The run that this one repeats or goes on with. */
+  readonly parentId?: Maybe<Scalars['ID']['output']>;
   /** The partition of its source that this run takes. */
   readonly partition?: Maybe<Scalars['String']['output']>;
   readonly pipeline?: Maybe<Scalars['String']['output']>;
+  /** From -100 to 100: of those that wait the highest is taken first. */
+  readonly priority: Scalars['Int']['output'];
   /** From 0 to 1; null while the size is not known. */
   readonly progress?: Maybe<Scalars['Float']['output']>;
+  /** Rows that it refused and that are still in quarantine; null for who may not look at that. */
+  readonly quarantine?: Maybe<QuarantinedRowConnection>;
+  /** The run that does again what this one was given up for. */
+  readonly redrivenAs?: Maybe<Scalars['ID']['output']>;
+  /** The runs that refused what this one tried again, as far as you may see them. */
+  readonly replayOf: ReadonlyArray<Run>;
+  /** The runs that tried again what this one had refused, as far as you may see them. */
+  readonly replays: ReadonlyArray<Run>;
   readonly requestedBy: Scalars['String']['output'];
   readonly rowsDeduplicated: Scalars['BigInt']['output'];
   readonly rowsLoaded: Scalars['BigInt']['output'];
@@ -1226,8 +1388,15 @@ export type Run = {
   readonly startedAt?: Maybe<Scalars['DateTime']['output']>;
   readonly status: RunStatus;
   readonly steps: ReadonlyArray<RunStep>;
-  /** Rows a second, from start to end or until now. */
+  /** Rows a second, from the start of its last attempt to the end or until now. */
   readonly throughput?: Maybe<Scalars['Float']['output']>;
+};
+
+
+/** One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
+export type RunQuarantineArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  first?: InputMaybe<Scalars['Int']['input']>;
 };
 
 export type RunConnection = {
@@ -1258,6 +1427,12 @@ export type RunKind =
   | 'PIPELINE'
   | 'QUALITY';
 
+/** Of the runs that wait for a worker the highest is taken first. */
+export type RunPriority =
+  | 'HIGH'
+  | 'LOW'
+  | 'NORMAL';
+
 /** Where a run is; the last three are final. */
 export type RunStatus =
   | 'CANCELLED'
@@ -1278,6 +1453,14 @@ export type RunStep = {
   /** The SQL that ran. */
   readonly statement?: Maybe<Scalars['String']['output']>;
   readonly status: RunStatus;
+};
+
+/** When something is started again and again. */
+export type Schedule = {
+  readonly catchUp: CatchUp;
+  /** Minute, hour, day of the month, month, day of the week. */
+  readonly cron: Scalars['String']['output'];
+  readonly timeZone: Scalars['String']['output'];
 };
 
 /** warn is reported; error keeps the row out. */
@@ -1363,11 +1546,18 @@ export type Subscription = {
   readonly auditAppended: AuditEntry;
   /** Tells that a load or a pipeline changed the rows of a dataset; several changes can come as one. */
   readonly datasetChanged: DatasetChange;
+  /** A run as it goes on, at first as it is now: a few times a second at the most, until it is over. */
+  readonly runProgress: Run;
 };
 
 
 export type SubscriptionDatasetChangedArgs = {
   dataset: Scalars['String']['input'];
+};
+
+
+export type SubscriptionRunProgressArgs = {
+  id: Scalars['ID']['input'];
 };
 
 /** A tag that was found for a field when rows were loaded: counts and scores, never a value of data. */
@@ -1421,3 +1611,17 @@ export type TagProposalStatus =
 export type Visibility =
   | 'listed'
   | 'secret';
+
+/** A process that does runs or receives them. */
+export type Worker = {
+  /** When it was heard of last; one that is silent for 15 seconds is not shown. */
+  readonly heartbeatAt: Scalars['DateTime']['output'];
+  readonly host: Scalars['String']['output'];
+  readonly id: Scalars['ID']['output'];
+  readonly name: Scalars['String']['output'];
+  /** gateway answers HTTP, worker does what is queued. */
+  readonly roles: ReadonlyArray<Scalars['String']['output']>;
+  /** What it does now. */
+  readonly runs: ReadonlyArray<Run>;
+  readonly since: Scalars['DateTime']['output'];
+};

@@ -116,6 +116,7 @@ test.each([
 
 /** Acts that need a pipeline, a source, a run or a second person: the files that show theirs. */
 const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = {
+  redriveRuns: 'test/graphql/runs.slow.test.ts',
   approveChange: 'test/governance',
   refuseChange: 'test/governance',
   deleteChangePolicy: 'test/governance',
@@ -144,6 +145,9 @@ const CALLS: Readonly<Record<string, { readonly action: string; readonly query: 
   applyManifest: { action: 'apply', query: () => 'applyManifest(manifest: "kind: Purpose\\nname: other\\n") { version }' },
   checkQuality: { action: 'quality.check', query: () => 'checkQuality(dataset: "people") { id }' },
   ingest: { action: 'ingest', query: () => 'ingest(input: { dataset: "people", content: "id\\n1\\n", format: csv }) { id }' },
+  previewIngest: { action: 'ingest.preview', query: () => 'previewIngest(input: { dataset: "people", content: "id\\n1\\n", format: csv }) { rowsRead }' },
+  replayQuarantine: { action: 'quarantine.replay', query: () => 'replayQuarantine(dataset: "people") { id }' },
+  discardQuarantine: { action: 'quarantine.discard', query: () => 'discardQuarantine(dataset: "people", ids: ["1"], reason: "a test")' },
   recordConsent: { action: 'consent.record', query: () => 'recordConsent(input: { subject: "1", purpose: "spare" }) { purpose }' },
   recordConsents: { action: 'consent.record', query: () => 'recordConsents(inputs: [{ subject: "2", purpose: "spare" }])' },
   withdrawConsent: { action: 'consent.withdraw', query: () => 'withdrawConsent(input: { subject: "1", purpose: "spare" }) { purpose }' },
@@ -172,7 +176,7 @@ test('every mutation leaves an entry, or is named here with the test that shows 
 });
 
 test('every subscription of the control plane has its rule', () => {
-  expect(fieldsOf('Subscription').map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged']);
+  expect(fieldsOf('Subscription').map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged', 'runProgress']);
 });
 
 /** What they tell is no person's and no row's. */

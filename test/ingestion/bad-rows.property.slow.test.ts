@@ -101,3 +101,10 @@ test('where COPY does not number what it skips, rows are found by their numbers 
     }),
   );
 });
+
+test('so many bad rows that the quick way gives up in the middle of a file go the general way', async () => {
+  const some = { ...target, maxQuarantine: { rows: 10 } };
+  const note = 'a note that takes its place '.repeat(6);
+  const rows = Array.from({ length: 40_000 }, (_, i) => `${i},2024-05-06,heavy,${note}`);
+  expect(await it.refusal(some, ['id,sent,weight,note', ...rows].join('\n'))).toMatchObject({ code: 'DATA_REJECTED', details: { actual: 40_000 } });
+});

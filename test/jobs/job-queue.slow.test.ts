@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { JobQueue, type JobHandler } from '../../src/jobs/index.js';
+import { DEAD_JOBS, JobQueue, type JobHandler } from '../../src/jobs/index.js';
 import { newId, silentLog } from '../../src/kernel/index.js';
 import { Database, type Connection } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
@@ -125,6 +125,75 @@ test('stop waits for what runs, and aborts it after the time given', async () =>
   release?.();
   await stopped;
   expect(ended).toBe(true);
+});
+
+test('the job of the highest priority is taken first, and one with a time not before it', async () => {
+  const jobs = await start('ordered');
+  const [low, normal, high, later] = [newId(), newId(), newId(), newId()];
+  const startAfter = new Date(Date.now() + 1_500);
+  await database.transaction(async (tx) => {
+    await jobs.enqueue(tx, 'ordered', { id: later }, { priority: 100, startAfter });
+    await jobs.enqueue(tx, 'ordered', { id: low }, { priority: -50 });
+    await jobs.enqueue(tx, 'ordered', { id: normal });
+    await jobs.enqueue(tx, 'ordered', { id: high }, { priority: 50 });
+  });
+  const { done, handler } = recorder();
+  let laterAt = 0;
+  jobs.work(
+    'ordered',
+    async (data, context) => {
+      if (data.id === later) laterAt = Date.now();
+      await handler(data, context);
+    },
+    { concurrency: 1 },
+  );
+  await vi.waitFor(() => expect(done).toEqual([high, normal, low, later]), 10_000);
+  expect(laterAt).toBeGreaterThanOrEqual(startAfter.getTime());
+});
+
+test('of a group only as many jobs run as its limit says, and jobs of no group are not held up by it', async () => {
+  const jobs = await start('grouped');
+  const running = new Map<string, number>();
+  const most = new Map<string, number>();
+  const release = Promise.withResolvers<void>();
+  const groupOf = new Map<string, string>();
+  await database.transaction(async (tx) => {
+    for (let i = 0; i < 12; i++) {
+      const id = newId();
+      const group = i < 5 ? { id: 'one', limit: 1 } : i < 10 ? { id: 'three', limit: 3 } : undefined;
+      groupOf.set(id, group?.id ?? 'none');
+      await jobs.enqueue(tx, 'grouped', { id }, { ...(group && { group }) });
+    }
+  });
+  jobs.work(
+    'grouped',
+    async ({ id }) => {
+      const group = groupOf.get(id) ?? '';
+      running.set(group, (running.get(group) ?? 0) + 1);
+      most.set(group, Math.max(most.get(group) ?? 0, running.get(group) ?? 0));
+      await release.promise;
+      running.set(group, (running.get(group) ?? 0) - 1);
+      groupOf.delete(id);
+    },
+    { concurrency: 10, grouped: true },
+  );
+  await vi.waitFor(() => expect([running.get('one'), running.get('three'), running.get('none')]).toEqual([1, 3, 2]), 5_000);
+  release.resolve();
+  await vi.waitFor(() => expect(groupOf.size).toBe(0), 15_000);
+  expect([most.get('one'), most.get('three')]).toEqual([1, 3]);
+});
+
+test('a job that was rejected too often is handed on to the dead ones, with its id', async () => {
+  const jobs = await start('hopeless');
+  const { done, handler } = recorder();
+  jobs.work(DEAD_JOBS, handler);
+  jobs.work('hopeless', () => Promise.reject(new Error('never')));
+  const id = newId();
+  await database.transaction(async (tx) => {
+    await jobs.enqueue(tx, 'hopeless', { id });
+    await tx.query("UPDATE pgboss.job SET retry_limit = 0 WHERE name = 'hopeless'");
+  });
+  await vi.waitFor(() => expect(done).toEqual([id]), 10_000);
 });
 
 test('many small jobs run exactly once each, in batches', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DEAD_JOBS } from '../../src/jobs/index.js';
 import { HeadgateError } from '../../src/kernel/index.js';
 import { AttemptLostError, type RunEntity, type RunRequest } from '../../src/lifecycle/index.js';
 import { timeCursor } from '../../src/store/index.js';
@@ -50,6 +51,40 @@ test('only one of many claims takes a run', async () => {
   const claims = await Promise.all(Array.from({ length: 8 }, (_, i) => world.runs.claim(id, `w${i}`)));
   expect(claims.filter(Boolean)).toHaveLength(1);
   expect(await world.runs.get(id)).toMatchObject({ status: 'RUNNING', attempt: 1 });
+});
+
+test('of the runs of a group no more run than its limit says, however many processes take them at once', async () => {
+  const made = await Promise.all(Array.from({ length: 8 }, () => submit({ group: { id: 'g', limit: 2 } })));
+  const taken = await Promise.all(made.map(({ id }, i) => world.runs.claim(id, `w${i}`)));
+  const running = taken.filter((run) => run !== undefined);
+  expect(running).toHaveLength(2);
+  // Those that found no room have a job again, for a moment later.
+  const [jobs] = await world.database.query<{ n: number }>(
+    "SELECT count(*)::int AS n FROM pgboss.job WHERE group_id = 'g' AND group_tier = '2' AND start_after > created_on",
+  );
+  expect(jobs?.n).toBe(6);
+  const [first] = running;
+  if (first) await world.runs.finish(world.database, first);
+  const waiting = made.find(({ id }) => !running.some((run) => run.id === id));
+  expect(await world.runs.claim(waiting?.id ?? '', 'w')).toMatchObject({ status: 'RUNNING' });
+  await expect(submit({ group: { id: 'g', limit: 0 } })).rejects.toThrow(TypeError);
+});
+
+test('a run whose job was rejected too often fails, and can be redriven', async () => {
+  const { id } = await submit({ dataset: 'abandoned' });
+  world.jobs.work(DEAD_JOBS, (job) => world.runs.abandon(job.id));
+  // As if it had been tried twenty times; the keeper would have taken it, were the database there.
+  world.jobs.work('ingestion', async (job) => {
+    if (job.id === id) throw new Error('no database');
+  });
+  await vi.waitFor(
+    async () => {
+      await world.database.query("UPDATE pgboss.job SET retry_limit = 0 WHERE data->>'id' = $1", [id]);
+      expect(await world.runs.get(id)).toMatchObject({ status: 'FAILED', errorCode: 'UNAVAILABLE' });
+    },
+    { timeout: 10_000 },
+  );
+  expect(await world.runs.count({ deadLetter: true, dataset: 'abandoned' })).toBe(1);
 });
 
 test('the outcome and the end of the run commit together', async () => {

@@ -15,8 +15,10 @@ export interface World {
 export async function createWorld(): Promise<World> {
   const { connection, drop } = await createTestDatabase();
   const database = await Database.open({ connection, entities: [RunEntity, RunStepEntity], statementTimeoutMs: 10_000 });
-  const jobs = await JobQueue.start({ connection, log: silentLog, queues: ['ingestion', 'pipeline', 'quality'] });
-  const runs = new Runs({ database, jobs, log: silentLog });
+  const jobs = await JobQueue.start({ connection, log: silentLog, queues: ['ingestion', 'pipeline', 'quality', 'stream'] });
+  // Waits of minutes: no test waits for one, each says when it is over.
+  const retry = { mostTries: 4, firstMs: 600_000, longestMs: 3_600_000 };
+  const runs = new Runs({ database, jobs, log: silentLog, retry });
   const keeper = new RunKeeper({ runs, worker: 'test', log: silentLog });
   return {
     database,

@@ -39,7 +39,7 @@ export async function refuseErased(tx: Transaction, keyRing: KeyRing, { dataset,
   const version = sql`(SELECT data_version FROM headgate.dataset WHERE id = ${param(dataset.id, 'uuid')})`;
   const { text, values } = render(sql`SELECT
     EXISTS (SELECT FROM ${identifier('data', dataset.name)} WHERE ${identifier(LOAD_ID)} = ${version} AND ${isErased(column)})
-    OR EXISTS (SELECT FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND q.run_id = ${param(run.id, 'uuid')} AND ${rawIsAbout(target.field, raw('q.raw'), isErased)})
+    OR EXISTS (SELECT FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND ${param(run.id, 'uuid')} IN (q.run_id, q.last_run_id) AND ${rawIsAbout(target.field, raw('q.raw'), isErased)})
     AS "isBack"`);
   const [found] = await tx.query<{ isBack: boolean }>(text, values);
   if (!found?.isBack) return;

@@ -1,4 +1,4 @@
-import { formsOf, loadCatalog, rawIsAbout, wordsOf } from '../../catalog/index.js';
+import { formsOf, loadCatalog, namesOf, rawIsAbout, wordsOf } from '../../catalog/index.js';
 import { identifier, param, raw, render, sql, type Sql } from '../../sql/index.js';
 import type { KeyRing, Transaction } from '../../store/index.js';
 import { subjectReference, subjectReferenceSql } from '../../vault/index.js';
@@ -28,7 +28,8 @@ export async function findSubjects(
     const column = sql`${identifier(field.name)}::text`;
     await note(sql`SELECT DISTINCT ${column} AS subject FROM ${identifier('data', dataset.name)} WHERE ${isWanted(column)}`);
     const rows = sql`SELECT q.raw FROM headgate.quarantined_row q WHERE q.dataset_id = ${param(dataset.id, 'uuid')} AND ${rawIsAbout(target.field, raw('q.raw'), isWanted)}`;
-    const texts = sql`SELECT r.raw ->> ${param(field.name, 'text')} AS t FROM (${rows}) AS r UNION SELECT w FROM (${rows}) AS r, ${wordsOf(raw('r.raw'))} AS w`;
+    const names = param(namesOf(field), 'text[]');
+    const texts = sql`SELECT r.raw ->> n AS t FROM (${rows}) AS r, unnest(${names}) AS n UNION SELECT w FROM (${rows}) AS r, ${wordsOf(raw('r.raw'))} AS w`;
     for (const form of formsOf(field, raw('t.t'))) await note(sql`SELECT DISTINCT ${form} AS subject FROM (${texts}) AS t WHERE ${isWanted(form)}`);
   }
   for (const { schema, table, column } of hooks.flatMap(({ keeps = [] }) => keeps)) {

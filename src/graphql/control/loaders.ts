@@ -15,6 +15,7 @@ export interface Loaders {
   readonly latestRuns: DataLoader<string, readonly RunEntity[]>;
   readonly partitions: DataLoader<string, readonly PartitionState[]>;
   readonly run: DataLoader<string, RunEntity | undefined>;
+  readonly replays: DataLoader<string, readonly { readonly run: string; readonly of: string }[]>;
   readonly steps: DataLoader<string, readonly RunStepEntity[]>;
   readonly latestReport: DataLoader<string, QualityReportEntity | undefined>;
   readonly checks: DataLoader<string, readonly QualityCheckEntity[]>;
@@ -45,7 +46,7 @@ export function createLoaders(dataSource: DataSource, runs: Pick<Runs, 'stepsOf'
         .createQueryBuilder('q')
         .select('q.datasetId', 'id')
         .addSelect('count(*)::int', 'count')
-        .where('q.datasetId = ANY(:ids)', { ids: [...ids] })
+        .where("q.datasetId = ANY(:ids) AND q.state = 'OPEN'", { ids: [...ids] })
         .groupBy('q.datasetId')
         .getRawMany<{ id: string; count: number }>();
       const byId = new Map(rows.map((row) => [row.id, row.count]));
@@ -66,6 +67,13 @@ export function createLoaders(dataSource: DataSource, runs: Pick<Runs, 'stepsOf'
       const found = await dataSource.manager.findBy(Run, { id: In([...ids]) });
       const byId = new Map(found.map((run) => [run.id, run]));
       return ids.map((id) => byId.get(id));
+    }),
+    replays: new DataLoader(async (ids) => {
+      const found = await dataSource.query<{ run: string; of: string }[]>(
+        'SELECT run_id AS run, of_run_id AS of FROM headgate.replay WHERE run_id = ANY ($1::uuid[]) OR of_run_id = ANY ($1::uuid[]) ORDER BY run_id, of_run_id',
+        [[...ids]],
+      );
+      return ids.map((id) => found.filter(({ run, of }) => run === id || of === id));
     }),
     steps: new DataLoader((ids) => runs.stepsOf(ids)),
     latestReport: new DataLoader((names) => reports.latest(names)),

@@ -1,6 +1,7 @@
 import { hasRole, type ControlRole } from '../../identity/index.js';
-import type { HeadgateError } from '../../kernel/index.js';
+import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
+import { visibleRun } from './visible-run.js';
 import { allow, rule, type RuleTree, type ShieldRule } from '../shield.js';
 import { mayIngest, mayWatch, OVERSEERS, refusedTo } from './rights.js';
 
@@ -53,14 +54,21 @@ const explains = rule<RequestContext>('may explain', async (_parent, args, conte
   return true;
 });
 
-const ingests = rule<RequestContext>('may ingest', async (_parent, args, context, info) => {
-  const { dataset: name } = args['input'] as { dataset: string };
-  const dataset = context.visible.datasets.get(name);
-  // One that can't be seen is answered by the resolver as one that does not exist.
-  if (!dataset || mayIngest(context, dataset))
-    return context.principal.anonymous ? refuse(context, info.fieldName, refusedTo(context.principal, 'ingest', 'engineer')) : true;
-  return refuse(context, 'ingest', refusedTo(context.principal, `ingest into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
-});
+/** May load into the dataset that the arguments name. */
+function ingests(what: string, datasetOf: (args: Readonly<Record<string, unknown>>) => unknown): ShieldRule {
+  return rule<RequestContext>(`may ingest ${what}`, async (_parent, args, context, info) => {
+    const { fieldName: action } = info;
+    const name = String(datasetOf(args));
+    const dataset = context.visible.datasets.get(name);
+    // One that can't be seen is answered by the resolver as one that does not exist.
+    if (!dataset || mayIngest(context, dataset))
+      return context.principal.anonymous ? refuse(context, action, refusedTo(context.principal, action, 'engineer')) : true;
+    return refuse(context, action, refusedTo(context.principal, `${action} into ${name}`, 'engineer, admin, and those with a grant of the right ingest'), name);
+  });
+}
+
+const ingestsInput = ingests('what input says', ({ input }) => (input as { readonly dataset: unknown }).dataset);
+const ingestsDataset = ingests('into a dataset', ({ dataset }) => dataset);
 
 /** Asked before a subscription starts too: the shield guards each of its events, and not its start. */
 export async function watches(args: Readonly<Record<string, unknown>>, context: RequestContext): Promise<true | HeadgateError> {
@@ -69,6 +77,13 @@ export async function watches(args: Readonly<Record<string, unknown>>, context: 
   // One that can't be seen is answered by whoever asked for it as one that does not exist.
   if (!dataset || mayWatch(context, dataset)) return true;
   return refuse(context, 'subscribe', refusedTo(context.principal, `datasetChanged of ${name}`, `${OVERSEERS.join(', ')}, and those with a grant on it`), name);
+}
+
+/** As `watches`, for a run: whoever may see it may watch it. */
+export async function watchesRun(args: Readonly<Record<string, unknown>>, context: RequestContext): Promise<true | HeadgateError> {
+  if (context.principal.anonymous) return refuse(context, 'subscribe', refusedTo(context.principal, 'runProgress', 'requests with a credential'));
+  const id = String(args['id']).slice(0, 64);
+  return (await visibleRun(context, id)) ? true : new HeadgateError('NOT_FOUND', `There is no run "${id}".`, { run: id });
 }
 
 /** As `watches`, for the record. */
@@ -104,6 +119,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       pipeline: known,
       runs: overseer,
       run: known,
+      workers: overseer,
       qualityReports: known,
       auditEntries: looks('admin', 'auditor'),
       auditVerification: auditor,
@@ -124,12 +140,16 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
     },
     Mutation: {
       applyManifest: keeper,
-      ingest: ingests,
+      ingest: ingestsInput,
+      previewIngest: ingestsInput,
+      replayQuarantine: ingestsDataset,
+      discardQuarantine: ingestsDataset,
       runPipeline: engineer,
       runCollector: engineer,
       resetCollector: engineer,
       cancelRun: engineer,
       retryRun: engineer,
+      redriveRuns: engineer,
       checkQuality: engineer,
       importSource: engineer,
       createApiKey: steward,
@@ -160,6 +180,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
     },
     Subscription: {
       datasetChanged: rule<RequestContext>('may watch', async (_parent, args, context) => watches(args, context)),
+      runProgress: rule<RequestContext>('may watch the run', async (_parent, args, context) => watchesRun(args, context)),
       auditAppended: rule<RequestContext>('may follow the record', async (_parent, _args, context) => follows(context)),
     },
     ...Object.fromEntries(openTypes.map((name) => [name, allow])),

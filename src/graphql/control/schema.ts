@@ -16,12 +16,13 @@ import { ManifestResolver } from './resolvers/manifest.resolver.js';
 import { MeResolver } from './resolvers/me.resolver.js';
 import { PipelineResolver } from './resolvers/pipeline.resolver.js';
 import { QualityResolver } from './resolvers/quality.resolver.js';
-import { QuarantineResolver } from './resolvers/quarantine.resolver.js';
+import { QuarantineOfDatasetResolver, QuarantineOfRunResolver, QuarantineResolver } from './resolvers/quarantine.resolver.js';
 import { ReviewResolver } from './resolvers/review.resolver.js';
 import { RunResolver } from './resolvers/run.resolver.js';
 import { SourceResolver } from './resolvers/source.resolver.js';
 import { TagProposalResolver } from './resolvers/tag-proposal.resolver.js';
 import { SubjectResolver } from './resolvers/subject.resolver.js';
+import { WorkerResolver } from './resolvers/worker.resolver.js';
 import { controlRules } from './rules.js';
 
 /** The builder asks for one. Our events come by notifications, and are executed one by one. */
@@ -59,11 +60,14 @@ export function bareControlSchema(): GraphQLSchema {
       PipelineResolver,
       QualityResolver,
       QuarantineResolver,
+      QuarantineOfDatasetResolver,
+      QuarantineOfRunResolver,
       ReviewResolver,
       RunResolver,
       SourceResolver,
       TagProposalResolver,
       SubjectResolver,
+      WorkerResolver,
     ],
     pubSub: NOBODY_PUBLISHES,
     globalMiddlewares: [withoutNulls],

@@ -2,9 +2,10 @@ import type { AuditFeed } from '../../audit/index.js';
 import type { DataChanges, Dataset } from '../../catalog/index.js';
 import type { Principal } from '../../identity/index.js';
 import { HeadgateError } from '../../kernel/index.js';
+import type { RunFeed, Runs } from '../../lifecycle/index.js';
 import type { RequestContext, World } from '../context.js';
 import { visibleDataset } from '../control/rights.js';
-import { follows, watches } from '../control/rules.js';
+import { follows, watches, watchesRun } from '../control/rules.js';
 import type { DatasetEvent } from '../control/types/dataset-change.type.js';
 import { executeEvent } from '../dataplane/executor.js';
 import type { ControlSubscription, DatasetSubscription, LiveOperation, LiveRequest } from '../dataplane/live-operations.js';
@@ -22,6 +23,8 @@ export interface EventsOptions {
   readonly changes: Pick<DataChanges, 'versionOf'>;
   readonly reads: ChangeReads;
   readonly feed: Pick<AuditFeed, 'head' | 'after' | 'subscribe'>;
+  readonly runFeed: Pick<RunFeed, 'head' | 'subscribe'>;
+  readonly runs: Pick<Runs, 'get'>;
 }
 
 /** The catalog, the grants and the schema of a principal at one moment. */
@@ -37,10 +40,17 @@ export interface Event {
   readonly payloads: readonly Buffer[];
   /** There is more than fits into one. */
   readonly more?: boolean;
+  /** Nothing can come behind it. */
+  readonly isLast?: boolean;
 }
 
 /** What the record is called among the datasets whose changes wake subscriptions; no dataset has such a name. */
 export const RECORD = { id: '(the record)', name: '(the record)' } as const;
+
+/** What a run is called among the datasets whose changes wake subscriptions; no dataset has such a name. */
+export function runKey(id: string): string {
+  return `(the run ${id})`;
+}
 
 /** Entries that are told in one go, behind one look at who listens. */
 const ENTRIES = 100;
@@ -57,9 +67,11 @@ export class Events {
     return this.#options.views.current(this.#options.world, principal);
   }
 
-  /** The dataset that a subscription is about, and the version that its rows have now. @throws HeadgateError NOT_FOUND */
-  subject(live: LiveOperation, { view }: Moment): { readonly dataset: Pick<Dataset, 'id' | 'name'>; readonly version: number } {
+  /** The dataset that a subscription is about, and the version that its rows have now; or the run. @throws HeadgateError NOT_FOUND */
+  subject(live: LiveOperation, { view }: Moment): { readonly dataset: Pick<Dataset, 'id' | 'name'>; readonly version: number; readonly run?: string } {
     if (isOfRecord(live)) return { dataset: RECORD, version: this.#options.feed.head };
+    const id = runOf(live);
+    if (id !== undefined) return { dataset: { id, name: runKey(id) }, version: this.#options.runFeed.head, run: id };
     const dataset = datasetOf(live, view);
     return { dataset, version: this.#options.changes.versionOf(dataset.id) };
   }
@@ -92,6 +104,8 @@ export class Events {
       return Buffer.from(moment.view.written(await executeEvent(moment.view.schemas, { document: live.document, operationName, variables, context }, root)));
     };
     if (isOfRecord(live)) return this.#entries(seen, payloadOf);
+    const runId = runOf(live);
+    if (runId !== undefined) return this.#run(runId, upTo, payloadOf);
     const event: DatasetEvent = { dataset: datasetOf(live, moment.view), dataVersion: upTo };
     return { datasetId: dataset.id, upTo, payloads: [await payloadOf(event)] };
   }
@@ -106,14 +120,21 @@ export class Events {
     return { datasetId: RECORD.id, upTo: Number(last.seq), payloads, more: entries.length === ENTRIES };
   }
 
+  /** As it is when it is read, which can be later than what woke the subscription. */
+  async #run(id: string, upTo: number, payloadOf: (root: object) => Promise<Buffer>): Promise<Event> {
+    const run = await this.#options.runs.get(id);
+    return { datasetId: id, upTo, payloads: [await payloadOf(run)], isLast: run.finishedAt !== null };
+  }
+
   async #rows(asked: RowsAsked, read: PreparedRead, seen: number, upTo: number): Promise<Event> {
     const payload = await this.#options.reads.read(asked, read, seen, upTo);
     return { datasetId: asked.operation.dataset.id, upTo, payloads: payload ? [payload] : [] };
   }
 
   async #guard({ field, args }: ControlSubscription, context: RequestContext): Promise<void> {
-    if (field !== 'datasetChanged' && field !== RECORD_FIELD) throw new HeadgateError('FORBIDDEN', 'This field is open to nobody.');
-    const passed = field === RECORD_FIELD ? await follows(context) : await watches(args, context);
+    const guard = GUARDS[field];
+    if (!guard) throw new HeadgateError('FORBIDDEN', 'This field is open to nobody.');
+    const passed = await guard(args, context);
     if (passed !== true) throw passed;
   }
 
@@ -123,9 +144,20 @@ export class Events {
 }
 
 const RECORD_FIELD = 'auditAppended';
+const RUN_FIELD = 'runProgress';
+
+const GUARDS: Readonly<Record<string, typeof watches | undefined>> = {
+  datasetChanged: watches,
+  [RECORD_FIELD]: (_, context) => follows(context),
+  [RUN_FIELD]: watchesRun,
+};
 
 function isOfRecord(live: LiveOperation): boolean {
   return live.kind === 'control' && live.field === RECORD_FIELD;
+}
+
+function runOf(live: LiveOperation): string | undefined {
+  return live.kind === 'control' && live.field === RUN_FIELD ? String(live.args['id']).toLowerCase() : undefined;
 }
 
 /** @throws HeadgateError NOT_FOUND */

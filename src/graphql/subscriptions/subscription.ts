@@ -11,6 +11,7 @@ interface Given {
   readonly request: LiveRequest;
   readonly dataset: { readonly id: string; readonly name: string };
   readonly seen: number;
+  readonly run?: string | undefined;
   /** Called once; with the error, when it came to its end by one. */
   readonly onEnd: (subscription: Subscription, error?: unknown) => void;
 }
@@ -30,6 +31,8 @@ export class Subscription implements AsyncIterableIterator<never, undefined> {
   readonly hash: string;
   /** The name of the dataset whose changes wake it. */
   readonly dataset: string;
+  /** The id of the run that it is about, if it is about one. */
+  readonly run: string | undefined;
   /** Whether it was granted and is on the record. */
   isStarted = false;
   events = 0;
@@ -39,15 +42,17 @@ export class Subscription implements AsyncIterableIterator<never, undefined> {
   #mark: { readonly datasetId: string; readonly seen: number };
   #isOver = false;
   #opened: { readonly view: View; readonly operation: LiveOperation } | undefined;
+  #last: Buffer | undefined;
   readonly #end = Promise.withResolvers<IteratorReturnResult<undefined>>();
   readonly #onEnd: Given['onEnd'];
 
-  constructor({ line, operation, request, dataset, seen, onEnd }: Given) {
+  constructor({ line, operation, request, dataset, seen, run, onEnd }: Given) {
     this.line = line;
     this.operation = operation;
     this.request = request;
     this.hash = sha256(request.query);
     this.dataset = dataset.name;
+    this.run = run;
     this.#mark = { datasetId: dataset.id, seen };
     this.#onEnd = onEnd;
     // It may fail before the library listens.
@@ -66,6 +71,14 @@ export class Subscription implements AsyncIterableIterator<never, undefined> {
   note(datasetId: string, seen: number): void {
     this.#mark = { datasetId, seen };
     this.failures = 0;
+  }
+
+  /** Whether this was told last. What of a run is looked at in case a word was lost is mostly as it was. */
+  repeats(payload: Buffer): boolean {
+    if (this.run === undefined) return false;
+    const isSame = this.#last?.equals(payload) ?? false;
+    this.#last = payload;
+    return isSame;
   }
 
   /** What it asks for in a view; a view never changes. */

@@ -5,7 +5,7 @@ import type { Limits } from '../../config/index.js';
 import { HeadgateError, isHeadgateError, messageOf, type Log } from '../../kernel/index.js';
 import type { LiveRequest } from '../dataplane/live-operations.js';
 import { errorsFormatter } from '../errors.js';
-import { Events, RECORD, type EventsOptions } from './events.js';
+import { Events, RECORD, runKey, type EventsOptions } from './events.js';
 import { Holders } from './holders.js';
 import { Line, type Transport } from './line.js';
 import { Subscription, type SubscriptionLine } from './subscription.js';
@@ -46,6 +46,10 @@ export class Subscriptions {
     this.#stopListening = [
       options.changes.subscribe(({ dataset }) => this.#byDataset.get(dataset)?.forEach((subscription) => this.#wake(subscription))),
       options.feed.subscribe(() => this.#byDataset.get(RECORD.name)?.forEach((subscription) => this.#wake(subscription))),
+      options.runFeed.subscribe((id) => {
+        if (id !== undefined) this.#byDataset.get(runKey(id))?.forEach((subscription) => this.#wake(subscription));
+        else for (const subscription of this.#all()) if (subscription.run !== undefined) this.#wake(subscription);
+      }),
       // What they may see, or whether they still fit the schema, may be other than before.
       options.onWorld(() => this.#all().forEach((subscription) => this.#wake(subscription))),
     ];
@@ -80,8 +84,10 @@ export class Subscriptions {
       const moment = await this.#events.now(principal);
       const live = moment.view.live.open(request);
       if ('length' in live) return live;
-      const { dataset, version: seen } = this.#events.subject(live, moment);
-      subscription = new Subscription({ line, operation, request, dataset, seen, onEnd: (ended, error) => this.#ended(ended, error) });
+      const { dataset, version, run } = this.#events.subject(live, moment);
+      // Of a run the first event is how it is now, so nothing of it was seen.
+      const seen = run === undefined ? version : -1;
+      subscription = new Subscription({ line, operation, request, dataset, seen, run, onEnd: (ended, error) => this.#ended(ended, error) });
       this.#add(subscription);
       await this.#events.authorise(subscription, live, moment);
       await this.#record(subscription, { action: 'subscribe', decision: 'ALLOWED' });
@@ -151,12 +157,14 @@ export class Subscriptions {
       if (!event) return;
       for (const payload of event.payloads) {
         if (subscription.isOver || !transport.holds()) return;
+        if (subscription.repeats(payload)) continue;
         subscription.events += 1;
         await transport.send(subscription.operation, payload);
       }
       if (subscription.isOver || !transport.holds()) return;
       subscription.note(event.datasetId, event.upTo);
       if (event.more) this.#wake(subscription);
+      if (event.isLast) void subscription.return();
     } catch (error) {
       if (mayPass(error, subscription)) this.#late.add(subscription);
       else subscription.fail(error);
@@ -164,14 +172,14 @@ export class Subscriptions {
   }
 
   async #record(subscription: Subscription, { details, ...fact }: Pick<AuditFact, 'action' | 'decision' | 'details'>): Promise<void> {
-    const { id, hash, dataset, events, line } = subscription;
+    const { id, hash, dataset, run, events, line } = subscription;
     const counted = fact.action === 'subscribe.end' && { events };
     await this.#options.audit.record({
       ...fact,
       actor: line.transport.principal,
-      ...(dataset !== RECORD.name && { dataset }),
+      ...(dataset !== RECORD.name && run === undefined && { dataset }),
       operationHash: hash,
-      details: { subscription: id, ...(dataset === RECORD.name && { of: 'audit' }), ...counted, ...details },
+      details: { subscription: id, ...(dataset === RECORD.name && { of: 'audit' }), ...(run !== undefined && { of: 'run', run }), ...counted, ...details },
     });
   }
 }

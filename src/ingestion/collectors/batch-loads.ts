@@ -64,7 +64,8 @@ export class BatchLoads {
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: true,
       signal,
-      inTransaction: async (tx, outcome) => {
+      actor,
+      inTransaction: async (tx, outcome, followed) => {
         const { read, loaded, quarantined, deduplicated, bytes } = outcome;
         await movePosition(tx, place, { from, to: batch.position, lag, run: run.id });
         if (quarantined > 0 && batch.positionOf) await tellPositions(tx, run.id, dataset.id, batch.positionOf);
@@ -79,7 +80,7 @@ export class BatchLoads {
           durationMs: performance.now() - began,
           details: { run: run.id, collector: place.collector, mode, read, quarantined, deduplicated, contentHash: outcome.contentHash },
         });
-        await afterBatch?.(tx, dataset, { run, outcome, receivedAt, actor });
+        await afterBatch?.(tx, followed, { run, outcome, receivedAt, actor });
         await batch.inTransaction?.(tx, outcome);
       },
     });

@@ -1,7 +1,11 @@
 import { didYouMean, listOf, type ManifestKind } from '../../catalog/index.js';
+import { saveSchedule, scheduleOf } from '../../jobs/index.js';
 import { canonicalJson } from '../../kernel/index.js';
 import { CollectorEntity } from './collector.entity.js';
 import { CollectorShape, partNames, partOf, type CollectorSpec } from './collector-shape.js';
+
+/** The kind of the owners of their schedules. */
+export const SCHEDULED = 'Collector';
 
 /** Collectors as manifests: after sources and datasets, which they name. */
 export const collectorKind: ManifestKind<CollectorSpec> = {
@@ -41,6 +45,8 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
     if (problem) fail([source.type, ...problem.path], problem.message);
 
     await tx.manager.upsert(CollectorEntity, { name, spec, updatedBy: appliedBy, updatedAt: new Date() }, ['name']);
+    // What is paused is not started, and what was missed meanwhile is not made up for.
+    await saveSchedule(tx, SCHEDULED, name, spec.schedule === undefined || spec.paused ? undefined : scheduleOf(spec.schedule));
     if (before && whatOf(before) !== whatOf(spec)) {
       const [moved] = await tx.query('DELETE FROM headgate.collector_position WHERE collector = $1 RETURNING collector', [name]);
       if (moved) context.warn(`Collector ${name}: what it collects is another thing now, so it begins from the beginning.`);
@@ -49,6 +55,7 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
   async remove(name, context) {
     const { tx } = context;
     const entity = await tx.manager.findOneBy(CollectorEntity, { name });
+    await saveSchedule(tx, SCHEDULED, name, undefined);
     await tx.manager.delete(CollectorEntity, { name });
     const [part] = entity ? partNames(entity.spec) : [];
     const dataset = entity && (await context.catalog()).datasets.get(entity.spec.dataset);

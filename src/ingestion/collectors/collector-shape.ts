@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Name, parseDuration, Text, withoutDefaults } from '../../catalog/index.js';
+import { ScheduleShape } from '../../jobs/index.js';
 import { LOAD_MODES } from '../outcome.js';
 import { COLLECTOR_PARTS, type CollectorPart } from './parts/index.js';
 
@@ -17,12 +18,6 @@ const Batch = z.strictObject({
     .optional(),
 });
 
-/** When it collects: a cron expression, alone or with its time zone. */
-const Schedule = z.union([
-  z.string().min(1).max(200),
-  z.strictObject({ cron: z.string().min(1).max(200), timeZone: z.string().min(1).max(100).optional(), catchUp: z.enum(['skip', 'once', 'all']).optional() }),
-]);
-
 type PartName = keyof typeof COLLECTOR_PARTS;
 const PART_NAMES = Object.keys(COLLECTOR_PARTS) as PartName[];
 const PART_SHAPES = Object.fromEntries(PART_NAMES.map((name) => [name, (COLLECTOR_PARTS[name] as CollectorPart).shape.optional()])) as {
@@ -35,7 +30,7 @@ const Shape = z.strictObject({
   source: Name,
   dataset: Name,
   mode: z.enum(LOAD_MODES).optional(),
-  schedule: Schedule.optional(),
+  schedule: ScheduleShape.optional(),
   paused: z.boolean().optional(),
   batch: Batch.optional(),
   ...PART_SHAPES,

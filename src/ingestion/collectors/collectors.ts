@@ -1,16 +1,22 @@
 import type { Actor, AuditLog } from '../../audit/index.js';
 import { loadCatalog } from '../../catalog/index.js';
-import type { JobHandler } from '../../jobs/index.js';
+import { schedulesOf, type JobHandler, type Schedules, type ScheduleState } from '../../jobs/index.js';
 import { HeadgateError, type Log } from '../../kernel/index.js';
 import type { RunActor, RunEntity, RunKeeper, Runs } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
 import { actorOf } from '../run-input.js';
 import type { BatchLoads } from './batch-loads.js';
+import { SCHEDULED } from './collector-kind.js';
 import { CollectorEntity } from './collector.entity.js';
 import type { Collector } from './collector.js';
 import { performCollector } from './collector-run.js';
 import { isStream, type CollectorType } from './collector-type.js';
 import { StreamKeeper } from './stream-keeper.js';
+
+/** Of one source, where its document does not say it, so many are collected at a time. */
+const AT_A_TIME = 4;
+/** In whose name a schedule collects. */
+const SCHEDULE: Actor = { subject: 'schedule', roles: [] };
 
 export interface CollectorsOptions {
   readonly database: Database;
@@ -88,6 +94,24 @@ export class Collectors {
     });
   }
 
+  /** The schedules of those that have one, by name. */
+  async schedules(): Promise<ReadonlyMap<string, ScheduleState>> {
+    return schedulesOf(this.#options.database, SCHEDULED);
+  }
+
+  /** Has those that are due started by `schedules`; one that is under way goes on, and is not started beside itself. */
+  schedule(schedules: Pick<Schedules, 'owner'>): void {
+    schedules.owner(SCHEDULED, async (tx, name, due) => {
+      const collector = await this.get(name);
+      const dueAt = due.toISOString();
+      const { id } = await this.#submit(tx, collector, '', SCHEDULE, dueAt);
+      const { dataset } = collector.spec;
+      const details = { collector: name, runs: [id], dueAt };
+      await this.#options.audit.recordIn(tx, { actor: SCHEDULE, action: 'collector.start', dataset, decision: 'ALLOWED', details });
+      return id;
+    });
+  }
+
   /**
    * Forgets where a collector is, in one partition or all: it begins from the beginning, now if it is a stream. Rows that are there stay.
    * @throws HeadgateError NOT_FOUND for a collector, or a partition that it has no position in
@@ -143,13 +167,15 @@ export class Collectors {
     return entity?.updatedAt.getTime() ?? 0;
   }
 
-  async #submit(tx: Transaction, { spec, source }: Collector, partition: string, actor: RunActor | Actor): Promise<RunEntity> {
+  async #submit(tx: Transaction, { spec, source }: Collector, partition: string, actor: RunActor | Actor, dueAt?: string): Promise<RunEntity> {
+    const isFollowed = isStream(this.#options.types.get(source.type), spec);
     const { run } = await this.#options.runs.submit(tx, {
       kind: 'INGESTION',
       dataset: spec.dataset,
-      collected: { collector: spec.name, partition, isStream: isStream(this.#options.types.get(source.type), spec) },
-      input: { source: spec.source, mode: spec.mode ?? 'append', actor: actorOf(actor) },
+      collected: { collector: spec.name, partition, isStream: isFollowed },
+      input: { source: spec.source, mode: spec.mode ?? 'append', actor: actorOf(actor), ...(dueAt !== undefined && { dueAt }) },
       requestedBy: actor.subject,
+      ...(!isFollowed && { group: { id: `source/${spec.source}`, limit: source.concurrency ?? AT_A_TIME } }),
       requestedWith: 'credential' in actor ? actor.credential : undefined,
     });
     return run;

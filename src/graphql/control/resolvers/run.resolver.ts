@@ -1,14 +1,18 @@
-import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
-import { RunEntity, type RunKind, type RunStatus } from '../../../lifecycle/index.js';
-import { hasRole, isSameOne } from '../../../identity/index.js';
+import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root, Subscription } from 'type-graphql';
+import type { RunEntity, RunKind, RunPriority, RunStatus } from '../../../lifecycle/index.js';
+import { isSameOne } from '../../../identity/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import { timeCursor } from '../../../store/index.js';
 import type { RequestContext } from '../../context.js';
-import { knowsAllNames, knowsAllOf, OVERSEERS, visibleDataset } from '../rights.js';
+import { DateTimeScalar } from '../../scalars.js';
+import { PREVIEW_ROWS, previewFor } from '../load-preview.js';
+import { knowsAllNames, knowsAllOf, visibleDataset } from '../rights.js';
+import { visibleRun } from '../visible-run.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
-import { RunKindEnum, RunStatusEnum } from '../types/enums.js';
+import { RunKindEnum, RunPriorityEnum, RunStatusEnum } from '../types/enums.js';
 import { IngestInput } from '../types/ingest.type.js';
 import { pageOf, type Page } from '../types/page.js';
+import { IngestPreview } from '../types/preview.type.js';
 import { Run, RunConnection, RunError, RunStep, toRun, toRunStep } from '../types/run.type.js';
 
 @Resolver(() => Run)
@@ -20,23 +24,30 @@ export class RunResolver {
     @Arg('pipeline', () => String, { nullable: true }) pipeline?: string,
     @Arg('kind', () => RunKindEnum, { nullable: true }) kind?: RunKind,
     @Arg('status', () => RunStatusEnum, { nullable: true }) status?: RunStatus,
+    @Arg('deadLetter', () => Boolean, { nullable: true, description: 'true: those that were given up and wait to be redriven.' }) deadLetter?: boolean,
     @Arg('first', () => Int, { nullable: true }) first?: number,
     @Arg('after', () => String, { nullable: true }) after?: string,
   ): Promise<Page<Run>> {
-    const { nodes, hasNextPage } = await services.runs.list({ dataset, pipeline, kind, status, first, after });
-    // TypeORM drops an undefined key from `where`, which is what is meant here: no condition.
-    const where = Object.fromEntries(Object.entries({ dataset, pipeline, kind, status }).filter(([, value]) => value !== undefined));
-    return pageOf(nodes, { hasNextPage, after, cursor: timeCursor, node: toRun, totalCount: () => services.database.manager.countBy(RunEntity, where) });
+    const filter = { dataset, pipeline, kind, status, deadLetter };
+    const { nodes, hasNextPage } = await services.runs.list({ ...filter, first, after });
+    return pageOf(nodes, { hasNextPage, after, cursor: timeCursor, node: toRun, totalCount: () => services.runs.count(filter) });
   }
 
   @Query(() => Run, { nullable: true, description: 'One that you asked for, or any if you oversee.' })
-  async run(@Ctx() { services, principal }: RequestContext, @Arg('id', () => ID) id: string): Promise<Run | null> {
-    const run = await services.runs.get(id).catch((error: unknown) => {
-      if (error instanceof HeadgateError && error.code === 'NOT_FOUND') return null;
-      throw error;
-    });
-    const isOwn = run !== null && isSameOne(principal, { subject: run.requestedBy, credential: run.requestedWith });
-    return run && (isOwn || hasRole(principal, ...OVERSEERS)) ? toRun(run) : null;
+  async run(@Ctx() context: RequestContext, @Arg('id', () => ID) id: string): Promise<Run | null> {
+    const run = await visibleRun(context, id);
+    return run && toRun(run);
+  }
+
+  @Subscription(() => Run, {
+    description: 'A run as it goes on, at first as it is now: a few times a second at the most, until it is over.',
+    // Events are executed one by one, each behind the shield; nothing subscribes by way of the schema.
+    subscribe: () => {
+      throw new HeadgateError('BAD_USER_INPUT', 'Subscriptions come over a WebSocket at this path, with the protocol graphql-transport-ws.');
+    },
+  })
+  runProgress(@Root() run: RunEntity, @Arg('id', () => ID) _id: string): Run {
+    return toRun(run);
   }
 
   @Mutation(() => Run, { description: 'Queues a load and answers at once; ask `run` how it goes.' })
@@ -48,9 +59,26 @@ export class RunResolver {
     return toRun(await context.services.submitIngest(input, context.principal));
   }
 
+  @Mutation(() => IngestPreview, {
+    description: 'Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values.',
+  })
+  async previewIngest(@Ctx() context: RequestContext, @Arg('input', () => IngestInput) input: IngestInput): Promise<IngestPreview> {
+    const { dataset: name, source, content, format, mode, force } = input;
+    const dataset = visibleDataset(context, name);
+    if (source !== undefined && content !== undefined) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
+    const from = source !== undefined ? { file: source } : content !== undefined ? { content } : undefined;
+    if (!from) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
+    const outcome = await context.services.previewIngest({ dataset: name, source: from, format, mode, force }, context.principal, PREVIEW_ROWS);
+    return previewFor(context, dataset, outcome);
+  }
+
   @Mutation(() => Run, { description: 'Queues a pipeline and answers at once.' })
-  async runPipeline(@Ctx() { services, principal }: RequestContext, @Arg('name', () => String) name: string): Promise<Run> {
-    return toRun(await services.submitPipeline(name, principal));
+  async runPipeline(
+    @Ctx() { services, principal }: RequestContext,
+    @Arg('name', () => String) name: string,
+    @Arg('priority', () => RunPriorityEnum, { nullable: true, description: 'NORMAL when left out.' }) priority?: RunPriority,
+  ): Promise<Run> {
+    return toRun(await services.submitPipeline(name, principal, priority));
   }
 
   @Mutation(() => Run)
@@ -71,6 +99,21 @@ export class RunResolver {
     return toRun(await services.retryRun(await services.runs.get(id), principal));
   }
 
+  @Mutation(() => [Run], {
+    description:
+      'Queues again what was given up, each as a new run whose parentId is the old one; 1000 at the most, the oldest first. All conditions must hold, and one must be given.',
+  })
+  async redriveRuns(
+    @Ctx() { services, principal }: RequestContext,
+    @Arg('dataset', () => String, { nullable: true }) dataset?: string,
+    @Arg('pipeline', () => String, { nullable: true }) pipeline?: string,
+    @Arg('kind', () => RunKindEnum, { nullable: true }) kind?: RunKind,
+    @Arg('ids', () => [ID], { nullable: true }) ids?: string[],
+    @Arg('since', () => DateTimeScalar, { nullable: true, description: 'Given up since then.' }) since?: Date,
+  ): Promise<Run[]> {
+    return (await services.redriveRuns({ dataset, pipeline, kind, ids, since }, principal)).map(toRun);
+  }
+
   @FieldResolver(() => [RunStep])
   async steps(@Root() { id }: Run, @Ctx() { loaders, principal }: RequestContext): Promise<RunStep[]> {
     const steps = (await loaders.steps.load(id)).map(toRunStep);
@@ -79,10 +122,14 @@ export class RunResolver {
 
   /** It can name fields and datasets that are secret. Who asked for a load named them, or was told when it was refused. */
   @FieldResolver(() => RunError, { nullable: true })
-  error(@Root() { error, kind, datasetName, requestedBy, requestedWith }: Run, @Ctx() context: RequestContext): RunError | null {
-    const isOwn = isSameOne(context.principal, { subject: requestedBy, credential: requestedWith });
-    const isTold = knowsAllNames(context.principal) || (kind === 'INGESTION' && datasetName !== null && (isOwn || knowsAllOf(context, datasetName)));
-    return error && !isTold ? { code: error.code, message: 'Why is for those who may know all names in it: engineers and admins.' } : error;
+  error(@Root() run: Run, @Ctx() context: RequestContext): RunError | null {
+    return asTold(run.error, run, context);
+  }
+
+  /** As `error`. */
+  @FieldResolver(() => RunError, { nullable: true })
+  lastError(@Root() run: Run, @Ctx() context: RequestContext): RunError | null {
+    return asTold(run.lastError, run, context);
   }
 
   @FieldResolver(() => Dataset, { nullable: true })
@@ -101,4 +148,10 @@ export class RunResolver {
     const isKnown = knowsAllNames(principal) || (datasetName !== null && visible.datasets.has(datasetName));
     return isKnown ? pipelineName : null;
   }
+}
+
+function asTold(error: RunError | null, { kind, datasetName, requestedBy, requestedWith }: Run, context: RequestContext): RunError | null {
+  const isOwn = isSameOne(context.principal, { subject: requestedBy, credential: requestedWith });
+  const isTold = knowsAllNames(context.principal) || (kind === 'INGESTION' && datasetName !== null && (isOwn || knowsAllOf(context, datasetName)));
+  return error && !isTold ? { code: error.code, message: 'Why is for those who may know all names in it: engineers and admins.' } : error;
 }

@@ -15,6 +15,10 @@ export class DatasetField {
   @Field(() => String, { nullable: true }) deprecated?: string | undefined;
   @Field(() => [String]) tags!: readonly string[];
   @Field(() => VisibilityEnum) visibility!: 'listed' | 'secret';
+  @Field(() => [String], { description: 'Other names that its column has in what is loaded.' }) aliases!: readonly string[];
+  @Field(() => String, { nullable: true, description: 'Its value where a row that is loaded brings none; null of a secret field.' }) default?:
+    | string
+    | undefined;
   @Field(() => [String], { description: 'The rules, as they stand in a manifest.' }) rules!: readonly string[];
 }
 
@@ -88,7 +92,9 @@ export function toDataset(model: Model): Dataset {
 function toField(field: FieldModel, dataset: Model): DatasetField {
   const { name, graphqlName, required, description, deprecated, tags, visibility } = field;
   const type = field.type + (field.list ? '[]' : '');
-  return { name, graphqlName, type, required, key: dataset.key.includes(name), description, deprecated, tags, visibility, rules: field.rules.map(ruleText) };
+  const key = dataset.key.includes(name);
+  const loaded = { aliases: field.aliases ?? [], default: visibility === 'secret' ? undefined : field.default };
+  return { name, graphqlName, type, required, key, description, deprecated, tags, visibility, ...loaded, rules: field.rules.map(ruleText) };
 }
 
 function ruleText(rule: FieldRule): string {

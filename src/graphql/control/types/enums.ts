@@ -8,12 +8,15 @@ function enumOf<const Names extends readonly string[]>(names: Names): { readonly
 
 export const RunKindEnum = enumOf(['INGESTION', 'PIPELINE', 'QUALITY']);
 export const RunStatusEnum = enumOf(['QUEUED', 'RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED']);
+export const RunPriorityEnum = enumOf(['LOW', 'NORMAL', 'HIGH']);
+export const CatchUpEnum = enumOf(['skip', 'once', 'all']);
 export const LifecycleStageEnum = enumOf(['INGESTION', 'VALIDATION', 'PROCESSING', 'STORAGE', 'ACCESS', 'ARCHIVAL']);
 export const DecisionEnum = enumOf(['ALLOWED', 'DENIED', 'FAILED']);
 export const VisibilityEnum = enumOf(['listed', 'secret']);
 export const SourceTypeEnum = enumOf([...SOURCE_TYPES]);
 export const SourceStatusEnum = enumOf(['OK', 'UNREACHABLE', 'OPEN', 'UNASKED']);
 export const LoadModeEnum = enumOf(['append', 'replace', 'merge']);
+export const QuarantineStateEnum = enumOf(['OPEN', 'DISCARDED']);
 export const FileFormatEnum = enumOf(['csv', 'ndjson', 'json']);
 export const QualityDimensionEnum = enumOf(['accuracy', 'completeness', 'consistency', 'timeliness']);
 export const SeverityEnum = enumOf(['warn', 'error']);
@@ -27,6 +30,11 @@ export const TagProposalStatusEnum = enumOf(['OPEN', 'ACCEPTED', 'REFUSED']);
 
 registerEnumType(RunKindEnum, { name: 'RunKind', description: 'What a run does.' });
 registerEnumType(RunStatusEnum, { name: 'RunStatus', description: 'Where a run is; the last three are final.' });
+registerEnumType(RunPriorityEnum, { name: 'RunPriority', description: 'Of the runs that wait for a worker the highest is taken first.' });
+registerEnumType(CatchUpEnum, {
+  name: 'CatchUp',
+  description: 'Of times that went by while nothing ran: skip leaves them out, once runs once for all of them, all runs for each.',
+});
 registerEnumType(LifecycleStageEnum, { name: 'LifecycleStage', description: "Where a dataset's newest version is on its way." });
 registerEnumType(DecisionEnum, { name: 'AuditDecision', description: 'How an act ended: done, refused by governance, or failed.' });
 registerEnumType(VisibilityEnum, { name: 'Visibility', description: 'secret: without a grant on it, it does not exist.' });
@@ -37,6 +45,7 @@ registerEnumType(SourceStatusEnum, {
     'OK: it answers. UNREACHABLE: it does not. OPEN: it did not several times, and is left alone for some seconds. UNASKED: it is asked only when its rows are collected.',
 });
 registerEnumType(LoadModeEnum, { name: 'LoadMode', description: 'append adds rows, replace makes them the whole dataset, merge inserts and updates by key.' });
+registerEnumType(QuarantineStateEnum, { name: 'QuarantineState', description: 'DISCARDED: nobody wants the row, and its values are gone.' });
 registerEnumType(FileFormatEnum, { name: 'FileFormat' });
 registerEnumType(QualityDimensionEnum, { name: 'QualityDimension' });
 registerEnumType(SeverityEnum, { name: 'Severity', description: 'warn is reported; error keeps the row out.' });

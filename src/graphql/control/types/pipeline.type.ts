@@ -1,5 +1,7 @@
 import { Field, ObjectType } from 'type-graphql';
-import { JsonScalar } from '../../scalars.js';
+import type { CatchUp } from '../../../jobs/index.js';
+import { DateTimeScalar, JsonScalar } from '../../scalars.js';
+import { CatchUpEnum } from './enums.js';
 
 @ObjectType({ description: 'What a step declares to have made harmless. Nobody has checked that it is true.' })
 export class Anonymisation {
@@ -16,10 +18,19 @@ export class PipelineStep {
   @Field(() => Anonymisation, { nullable: true }) anonymises?: Anonymisation | undefined;
 }
 
+@ObjectType({ description: 'When something is started again and again.' })
+export class Schedule {
+  @Field(() => String, { description: 'Minute, hour, day of the month, month, day of the week.' }) cron!: string;
+  @Field(() => String) timeZone!: string;
+  @Field(() => CatchUpEnum) catchUp!: CatchUp;
+}
+
 @ObjectType({ description: 'Steps over datasets, whose result is a dataset.' })
 export class Pipeline {
   @Field(() => String) name!: string;
   @Field(() => String, { nullable: true }) description?: string | undefined;
+  @Field(() => Schedule, { nullable: true }) schedule?: Schedule | undefined;
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When its schedule starts it next.' }) nextRunAt?: Date | undefined;
   steps!: readonly PipelineStep[];
   /** Names; the resolver gives the datasets. */
   inputNames!: readonly string[];

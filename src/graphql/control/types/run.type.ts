@@ -47,15 +47,23 @@ export class Run {
   @Field(() => BigIntScalar) rowsQuarantined!: string;
   @Field(() => BigIntScalar) rowsDeduplicated!: string;
   @Field(() => BigIntScalar) bytesRead!: string;
-  @Field(() => Float, { nullable: true, description: 'Rows a second, from start to end or until now.' }) throughput!: number | null;
+  @Field(() => Float, { nullable: true, description: 'Rows a second, from the start of its last attempt to the end or until now.' }) throughput!: number | null;
   @Field(() => Float, { nullable: true, description: 'From 0 to 1; null while the size is not known.' }) progress!: number | null;
   @Field(() => RunError, { nullable: true }) error!: RunError | null;
+  @Field(() => RunError, { nullable: true, description: 'Why the try before this one failed; the run was queued again, since it may pass.' })
+  lastError!: RunError | null;
+  @Field(() => DateTimeScalar, { nullable: true, description: 'Before which it is not tried again; null when it waits for nothing but a worker.' })
+  nextAttemptAt!: Date | null;
+  @Field(() => Int, { description: 'From -100 to 100: of those that wait the highest is taken first.' }) priority!: number;
+  @Field(() => Boolean, { description: 'It was given up, though it might succeed later: redriveRuns does it again.' }) deadLetter!: boolean;
+  @Field(() => ID, { nullable: true, description: 'The run that this one repeats or goes on with.' }) parentId!: string | null;
+  @Field(() => ID, { nullable: true, description: 'The run that does again what this one was given up for.' }) redrivenAs!: string | null;
 }
 
 export const { Connection: RunConnection } = connectionTypes(() => Run, 'Run');
 
 export function toRun(entity: RunEntity): Run {
-  const seconds = secondsBetween(entity.startedAt, entity.finishedAt ?? new Date());
+  const seconds = secondsBetween(entity.claimedAt ?? entity.startedAt, entity.finishedAt ?? new Date());
   const total = Number(entity.bytesTotal ?? 0);
   return Object.assign(new Run(), {
     id: entity.id,
@@ -79,6 +87,12 @@ export function toRun(entity: RunEntity): Run {
     throughput: seconds ? Number(entity.rowsRead) / seconds : null,
     progress: entity.status === 'SUCCEEDED' ? 1 : total > 0 ? Math.min(1, Number(entity.bytesRead) / total) : null,
     error: entity.errorCode === null ? null : { code: entity.errorCode, message: entity.errorMessage ?? '', details: entity.errorDetails },
+    lastError: entity.lastError,
+    nextAttemptAt: entity.status === 'QUEUED' ? entity.notBefore : null,
+    priority: entity.priority,
+    deadLetter: entity.deadLetteredAt !== null && entity.redrivenAs === null,
+    parentId: entity.parentId,
+    redrivenAs: entity.redrivenAs,
   });
 }
 

@@ -1,15 +1,13 @@
 import { tableNameText, type SourceSpec } from '../../../catalog/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
-import type { Sources, SourceSession } from '../../../sources/index.js';
+import type { SourceSession } from '../../../sources/index.js';
 import type { CollectJob } from '../collect-job.js';
 import type { CollectorType } from '../collector-type.js';
 import type { PostgresPart } from '../parts/postgres.js';
 import { followChanges } from './capture/follow-changes.js';
 import { copyAll } from './full-copy.js';
 import { copyNew } from './new-rows.js';
-import { collectedFields, tableOfPart, type RemoteTableFacts } from './remote-rows.js';
-
-export type CollectedSources = Pick<Sources, 'borrow' | 'open' | 'openReplication'>;
+import { collectedFields, tableOfPart, type CollectedSources, type RemoteTableFacts } from './remote-rows.js';
 
 /** Rows of another PostgreSQL: all of them, those that are new, or each change. */
 export function postgresCollector(sources: CollectedSources): CollectorType {

@@ -1,8 +1,11 @@
 import { didYouMean, listOf, parseTableName, type Dataset, type Field } from '../../../catalog/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
-import { castColumn, fits, type RemoteColumn } from '../../../sources/index.js';
+import { castColumn, fits, type RemoteColumn, type Sources } from '../../../sources/index.js';
 import { identifier, join, sql, type Sql } from '../../../sql/index.js';
 import type { PostgresPart } from '../parts/postgres.js';
+
+/** What of the sources is needed to collect from one. */
+export type CollectedSources = Pick<Sources, 'borrow' | 'open' | 'openReplication'>;
 
 export interface RemoteTableFacts {
   readonly source: string;

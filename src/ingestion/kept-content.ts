@@ -1,0 +1,62 @@
+import { loadCatalog, type Dataset } from '../catalog/index.js';
+import { forgetContents } from '../lifecycle/index.js';
+import type { Transaction } from '../store/index.js';
+import type { FieldCipher } from '../vault/index.js';
+import { openedContent } from './queued-content.js';
+
+/**
+ * Forgets the inline contents of given up loads in which a person may be, within `tx`: their rows are in no table yet, and which of them
+ * are whose is not known before they are loaded. So a content goes as a whole when the person's key stands in it in any of the
+ * ways in which it can be written, and its sender sends the others again.
+ * @returns how many were forgotten
+ */
+export async function forgetKeptContent(tx: Transaction, cipher: FieldCipher, subject: string): Promise<number> {
+  const found: string[] = [];
+  for (const { runId, dataset, content } of await keptContents(tx)) {
+    const field = dataset.fields.find(({ name }) => name === dataset.subject);
+    if (!field) continue;
+    // What nobody can open any more can't be loaded either.
+    const opened = await openedContent(dataset, runId, content, cipher).catch(() => undefined);
+    if (!opened || mayHold(opened.toString(), subject, field.type)) found.push(runId);
+  }
+  await forgetContents(tx, found);
+  return found.length;
+}
+
+/** As `forgetKeptContent`, of persons of whom only the reference is known: no content can be looked for them, so none stays. */
+export async function forgetAllKeptContent(tx: Transaction): Promise<number> {
+  const found = (await keptContents(tx)).filter(({ dataset }) => dataset.subject !== undefined).map(({ runId }) => runId);
+  await forgetContents(tx, found);
+  return found.length;
+}
+
+/** Without what CSV and JSON put around and into a value: quotes, backslashes, spaces, the codes of characters. */
+export function mayHold(content: string, subject: string, type: string): boolean {
+  const text = bare(content);
+  if (type === 'integer' || type === 'bigint') {
+    const digits = subject.replace(/^-/, '');
+    return new RegExp(`(?<![0-9])0*${digits}(?![0-9])`).test(text);
+  }
+  if (type === 'uuid') return text.replaceAll(/[-{}]/g, '').includes(bare(subject).replaceAll('-', ''));
+  return text.includes(bare(subject));
+}
+
+function bare(text: string): string {
+  return text
+    .replaceAll(/\\u([0-9a-f]{4})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+    .replaceAll(/\\[bfnrt]/g, '')
+    .replaceAll(/["'\\\s]/g, '')
+    .toLowerCase();
+}
+
+async function keptContents(tx: Transaction): Promise<{ runId: string; dataset: Dataset; content: Buffer }[]> {
+  const { datasets } = await loadCatalog(tx);
+  const rows = await tx.query<{ runId: string; dataset: string; content: Buffer }>(
+    `SELECT run_id AS "runId", run.dataset, content FROM headgate.run_content JOIN headgate.run ON run.id = run_id
+     WHERE run.dead_lettered_at IS NOT NULL ORDER BY run_id FOR UPDATE OF run_content`,
+  );
+  return rows.flatMap(({ runId, dataset: name, content }) => {
+    const dataset = datasets.get(name);
+    return dataset ? [{ runId, dataset, content }] : [];
+  });
+}

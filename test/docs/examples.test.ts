@@ -17,6 +17,7 @@ import { AccessGrantEntity, ChangePolicyEntity, changePolicyKind, grantKind } fr
 import { bareControlSchema } from '../../src/graphql/control/schema.js';
 import { buildSchemas } from '../../src/graphql/dataplane/schemas.js';
 import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
+import { CollectorEntity, collectorKind } from '../../src/ingestion/index.js';
 import { prepareParser } from '../../src/sql/index.js';
 import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';
@@ -27,6 +28,7 @@ const kinds = [
   sourceKind,
   classificationKind,
   datasetKind,
+  collectorKind,
   pipelineKind,
   grantKind,
   legalHoldKind,
@@ -64,7 +66,7 @@ describe('over the demo', () => {
     const { connection, drop } = await createTestDatabase();
     const database = await Database.open({
       connection,
-      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity],
+      entities: [...catalogEntities, AccessGrantEntity, ChangePolicyEntity, PipelineEntity, CollectorEntity],
       statementTimeoutMs: 10_000,
     });
     close = async () => {

@@ -195,7 +195,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   });
   const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
   const clients = new HttpClients({ secrets: config.secrets, outbound, log });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, clients, sources });
+  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, outbound, clients, sources });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,

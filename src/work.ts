@@ -9,6 +9,7 @@ import type { Principal } from './identity/index.js';
 import {
   BatchLoads,
   Collectors,
+  filesCollector,
   graphqlCollector,
   httpCollector,
   Ingestion,
@@ -17,10 +18,13 @@ import {
   QuarantineSweep,
   type AfterBatch,
   type CollectorType,
+  type IngestInput,
+  type SaidDialect,
 } from './ingestion/index.js';
 import { DEAD_JOBS, JobQueue, Schedules, type JobHandler } from './jobs/index.js';
 import { HeadgateError, newId, type Closing, type Log } from './kernel/index.js';
 import { RUN_QUEUES, RunKeeper, Runs, STREAM_QUEUE, Workers, type RedriveFilter, type RunEntity, type WorkerProcess } from './lifecycle/index.js';
+import type { Outbound } from './outbound/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
@@ -55,6 +59,7 @@ interface WorkRoom {
   readonly audit: Audit;
   readonly dataChanges: DataChanges;
   readonly subjects: Subjects;
+  readonly outbound: Outbound;
   readonly cipher: FieldCipher;
   readonly clients: HttpClients;
   readonly sources: Sources;
@@ -65,7 +70,20 @@ interface WorkRoom {
  * Starts the queue, the keeper of runs and, with the role `worker`, the workers.
  * @throws HeadgateError UNAVAILABLE for a database that can't be used.
  */
-export async function openWork({ config, log, database, audit, closing, dataChanges, cipher, subjects, contracts, clients, sources }: WorkRoom): Promise<Work> {
+export async function openWork({
+  config,
+  log,
+  database,
+  audit,
+  closing,
+  dataChanges,
+  cipher,
+  subjects,
+  contracts,
+  outbound,
+  clients,
+  sources,
+}: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
   const self = processOf(config);
@@ -78,7 +96,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   workers.start();
 
   const detection = new TagDetection({ audit, log });
-  const loader = new Loader({ database, config, log, cipher, contracts });
+  const loader = new Loader({ database, config, log, cipher, contracts, outbound });
   const ingestion = new Ingestion({
     database,
     runs,
@@ -99,6 +117,7 @@ export async function openWork({ config, log, database, audit, closing, dataChan
   const afterBatch = afterBatches({ subjects, detection });
   const batches = new BatchLoads({ loader, runs, audit, afterBatch });
   const types = new Map<string, CollectorType>([
+    ['files', filesCollector({ database, config, outbound })],
     ['http', httpCollector(clients)],
     ['graphql', graphqlCollector(clients)],
     ['postgres', postgresCollector(sources)],
@@ -193,9 +212,9 @@ async function retryRun(
   const [again] = run.deadLetteredAt !== null && run.redrivenAs === null ? await redriveRuns({ ids: [run.id] }, principal) : [];
   if (again) return again;
   if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
-  const { source, mode, format, force } = run.input as { source?: string; mode?: string; format?: string; force?: boolean };
+  const { source, mode, format, force, dialect, detect } = run.input as Omit<IngestInput, 'dataset'> & { readonly dialect?: SaidDialect };
   if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
     throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
   }
-  return ingestion.submit({ dataset: run.dataset, source, mode, format, force }, principal);
+  return ingestion.submit({ dataset: run.dataset, source, mode, format, force, ...dialect, detect }, principal);
 }

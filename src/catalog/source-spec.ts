@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
+import { FilesSource } from './sources/files.js';
 import { GraphqlSource, HttpSource } from './sources/http.js';
 import { withoutDefaults } from './sources/parts.js';
 import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
@@ -7,10 +8,10 @@ import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
 const DEFAULT_TIMEOUT = '5s';
 
 /** Types that the language of manifests has, and this version not yet. */
-const LATER_TYPES = ['nats', 'kafka', 'redis', 'events', 'files'];
+const LATER_TYPES = ['nats', 'kafka', 'redis', 'events'];
 
 /** The types there are, in the order in which they are told. */
-const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource] as const;
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, FilesSource] as const;
 
 const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
   error: (issue) => {

@@ -5,6 +5,7 @@ import { HeadgateError } from '../kernel/index.js';
 import { accessCommand } from './access.js';
 import { applyCommand } from './apply.js';
 import { auditCommand } from './audit.js';
+import { datasetCommand } from './dataset.js';
 import { collectorCommand } from './collector.js';
 import { changeCommand } from './change.js';
 import { doctorCommand } from './doctor.js';
@@ -43,6 +44,7 @@ function build(json: boolean): Command {
     applyCommand,
     exportCommand,
     ingestCommand,
+    datasetCommand,
     pipelineCommand,
     runCommand,
     qualityCommand,

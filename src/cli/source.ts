@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { writeFile } from 'node:fs/promises';
-import { HeadgateError, messageOf } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
 import { print } from './output.js';
+import { writeNew } from './write-new.js';
 
 interface ImportOptions extends ServerOptions {
   readonly tables?: string;
@@ -41,30 +40,9 @@ export function sourceCommand(program: Command): void {
       );
       if (!options.json) for (const warning of imported.warnings) console.error(`! ${warning}`);
       if (options.out === undefined) return print(imported, options.json, () => [imported.manifest.trimEnd()]);
-      await write(options.out, imported.manifest, options.force ?? false);
+      await writeNew(options.out, imported.manifest, options.force ?? false);
       print({ file: options.out, datasets: imported.datasets, warnings: imported.warnings }, options.json, () => [
         `${imported.datasets.length} datasets written to ${options.out}. Read them, then: headgate apply ${options.out}`,
       ]);
     });
-}
-
-async function write(file: string, text: string, isForced: boolean): Promise<void> {
-  try {
-    await writeFile(file, text, { flag: isForced ? 'w' : 'wx' });
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') {
-      throw new HeadgateError(
-        'CONFLICT',
-        `--out: "${file}" is there already. Name another file, or write over it with --force: what was added to it by hand is lost then.`,
-        { path: 'out' },
-        { cause },
-      );
-    }
-    throw new HeadgateError(
-      'BAD_USER_INPUT',
-      `--out: "${file}" can't be written to: ${messageOf(cause)}. Name a file that you may write.`,
-      { path: 'out' },
-      { cause },
-    );
-  }
 }

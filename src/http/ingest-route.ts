@@ -5,19 +5,24 @@ import type { Dataset } from '../catalog/index.js';
 import type { AuditFact } from '../audit/index.js';
 import { visibleCatalog } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { LOAD_MODES, type LoadMode, type LoadOutcome } from '../ingestion/index.js';
+import { dialectRequest, LOAD_MODES, type DialectRequest, type LoadMode, type LoadOutcome } from '../ingestion/index.js';
 import type { RunEntity } from '../lifecycle/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
+import { uploadedFiles, type UploadedFile } from './uploaded-files.js';
 
 /** One upload, as its sender means it. */
 export interface Upload {
   readonly dataset: string;
-  readonly source: { readonly stream: Readable; readonly size?: number; readonly contentType?: string };
+  readonly source:
+    | { readonly stream: Readable; readonly size?: number; readonly contentType?: string }
+    | { readonly url: string }
+    | { readonly files: AsyncIterable<UploadedFile> };
   readonly contentEncoding?: string;
   readonly format?: string;
   readonly mode: LoadMode;
   readonly force: boolean;
+  readonly dialect: DialectRequest;
   readonly idempotencyKey?: string;
 }
 
@@ -29,7 +34,7 @@ export interface IngestRouteOptions extends Door {
   readonly preview: (upload: Upload, principal: Principal, options: { readonly signal: AbortSignal; readonly rows: number }) => Promise<LoadOutcome>;
 }
 
-const PARAMETERS = ['mode', 'format', 'force', 'dryRun'];
+const PARAMETERS = ['mode', 'format', 'force', 'dryRun', 'delimiter', 'quote', 'encoding', 'header', 'decimal', 'detect', 'url'];
 const LONGEST_KEY = 200;
 
 /** `POST /ingest/{dataset}`: the body is the file, streamed; the answer comes when the load is committed. */
@@ -93,35 +98,67 @@ async function allowed({ world, audit }: IngestRouteOptions, principal: Principa
 }
 
 function uploadOf(request: FastifyRequest, { name: dataset }: Dataset): Upload {
-  const query = request.query as Readonly<Record<string, string | string[]>>;
+  const query = request.query as Query;
   for (const parameter of Object.keys(query)) {
     if (!PARAMETERS.includes(parameter)) throw bad(parameter, `unknown parameter; known: ${PARAMETERS.join(', ')}`);
   }
-  const { mode = 'append', format, force = 'false' } = query;
+  const { mode = 'append', format } = query;
   if (!isMode(mode)) throw bad('mode', `expected ${LOAD_MODES.join(', ')}`);
-  if (force !== 'true' && force !== 'false') throw bad('force', 'expected true or false');
+  const force = flag(query, 'force') ?? false;
   if (Array.isArray(format)) throw bad('format', 'expected one format');
   const { 'idempotency-key': key, 'content-length': length, 'content-type': contentType, 'content-encoding': contentEncoding } = request.headers;
   if (key !== undefined && (typeof key !== 'string' || key.length === 0 || key.length > LONGEST_KEY))
     throw bad('Idempotency-Key', `expected 1 to ${LONGEST_KEY} characters`);
   // Whoever is done with it destroys it; the request itself would take its socket along, and the answer with it.
   const stream = request.body instanceof Readable ? Readable.from(request.body.iterator({ destroyOnReturn: false })) : Readable.from([]);
+  const url = one(query, 'url');
+  if (url !== undefined && !/^https?:\/\//i.test(url)) throw bad('url', 'expected a URL that begins with http:// or https://');
   return {
     dataset,
-    source: { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) },
+    source: sourceOf(stream, { url, contentType, length }),
     mode,
-    force: force === 'true',
+    force,
+    dialect: dialectRequest({
+      delimiter: one(query, 'delimiter'),
+      quote: one(query, 'quote'),
+      encoding: one(query, 'encoding'),
+      header: flag(query, 'header'),
+      decimal: one(query, 'decimal'),
+      detect: flag(query, 'detect'),
+    }),
     ...(format !== undefined && { format }),
     ...(contentEncoding !== undefined && { contentEncoding }),
     ...(key !== undefined && { idempotencyKey: key }),
   };
 }
 
+/** The body is the file, or a form with several; of a URL there is none. */
+function sourceOf(
+  stream: Readable,
+  { url, contentType, length }: { url: string | undefined; contentType: string | undefined; length: string | undefined },
+): Upload['source'] {
+  if (url !== undefined) return { url };
+  if (contentType !== undefined && /^multipart\/form-data\b/i.test(contentType)) return { files: uploadedFiles(stream, contentType) };
+  return { stream, ...(length !== undefined && { size: Number(length) }), ...(contentType !== undefined && { contentType }) };
+}
+
+type Query = Readonly<Record<string, string | string[]>>;
+
+function one(query: Query, name: string): string | undefined {
+  const value = query[name];
+  if (Array.isArray(value)) throw bad(name, 'expected one value');
+  return value;
+}
+
+function flag(query: Query, name: string): boolean | undefined {
+  const value = one(query, name);
+  if (value !== undefined && value !== 'true' && value !== 'false') throw bad(name, 'expected true or false');
+  return value === undefined ? undefined : value === 'true';
+}
+
 /** @throws HeadgateError BAD_USER_INPUT for what is neither */
 function isDryRun({ query }: FastifyRequest): boolean {
-  const { dryRun = 'false' } = query as Readonly<Record<string, unknown>>;
-  if (dryRun !== 'true' && dryRun !== 'false') throw bad('dryRun', 'expected true or false');
-  return dryRun === 'true';
+  return flag(query as Query, 'dryRun') ?? false;
 }
 
 function isMode(mode: string | string[]): mode is LoadMode {

@@ -3,7 +3,7 @@ import { page } from './page.js';
 
 const ROUTES = [
   ['<a href="/graphql">/graphql</a>', 'The GraphQL API. A browser gets GraphiQL here.'],
-  ['<code>POST /ingest/{dataset}</code>', 'Loads a file: CSV, NDJSON or JSON, gzip too. Answers when it is committed.'],
+  ['<code>POST /ingest/{dataset}</code>', 'Loads a file: CSV, NDJSON, JSON or Parquet, gzip and zstd too. Answers when it is committed.'],
   ['<code>GET /export/{dataset}</code>', 'A dataset, or a part of it, as a file: CSV, NDJSON, JSON or Parquet.'],
   ['<code>GET, POST /manifests</code>', 'What is declared, as YAML; and applying more.'],
   ['<code>GET /subjects/exports/{id}</code>', 'What is known of a person, as an archive.'],

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { Dataset, Field } from '../catalog/index.js';
-import { readHeader, type CsvHeader } from './csv-header.js';
+import { headerOf, type CsvHeader } from './csv-header.js';
 import { CsvRecords, type CsvRecord, type Shape } from './csv-records.js';
 import type { SourceColumn } from './source-columns.js';
 import { TextBlocks } from './text-blocks.js';
@@ -8,6 +8,8 @@ import { TextBlocks } from './text-blocks.js';
 export interface CsvFileOptions {
   readonly path: string;
   readonly delimiter: number;
+  /** False: the first line is a row. */
+  readonly header?: boolean | undefined;
   readonly dataset: Dataset;
   readonly maxValueBytes: number;
 }
@@ -27,12 +29,12 @@ export class CsvFile {
   /** The columns in the file's order; known once the first block was read. */
   async columns(): Promise<readonly SourceColumn[]> {
     if (this.#header) return this.#header.columns;
-    const { path, delimiter, dataset, maxValueBytes } = this.#options;
+    const { path, maxValueBytes } = this.#options;
     const blocks = new TextBlocks(path, maxValueBytes);
     let header: CsvHeader | undefined;
     const reading = blocks.read(
       ({ bytes, last }) => {
-        header = readHeader(bytes, last, delimiter, dataset);
+        header = headerOf(bytes, last, this.#options);
         return { used: 0, out: header ? [header] : [] };
       },
       () => 1,
@@ -42,7 +44,7 @@ export class CsvFile {
       return found.columns;
     }
     // A file without a byte has no block.
-    readHeader(Buffer.alloc(0), true, delimiter, dataset);
+    headerOf(Buffer.alloc(0), true, this.#options);
     return [];
   }
 

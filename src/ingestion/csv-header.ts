@@ -14,6 +14,17 @@ export interface CsvHeader {
   readonly line: number;
 }
 
+/** The columns of a file: by its header, or where it has none those of the contract, in its order. @throws HeadgateError as `readHeader` */
+export function headerOf(
+  begin: Buffer,
+  last: boolean,
+  { delimiter, header, dataset }: { readonly delimiter: number; readonly header?: boolean | undefined; readonly dataset: Dataset },
+): CsvHeader | undefined {
+  if (header !== false || (begin.length === 0 && last)) return readHeader(begin, last, delimiter, dataset);
+  const columns = dataset.fields.map((field) => ({ name: field.name, field }));
+  return { columns, bytes: BOM.every((byte, i) => begin[i] === byte) ? BOM.length : 0, line: 1 };
+}
+
 /**
  * Reads the header at the beginning of a file and maps its names to the contract's fields, in any order.
  * `last` says that `begin` is the whole file; undefined is returned when the header goes on behind `begin`.

@@ -1,9 +1,17 @@
 import { HeadgateError } from '../kernel/index.js';
 
-export const FORMATS = ['csv', 'tsv', 'ndjson', 'json'] as const;
+export const FORMATS = ['csv', 'tsv', 'ndjson', 'json', 'parquet'] as const;
 export type Format = (typeof FORMATS)[number];
 
-const BY_EXTENSION: Readonly<Record<string, Format>> = { csv: 'csv', tsv: 'tsv', tab: 'tsv', ndjson: 'ndjson', jsonl: 'ndjson', json: 'json' };
+const BY_EXTENSION: Readonly<Record<string, Format>> = {
+  csv: 'csv',
+  tsv: 'tsv',
+  tab: 'tsv',
+  ndjson: 'ndjson',
+  jsonl: 'ndjson',
+  json: 'json',
+  parquet: 'parquet',
+};
 
 const BY_CONTENT_TYPE: Readonly<Record<string, Format>> = {
   'text/csv': 'csv',
@@ -13,10 +21,11 @@ const BY_CONTENT_TYPE: Readonly<Record<string, Format>> = {
   'application/ndjson': 'ndjson',
   'application/jsonl': 'ndjson',
   'application/json': 'json',
+  'application/vnd.apache.parquet': 'parquet',
 };
 
 /**
- * What the bytes are: as said, or else by content type, or else by the file's extension (a `.gz` behind it is ignored).
+ * What the bytes are: as said, or else by content type, or else by the file's extension (a `.gz` or `.zst` behind it is ignored).
  * @throws HeadgateError BAD_USER_INPUT when none of them tells, or one names a format that is not known.
  */
 export function formatOf(said: { format?: string | undefined; contentType?: string | undefined; fileName?: string | undefined }): Format {
@@ -31,7 +40,7 @@ export function formatOf(said: { format?: string | undefined; contentType?: stri
     if (format) return format;
     if (said.fileName === undefined) throw unknown(`the content type "${type}"`);
   }
-  const extension = /\.([a-z0-9]+)(?:\.gz)?$/i.exec(said.fileName ?? '')?.[1]?.toLowerCase();
+  const extension = /\.([a-z0-9]+)(?:\.gz|\.zst)?$/i.exec(said.fileName ?? '')?.[1]?.toLowerCase();
   const format = extension === undefined ? undefined : BY_EXTENSION[extension];
   if (!format) throw unknown(said.fileName === undefined ? 'no format, content type or file name' : `the file name "${said.fileName}"`);
   return format;

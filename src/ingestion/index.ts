@@ -1,5 +1,8 @@
 export * from './collectors/index.js';
+export { DECIMALS, dialectRequest, dialectText, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
+export { fetched } from './fetched.js';
 export { FORMATS, formatOf, type Format } from './format.js';
+export { infer, type InferredFile, type InferRequest } from './infer/infer.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
 export { forgetAllKeptContent, forgetKeptContent, mayHold } from './kept-content.js';
 export type { LoadRequest } from './load-request.js';
@@ -22,4 +25,4 @@ export type { QuarantineCount, QuarantineFilter, QuarantineState, ReasonKind } f
 export type { ReplayInput } from './run-input.js';
 export { inFile } from './rejection.js';
 export type { IngestInput } from './run-input.js';
-export type { Source } from './source.js';
+export { isPattern, type Source } from './source.js';

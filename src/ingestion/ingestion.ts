@@ -15,14 +15,16 @@ import {
 } from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
+import { dialectRequest, dialectText } from './dialect/dialect.js';
+import { placeOf } from './fetched.js';
 import { formatOf } from './format.js';
 import { isCommitted } from './in-doubt.js';
 import type { LoadRequest } from './load-request.js';
 import { checkMode, type Loader, type ReplayRequest } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
-import { actorOf, ReplayContent, RunInput, type IngestInput, type ReplayInput } from './run-input.js';
-import type { Source } from './source.js';
+import { actorOf, dialectOf, keptDialect, ReplayContent, RunInput, type IngestInput, type ReplayInput } from './run-input.js';
+import { isPattern, type Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
 export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome, actor: Actor) => Promise<void>;
@@ -70,7 +72,14 @@ export class Ingestion {
     const mode = modeOf(wantedMode);
     checkMode(dataset, mode);
     const { idempotencyKey, format, force } = request;
-    const input: RunInput = { mode, ...(format !== undefined && { format }), ...(force && { force }), ...nameOf(request.source), actor: actorOf(actor) };
+    const input: RunInput = {
+      mode,
+      ...(format !== undefined && { format }),
+      ...(force && { force }),
+      ...nameOf(request.source),
+      ...(request.dialect && keptDialect(request.dialect)),
+      actor: actorOf(actor),
+    };
     const { run, created } = await database.transaction((tx) =>
       runs.begin(
         tx,
@@ -107,23 +116,36 @@ export class Ingestion {
    * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for an input that makes no sense; CONFLICT when the idempotency
    *   key was used for another input.
    */
-  async submit({ dataset: name, content, source, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
+  async submit({ dataset: name, content, source, url, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
     const { database, runs } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(rest.mode);
     checkMode(dataset, mode);
-    if ((content === undefined) === (source === undefined)) {
-      throw new HeadgateError('BAD_USER_INPUT', 'Expected either source (a file below the configured folder) or content (the rows themselves).', {});
+    if ([content, source, url].filter((given) => given !== undefined).length !== 1) {
+      throw new HeadgateError(
+        'BAD_USER_INPUT',
+        'Expected exactly one of source (a file below the configured folder), url, and content (the rows themselves).',
+        {},
+      );
     }
-    const format = formatOf({ format: rest.format, fileName: source });
+    if (url !== undefined && !/^https?:\/\//i.test(url)) {
+      throw new HeadgateError('BAD_USER_INPUT', 'url: expected one that begins with http:// or https://.', { path: 'url' });
+    }
+    // What is at a URL, or which files there are, may say the format itself.
+    const isOpen = url !== undefined || (source !== undefined && isPattern(source));
+    const format = isOpen && rest.format === undefined ? undefined : formatOf({ format: rest.format, fileName: source });
+    const dialect = dialectRequest(rest);
     if (source !== undefined) await this.#options.loader.checkFile(source);
-    const queued = content === undefined ? undefined : await queuedContent(dataset, content, this.#options.cipher);
+    const kept = content ?? url;
+    const queued = kept === undefined ? undefined : await queuedContent(dataset, kept, this.#options.cipher);
     const input: RunInput = {
       mode,
-      format,
+      ...(format !== undefined && { format }),
       ...(rest.force && { force: true }),
       ...(source !== undefined && { source }),
+      ...(url !== undefined && { url: placeOf(url) }),
       ...(queued && { contentHash: queued.hash }),
+      ...keptDialect(dialect),
       actor: actorOf(actor),
     };
     const { idempotencyKey } = rest;
@@ -207,7 +229,8 @@ export class Ingestion {
   get handler(): JobHandler {
     return async ({ id }, { signal }) => {
       await this.#options.keeper.perform(id, signal, async (run, context) => {
-        const { mode, format, force, source, replay, actor } = RunInput.parse(run.input);
+        const input = RunInput.parse(run.input);
+        const { mode, format, force, source, replay, actor } = input;
         const dataset = await this.#dataset(run.dataset ?? '');
         const content = async () => this.#content(run, dataset);
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
@@ -216,8 +239,8 @@ export class Ingestion {
           await this.#perform(run, dataset, { ...replayed, mode }, by, context);
           return;
         }
-        const request = { mode, format, force, idempotencyKey: run.idempotencyKey ?? undefined };
-        const from: Source = source === undefined ? { content: await content() } : { file: source };
+        const request = { mode, format, force, dialect: dialectOf(input), idempotencyKey: run.idempotencyKey ?? undefined };
+        const from = source === undefined ? keptSource(await content(), input) : { file: source };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
     };
@@ -251,7 +274,8 @@ export class Ingestion {
           });
           await advanceStage(tx, dataset.name, WHOLE_LOAD);
           const what = 'patch' in request ? { patched: Object.keys(request.patch) } : { contentHash: outcome.contentHash };
-          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, ...what };
+          const found = 'dialect' in request && request.dialect?.detect ? { dialect: dialectText(outcome.dialect ?? {}) } : {};
+          const details = { run: run.id, mode: request.mode, read, quarantined, deduplicated, ...what, ...found };
           await audit.recordIn(tx, { ...fact, decision: 'ALLOWED', rowCount: loaded, durationMs: performance.now() - began, details });
           await afterLoad?.(tx, loadedInto, run, outcome, actor);
         },
@@ -309,5 +333,11 @@ function modeOf(text = 'append'): LoadMode {
 function nameOf(source: Source): { readonly source?: string } {
   if ('path' in source) return { source: source.path };
   if ('file' in source) return { source: source.file };
+  if ('url' in source) return { source: placeOf(source.url) };
   return source.name === undefined ? {} : { source: source.name };
+}
+
+/** What was kept until now: content, or the whole of a URL. */
+function keptSource(kept: Buffer, { url }: RunInput): Source {
+  return url === undefined ? { content: kept } : { url: kept.toString() };
 }

@@ -3,6 +3,8 @@ import { rejected } from './rejection.js';
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LF = 0x0a;
+/** Stands between the arrays of several files; no JSON text can hold it raw. */
+export const NEXT_FILE = 0x1e;
 const COMMA = 0x2c;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_ARRAY = 0x5d;
@@ -70,6 +72,10 @@ export class JsonRows {
   #next(byte: number): State {
     const state = this.#state;
     if (state === 'begin' && byte === OPEN_ARRAY) return 'rowOrEnd';
+    if (byte === NEXT_FILE) {
+      this.end();
+      return 'begin';
+    }
     if (state === 'begin') throw this.#at('Expected a JSON array of objects, or one object per line with the format ndjson.');
     if ((state === 'rowOrEnd' || state === 'after') && byte === CLOSE_ARRAY) return 'end';
     if (state === 'after' && byte === COMMA) return 'row';

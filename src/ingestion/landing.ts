@@ -35,6 +35,3 @@ export class TooManyBadRows extends Error {}
 
 /** Beyond it, one set-based pass over all rows costs less than looking after each. */
 export const MOST_BAD_ROWS = 10_000;
-
-export const COMMA = 0x2c;
-export const TAB = 0x09;

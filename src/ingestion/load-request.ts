@@ -2,6 +2,7 @@ import type { Actor } from '../audit/index.js';
 import type { ContractDrift, Dataset } from '../catalog/index.js';
 import type { Transaction } from '../store/index.js';
 import type { CapturedChanges } from './captured-changes.js';
+import type { DialectRequest } from './dialect/dialect.js';
 import type { Format } from './format.js';
 import type { Replay } from './replay-landing.js';
 import type { LoadMode, LoadOutcome, LoadProgress } from './outcome.js';
@@ -12,14 +13,16 @@ export interface LoadRequest {
   readonly runId: string;
   readonly dataset: Dataset;
   readonly source: Source;
-  /** `csv`, `tsv`, `ndjson` or `json`; found by content type or file name when absent. */
+  /** `csv`, `tsv`, `ndjson`, `json` or `parquet`; found by content type or file name when absent. */
   readonly format?: string | undefined;
   readonly mode: LoadMode;
+  /** How its text is written, or that this is to be found out; as RFC 4180 says when absent. */
+  readonly dialect?: DialectRequest | undefined;
   /** Loads a file that was loaded already. */
   readonly force?: boolean | undefined;
   /** The same key for the same dataset gives the first load's outcome again, and loads nothing. */
   readonly idempotencyKey?: string | undefined;
-  /** `gzip` when the sender says so; gzip is also known by its first bytes. */
+  /** `gzip` or `zstd` when the sender says so; both are also known by their first bytes. */
   readonly contentEncoding?: string | undefined;
   /** Of rows that are changes of a source: what they take away, and leave as it is. With mode merge and rows as NDJSON. */
   readonly changes?: CapturedChanges | undefined;
@@ -44,7 +47,7 @@ export interface PreviewWish {
 }
 
 /** A load whose source is on the disk already. */
-export interface SpooledLoad extends Omit<LoadRequest, 'source' | 'format' | 'contentEncoding'> {
+export interface SpooledLoad extends Omit<LoadRequest, 'source' | 'format' | 'contentEncoding' | 'dialect'> {
   readonly spooled: Spooled;
   readonly format: Format;
   /** What the contract must become first: found by an attempt before this one. */

@@ -13,6 +13,7 @@ import { Ledger, type LedgerEntry } from './ledger.js';
 import type { SpooledLoad } from './load-request.js';
 import type { LoadCounts, LoadOutcome, Preview } from './outcome.js';
 import { Previewed, previewOf, wouldStore } from './preview.js';
+import { landParquet } from './parquet/parquet-landing.js';
 import { quarantine, refusedExamples } from './quarantine.js';
 import { rejected, unreadable } from './rejection.js';
 import { landQuarantined, settleReplay } from './replay-landing.js';
@@ -69,7 +70,12 @@ export async function load(tx: Transaction, request: SpooledLoad, kernel: LoadKe
   const outcome = { runId, mode, ...counts, bytes: spooled.contentSize, contentHash: spooled.hash, dataVersion, rowCount };
   await ledger.record({ ...outcome, idempotencyKey, contractVersion: followed.contractVersion, changed });
   const drift = !before && isDrift(request.drift) ? request.drift : undefined;
-  return finish(tx, request, { ...outcome, repeated: before !== undefined, ...(drift && { drift }), ...(preview && { preview }) }, followed);
+  return finish(
+    tx,
+    request,
+    { ...outcome, repeated: before !== undefined, dialect: spooled.dialect, ...(drift && { drift }), ...(preview && { preview }) },
+    followed,
+  );
 }
 
 async function finish(tx: Transaction, request: SpooledLoad, outcome: LoadOutcome, dataset: Dataset): Promise<LoadOutcome> {
@@ -131,12 +137,13 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kerne
   );
   const settling = { request, head, empty, draft, contracts: kernel.contracts };
   if (replay) return settle(job, { ...settling, inShadow: false, land: (landing) => landQuarantined(landing, replay) });
-  if (await canLandTyped(job)) {
+  const quick = format === 'parquet' ? landParquet : (await canLandTyped(job)) ? landTyped : undefined;
+  if (quick) {
     await tx.query('SAVEPOINT landing');
     // Of a preview nothing is stored, and under another contract the table is not yet what it will be.
     const inShadow = spooled.size >= SHADOW_FROM_BYTES && (mode === 'replace' || empty) && !request.preview && !draft;
     try {
-      return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: landTyped });
+      return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: quick });
     } catch (error) {
       if (!(error instanceof TooManyBadRows)) throw error;
       await tx.query('ROLLBACK TO SAVEPOINT landing');

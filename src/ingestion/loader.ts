@@ -3,22 +3,27 @@ import type { Config } from '../config/index.js';
 import type { ContractDrift, Dataset } from '../catalog/index.js';
 import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
+import type { Outbound } from '../outbound/index.js';
 import { prepareParser } from '../sql/index.js';
 import type { Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { cancelOnAbort } from './cancellation.js';
 import { tellRows } from './copy-progress.js';
+import type { DialectRequest } from './dialect/dialect.js';
+import { JoinedContent } from './joined/joined-content.js';
+import { inPart, tellingFiles } from './joined/places.js';
 import { Drifted } from './drift.js';
-import { formatOf, type Format } from './format.js';
+import { fetched } from './fetched.js';
+import type { Format } from './format.js';
 import { load } from './load.js';
 import type { LoadRequest, SpooledLoad } from './load-request.js';
 import type { LoadMode, LoadOutcome } from './outcome.js';
-import { inFile } from './rejection.js';
+import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
-import { openSource } from './source.js';
+import { filesBelow, isPattern, openSource, openSources, type OpenSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
-import { ByteCounter } from './unpack.js';
+import { announcedPacking, ByteCounter } from './unpack.js';
 
 export interface LoaderOptions {
   readonly database: Database;
@@ -26,6 +31,8 @@ export interface LoaderOptions {
   readonly log: Log;
   /** Of encrypted fields; without it no dataset with such fields can be loaded. */
   readonly cipher?: FieldCipher | undefined;
+  /** Of loads from URLs; without it there are none. */
+  readonly outbound?: Outbound | undefined;
   /** Of contracts that follow what comes; without it no dataset with such a contract can be loaded. */
   readonly contracts?: ContractKeeper | undefined;
 }
@@ -36,6 +43,8 @@ export interface ReplayRequest extends Pick<LoadRequest, 'runId' | 'dataset' | '
   readonly patch: Readonly<Record<string, string | null>>;
 }
 
+const AS_IT_IS: DialectRequest = { said: {}, detect: false };
+
 /**
  * The load kernel: a source of rows goes into a dataset entirely or not at all. Rows that break the contract go to
  * quarantine; read = loaded + quarantined + deduplicated, always.
@@ -45,9 +54,11 @@ export class Loader {
   readonly #config: LoaderOptions['config'];
   readonly #spool: Spool;
   readonly #cipher: FieldCipher | undefined;
+  readonly #outbound: Outbound | undefined;
   readonly #contracts: ContractKeeper | undefined;
 
-  constructor({ database, config, cipher, contracts }: LoaderOptions) {
+  constructor({ database, config, cipher, contracts, outbound }: LoaderOptions) {
+    this.#outbound = outbound;
     this.#cipher = cipher;
     this.#contracts = contracts;
     this.#database = database;
@@ -69,32 +80,26 @@ export class Loader {
   async load(request: LoadRequest): Promise<LoadOutcome> {
     const { runId, dataset, mode, signal, onProgress } = request;
     checkMode(dataset, mode);
-    const packed = gzipAnnounced(request.contentEncoding);
-    const opened = await openSource(request.source, this.#config.filesDir);
-    const { stream, size } = opened;
-    const fileName = opened.name;
+    announcedPacking(request.contentEncoding, undefined);
+    const maxBytes = this.#config.limits.maxUploadBytes;
+    const sources = counted(this.#sources(request), (bytesRead, bytesTotal) =>
+      onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
+    );
+    const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
+    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes });
+    const { format } = content;
     try {
-      const format = formatOf({ format: request.format, contentType: opened.contentType, fileName });
-      const counter = new ByteCounter((bytesRead) => onProgress?.({ phase: 'receive', bytesRead, ...(size !== undefined && { bytesTotal: size }) }));
-      stream.on('error', (error) => counter.destroy(error));
-      counter.on('close', () => stream.destroy());
-      // Whoever reads it hears of its failure; one that comes before it is read, while the spool's file is being opened,
-      // would without a listener end the process.
-      counter.on('error', () => undefined);
-      const source = stream.pipe(counter);
-      const gzip = packed || (fileName?.endsWith('.gz') ?? false);
-      const maxBytes = this.#config.limits.maxUploadBytes;
       const sealing = await this.#sealing(dataset, format);
-      const outcome = await this.#spool.with(runId, source, { gzip, maxBytes, signal, sealing }, (spooled) =>
-        this.#loadSpooled({ ...request, spooled, format }),
+      const outcome = await this.#spool.with(runId, content, { maxBytes, signal, sealing }, (spooled) =>
+        this.#loadSpooled({ ...request, spooled, format, inTransaction: tellingFiles(request, content) }),
       );
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
       return outcome;
     } catch (error) {
       signal?.throwIfAborted();
-      throw inFile(fromOutside(error), fileName);
+      throw inPart(fromOutside(error), content);
     } finally {
-      stream.destroy();
+      content.destroy();
     }
   }
 
@@ -105,7 +110,7 @@ export class Loader {
    */
   async replay({ ids, patch, ...request }: ReplayRequest): Promise<LoadOutcome> {
     checkMode(request.dataset, request.mode);
-    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}` };
+    const spooled = { path: '', size: 0, contentSize: 0, hash: `replay/${request.runId}`, dialect: {}, parts: [] };
     try {
       return await this.#loadSpooled({ ...request, spooled, format: 'csv', replay: { ids, patch, cipher: this.#cipher } });
     } catch (error) {
@@ -116,8 +121,18 @@ export class Loader {
 
   /** @throws HeadgateError NOT_FOUND or BAD_USER_INPUT when the file below the configured folder can't be loaded. */
   async checkFile(file: string): Promise<void> {
+    if (isPattern(file)) {
+      await filesBelow(file, this.#config.filesDir);
+      return;
+    }
     const { stream } = await openSource({ file }, this.#config.filesDir);
     stream.destroy();
+  }
+
+  #sources({ source, signal }: LoadRequest): AsyncIterable<OpenSource> {
+    if (!('url' in source)) return openSources(source, this.#config.filesDir);
+    if (!this.#outbound) throw new Error('a load from a URL without who fetches');
+    return fetched(this.#outbound, source.url, { maxBytes: this.#config.limits.maxUploadBytes, signal });
   }
 
   /** For a dataset with encrypted fields: its content is encrypted before it is written anywhere. */
@@ -126,7 +141,12 @@ export class Loader {
     const cipher = this.#cipher;
     if (!cipher) throw new Error('a load of encrypted fields without what encrypts');
     const { maxValueBytes } = this.#config.limits;
-    return { hash: await cipher.contentHash(dataset.id), sealed: (content) => sealedContent(content, { dataset, format, cipher, maxValueBytes }) };
+    const hash = await cipher.contentHash(dataset.id);
+    if (format === 'parquet') {
+      const veil = new Veil();
+      return { hash, sealed: (content) => veil.hidden(content), veil, cipher };
+    }
+    return { hash, sealed: (content, dialect) => sealedContent(content, { dataset, format, dialect, cipher, maxValueBytes }) };
   }
 
   /** An attempt may find that the contract must follow its rows: then the next one begins with what it must become. */
@@ -208,9 +228,22 @@ function codeOf(error: unknown): string {
   return error instanceof Error && !(error instanceof HeadgateError) && typeof code === 'string' ? code : '';
 }
 
-function gzipAnnounced(encoding: string | undefined): boolean {
-  const name = encoding?.trim().toLowerCase();
-  if (name === undefined || name === '' || name === 'identity') return false;
-  if (name === 'gzip' || name === 'x-gzip') return true;
-  throw new HeadgateError('BAD_USER_INPUT', `Expected the Content-Encoding gzip or none, got "${name.slice(0, 40)}".`, { expected: ['gzip', 'identity'] });
+/** The sources, with what of all of them has come so far. */
+async function* counted(sources: AsyncIterable<OpenSource>, told: (bytes: number, total: number | undefined) => void): AsyncGenerator<OpenSource> {
+  let before = 0;
+  let isFirst = true;
+  for await (const source of sources) {
+    const { stream, size } = source;
+    const start = before;
+    // How much is still to come is known of a single one.
+    const total = isFirst ? size : undefined;
+    isFirst = false;
+    const counter = new ByteCounter((bytes) => told((before = start + bytes), total));
+    stream.on('error', (error) => counter.destroy(error));
+    counter.on('close', () => stream.destroy());
+    // Whoever reads it hears of its failure; one that comes before it is read, while the spool's file is being opened,
+    // would without a listener end the process.
+    counter.on('error', () => undefined);
+    yield { ...source, stream: stream.pipe(counter) };
+  }
 }

@@ -1,4 +1,5 @@
 import type { ContractDrift } from '../catalog/index.js';
+import type { Dialect } from './dialect/dialect.js';
 
 /** What a load is made of and what became of it; shared by the loader and those who call it. */
 export const LOAD_MODES = ['append', 'replace', 'merge'] as const;
@@ -23,6 +24,8 @@ export interface LoadOutcome extends LoadCounts {
   readonly contentHash: string;
   /** The dataset's version after the load; unchanged when no row changed. */
   readonly dataVersion: number;
+  /** How the text was read, where this was found out. */
+  readonly dialect?: Dialect | undefined;
   /** Rows of the dataset after the load. */
   readonly rowCount: number;
   /** How the contract followed the rows; absent when it did not have to. */

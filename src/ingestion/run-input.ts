@@ -1,13 +1,16 @@
 import { z } from 'zod';
 import type { Actor } from '../audit/index.js';
+import { DECIMALS, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
 import type { RunPriority } from '../lifecycle/index.js';
 import { LOAD_MODES } from './outcome.js';
 
 /** What the `ingest` mutation takes. */
-export interface IngestInput {
+export interface IngestInput extends SaidDialect {
   readonly dataset: string;
   /** A file below the configured folder. */
   readonly source?: string | undefined;
+  /** A URL, http or https. */
+  readonly url?: string | undefined;
   /** The rows themselves. */
   readonly content?: string | undefined;
   readonly format?: string | undefined;
@@ -25,7 +28,20 @@ export const RunInput = z.object({
   format: z.string().optional(),
   force: z.boolean().optional(),
   source: z.string().optional(),
+  /** Without its query, which may be a secret: that is kept as content is. */
+  url: z.string().optional(),
   contentHash: z.string().optional(),
+  /** What was said of how the text is written. */
+  dialect: z
+    .object({
+      delimiter: z.string().optional(),
+      quote: z.enum(QUOTES).optional(),
+      encoding: z.string().optional(),
+      header: z.boolean().optional(),
+      decimal: z.enum(DECIMALS).optional(),
+    })
+    .optional(),
+  detect: z.boolean().optional(),
   /** The rows are some of the quarantine; which, and with what in place of what came, waits as its content. */
   replay: z.literal(true).optional(),
   actor: z.object({ roles: z.array(z.string()), purpose: z.string().optional() }),
@@ -49,4 +65,16 @@ export const ReplayContent = z.object({ ids: z.array(z.string()).optional(), pat
 /** The part of an actor that the run does not name elsewhere, so that its entry is complete also when a worker writes it. */
 export function actorOf({ roles, purpose }: Actor): RunInput['actor'] {
   return { roles: [...roles], ...(purpose !== undefined && { purpose }) };
+}
+
+/** What a run keeps of the dialect, and the other way round. */
+export function keptDialect({ said, detect }: DialectRequest): Pick<RunInput, 'dialect' | 'detect'> {
+  const { delimiter, quote, encoding, header, decimal } = said;
+  const dialect = { delimiter, quote, encoding, header, decimal };
+  const isSaid = Object.values(dialect).some((value) => value !== undefined);
+  return { ...(isSaid && { dialect }), ...(detect && { detect }) };
+}
+
+export function dialectOf({ dialect = {}, detect = false }: Pick<RunInput, 'dialect' | 'detect'>): DialectRequest {
+  return { said: dialect, detect };
 }

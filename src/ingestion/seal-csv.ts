@@ -1,5 +1,5 @@
 import type { Dataset } from '../catalog/index.js';
-import { readHeader, type CsvHeader } from './csv-header.js';
+import { headerOf, type CsvHeader } from './csv-header.js';
 import { CsvRecords, fieldsOf, placesOf } from './csv-records.js';
 import { Sealer, type Stretch, type ToSeal } from './sealer.js';
 import { StreamBytes } from './stream-bytes.js';
@@ -8,11 +8,13 @@ import { TextBlocks } from './text-blocks.js';
 interface CsvSealing {
   readonly dataset: Dataset;
   readonly delimiter: number;
+  /** False: the first line is a row. */
+  readonly header?: boolean | undefined;
   readonly maxValueBytes: number;
 }
 
 /** A CSV text with the values of encrypted fields taken out, block by block. */
-export async function* sealedCsv(content: AsyncIterable<Buffer>, { dataset, delimiter, maxValueBytes }: CsvSealing): AsyncGenerator<Stretch> {
+export async function* sealedCsv(content: AsyncIterable<Buffer>, { dataset, delimiter, header: named, maxValueBytes }: CsvSealing): AsyncGenerator<Stretch> {
   const sealer = new Sealer(dataset);
   const blocks = new TextBlocks(async () => new StreamBytes(content), maxValueBytes);
   let header: CsvHeader | undefined;
@@ -22,7 +24,7 @@ export async function* sealedCsv(content: AsyncIterable<Buffer>, { dataset, deli
     ({ bytes, last }) => {
       let begin = 0;
       if (!header || !records || !record) {
-        header = readHeader(bytes, last, delimiter, dataset);
+        header = headerOf(bytes, last, { delimiter, header: named, dataset });
         if (!header) return { used: 0, out: [] };
         begin = header.bytes;
         records = new CsvRecords({ delimiter, columns: header.columns.length, line: header.line });

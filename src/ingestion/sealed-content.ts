@@ -1,7 +1,8 @@
 import type { Dataset } from '../catalog/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import type { Format } from './format.js';
-import { COMMA, TAB } from './landing.js';
+import type { Dialect } from './dialect/dialect.js';
+import { delimiterByte, isCsv } from './dialect/read-dialect.js';
 import { sealedCsv } from './seal-csv.js';
 import { sealedJson } from './seal-json.js';
 import { REFUSED_VALUE, type ToSeal } from './sealer.js';
@@ -9,6 +10,7 @@ import { REFUSED_VALUE, type ToSeal } from './sealer.js';
 export interface SealingOptions {
   readonly dataset: Dataset;
   readonly format: Format;
+  readonly dialect: Dialect;
   readonly cipher: Pick<FieldCipher, 'seal'>;
   readonly maxValueBytes: number;
 }
@@ -19,9 +21,10 @@ export interface SealingOptions {
  * @throws HeadgateError DATA_REJECTED with line and column for content whose fields can't be told apart
  */
 export async function* sealedContent(content: AsyncIterable<Buffer>, options: SealingOptions): AsyncGenerator<Buffer> {
-  const { format, cipher } = options;
-  const stretches =
-    format === 'csv' || format === 'tsv' ? sealedCsv(content, { ...options, delimiter: format === 'tsv' ? TAB : COMMA }) : sealedJson(content, options);
+  const { format, dialect, cipher } = options;
+  const stretches = isCsv(format)
+    ? sealedCsv(content, { ...options, delimiter: delimiterByte(format, dialect), header: dialect.header })
+    : sealedJson(content, options);
   for await (const stretch of stretches) {
     const values = stretch.filter((piece): piece is ToSeal => !Buffer.isBuffer(piece));
     const envelopes = await cipher.seal(values);

@@ -13,16 +13,17 @@ export interface SourceColumn {
 /**
  * Which column fills which field: by the field's name or one of its aliases, in any order. Missing may be a field that has a
  * default and, where the contract follows its files (`drift: evolve`), one that is not required.
+ * @param areNames they can't be values of a row
  * @throws HeadgateError DATA_REJECTED when a needed column is missing, one is not in the contract (`drift: freeze`), or two are for one field.
  */
-export function mapColumns(names: readonly string[], dataset: Dataset): readonly SourceColumn[] {
+export function mapColumns(names: readonly string[], dataset: Dataset, areNames = false): readonly SourceColumn[] {
   const fields = fieldsByColumn(dataset);
   const came = names.map((name) => name.trim());
   const missing = dataset.fields.filter((field) => !namesOf(field).some((name) => came.includes(name))).map(({ name }) => name);
   const extra = came.filter((name) => !fields.has(name));
   if (missing.length === dataset.fields.length) throw noHeader(came, dataset, missing);
   // A first line that is rather a row holds values, and errors are kept: then columns are told by their places.
-  const isHeader = 2 * extra.length < came.length;
+  const isHeader = areNames || 2 * extra.length < came.length;
   const told = (name: string, i: number) => (isHeader ? name.slice(0, 80) || '(no name)' : `column ${i + 1}`);
   const unknown = came.flatMap((name, i) => (fields.has(name) ? [] : [told(name, i)]));
   const needed = dataset.fields.filter((field) => missing.includes(field.name) && isNeeded(field, dataset)).map(({ name }) => name);
@@ -60,7 +61,9 @@ function noHeader(came: readonly string[], dataset: Dataset, missing: readonly s
   // Of separators that spreadsheets use, one that the file has instead of the one it was read with.
   const other = came.length === 1 ? SEPARATORS.find((separator) => came[0]?.includes(separator)) : undefined;
   const hint =
-    other === undefined ? '' : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas (CSV), or by tabs with the format tsv.`;
+    other === undefined
+      ? ''
+      : ` Its columns seem to be separated by ${JSON.stringify(other)}: separate them by commas, or say so: --delimiter (or ?delimiter=), or have it found out: --detect.`;
   return rejected(
     `The first line is not a header of "${dataset.name}": it has none of its columns. Expected ${dataset.fields.map(({ name }) => name).join(', ')}.${hint}`,
     { line: 1, missing },

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
-import { basename, isAbsolute, resolve, sep } from 'node:path';
+import { glob, open, realpath } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { HeadgateError } from '../kernel/index.js';
 
@@ -11,7 +11,14 @@ export type Source =
   /** Any readable file: for the command line only, whose user could read it anyway. */
   | { readonly path: string }
   /** A file below the configured folder, as a request may name it. */
-  | { readonly file: string };
+  | { readonly file: string }
+  /** What is at a URL, http or https, as a request may name it. */
+  | { readonly url: string }
+  /** Several of them, one after the other, in one load. */
+  | { readonly files: AsyncIterable<OpenSource>; readonly name?: string };
+
+/** What is opened at once. */
+type SingleSource = Exclude<Source, { readonly files: unknown } | { readonly url: unknown }>;
 
 export interface OpenSource {
   readonly stream: Readable;
@@ -21,8 +28,46 @@ export interface OpenSource {
   readonly contentType?: string;
 }
 
+/** Whether a path names files by a pattern. */
+export function isPattern(path: string): boolean {
+  return /[*?[{]/.test(path);
+}
+
+/**
+ * All that a source is, in order; each is opened when its turn comes.
+ * @throws HeadgateError as `openSource`
+ */
+export async function* openSources(source: Exclude<Source, { readonly url: unknown }>, filesDir: string | undefined): AsyncGenerator<OpenSource> {
+  if ('files' in source) yield* source.files;
+  else if ('file' in source && isPattern(source.file)) {
+    for (const file of await filesBelow(source.file, filesDir)) yield { ...(await openFile(await belowFolder(file, filesDir), file)), name: file };
+  } else yield await openSource(source, filesDir);
+}
+
+/**
+ * The files below the folder that a pattern names, in the order of their names.
+ * @throws HeadgateError NOT_FOUND when there is none; BAD_USER_INPUT when there are too many, or the pattern leads out of the folder
+ */
+export async function filesBelow(pattern: string, filesDir: string | undefined): Promise<readonly string[]> {
+  const folder = await folderOf(pattern, filesDir);
+  const found: string[] = [];
+  for await (const entry of glob(pattern, { cwd: folder, withFileTypes: true })) {
+    if (!entry.isFile() && !entry.isSymbolicLink()) continue;
+    found.push(relative(folder, join(entry.parentPath, entry.name)));
+    if (found.length > MOST_FILES)
+      throw new HeadgateError('BAD_USER_INPUT', `"${pattern.slice(0, 200)}" names more than ${MOST_FILES} files. Name fewer at a time.`, {
+        source: pattern.slice(0, 200),
+      });
+  }
+  if (found.length === 0) throw noFile(pattern);
+  return found.toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+/** Files of one load. */
+const MOST_FILES = 10_000;
+
 /** @throws HeadgateError NOT_FOUND when there is no such file; BAD_USER_INPUT when it is no regular file or not allowed. */
-export async function openSource(source: Source, filesDir: string | undefined): Promise<OpenSource> {
+export async function openSource(source: SingleSource, filesDir: string | undefined): Promise<OpenSource> {
   if ('stream' in source) return source;
   if ('content' in source) {
     const bytes = Buffer.from(source.content as Uint8Array);
@@ -32,8 +77,8 @@ export async function openSource(source: Source, filesDir: string | undefined): 
   return openFile(await belowFolder(source.file, filesDir), source.file);
 }
 
-/** The real path of a file that is below the folder also after every link was followed. */
-async function belowFolder(file: string, filesDir: string | undefined): Promise<string> {
+/** The configured folder, for a path that does not lead out of it by itself. */
+async function folderOf(file: string, filesDir: string | undefined): Promise<string> {
   if (filesDir === undefined) {
     throw new HeadgateError('BAD_USER_INPUT', 'No folder for files is configured. Set HEADGATE_FILES, or send the content.', { source: file });
   }
@@ -42,9 +87,14 @@ async function belowFolder(file: string, filesDir: string | undefined): Promise<
       source: file.slice(0, 200),
     });
   }
-  const folder = await realpath(filesDir).catch(() => {
+  return realpath(filesDir).catch(() => {
     throw new HeadgateError('NOT_FOUND', 'The folder that HEADGATE_FILES names is not there.', {});
   });
+}
+
+/** The real path of a file that is below the folder also after every link was followed. */
+async function belowFolder(file: string, filesDir: string | undefined): Promise<string> {
+  const folder = await folderOf(file, filesDir);
   const path = await realpath(resolve(folder, file)).catch(() => {
     throw noFile(file);
   });

@@ -1,10 +1,10 @@
 import { createHash, type Hash, type Hmac } from 'node:crypto';
 import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
-import type { HeadgateError } from '../kernel/index.js';
-import { rejected } from './rejection.js';
-import { unpacked } from './unpack.js';
+import type { FieldCipher } from '../vault/index.js';
+import { rowsDialect, type Dialect } from './dialect/dialect.js';
+import type { ContentPart, JoinedContent } from './joined/joined-content.js';
+import type { Veil } from './parquet/veil.js';
 
 /** A source, unpacked and whole on the local disk, so that no transaction is open while a slow client sends. */
 export interface Spooled {
@@ -15,11 +15,19 @@ export interface Spooled {
   readonly contentSize: number;
   /** SHA-256 of the unpacked content, hex; of content with encrypted fields a keyed hash. */
   readonly hash: string;
+  /** What it may have, unpacked; of a format that is unpacked when it is read. */
+  readonly maxBytes?: number;
+  /** The files that it was made of. */
+  readonly parts: readonly ContentPart[];
+  /** How the rows of a CSV text are written. */
+  readonly dialect: Dialect;
+  /** Of a file whose bytes are hidden: what shows them. */
+  readonly veil?: Veil | undefined;
+  /** Of a hidden file with encrypted fields: they are encrypted as it is read. */
+  readonly cipher?: Pick<FieldCipher, 'seal'> | undefined;
 }
 
 export interface SpoolOptions {
-  /** Gzip by name or Content-Encoding. */
-  readonly gzip: boolean;
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
   /** Of content that may not reach the disk as it is: what is written instead, and what hashes the content. */
@@ -28,7 +36,10 @@ export interface SpoolOptions {
 
 export interface Sealing {
   readonly hash: Hash | Hmac;
-  readonly sealed: (content: AsyncIterable<Buffer>) => AsyncIterable<Buffer>;
+  readonly sealed: (content: AsyncIterable<Buffer>, dialect: Dialect) => AsyncIterable<Buffer>;
+  /** Where the values can only be found in the whole file, which is then hidden as a whole. */
+  readonly veil?: Veil;
+  readonly cipher?: Pick<FieldCipher, 'seal'>;
 }
 
 /** The folder `spool` of the home: a file per load that runs, named `<run>.<process>`; all of them are ours to delete. */
@@ -41,9 +52,9 @@ export class Spool {
 
   /**
    * Writes the source to the disk while hashing, hands the file to `work`, and deletes it however that ends.
-   * @throws HeadgateError DATA_REJECTED when it is larger than `maxBytes` unpacked, or its gzip is not whole.
+   * @throws HeadgateError DATA_REJECTED when it is larger than `maxBytes` unpacked, or what packs it is not whole.
    */
-  async with<T>(runId: string, source: Readable, options: SpoolOptions, work: (spooled: Spooled) => Promise<T>): Promise<T> {
+  async with<T>(runId: string, source: JoinedContent, options: SpoolOptions, work: (spooled: Spooled) => Promise<T>): Promise<T> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     const path = join(this.#folder, `${runId}.${process.pid}`);
     try {
@@ -63,60 +74,54 @@ export class Spool {
   }
 }
 
-async function write(path: string, source: Readable, options: SpoolOptions): Promise<Spooled> {
+async function write(path: string, source: JoinedContent, options: SpoolOptions): Promise<Spooled> {
   const { signal, sealing } = options;
   const onAbort = () => source.destroy(signal?.reason instanceof Error ? signal.reason : undefined);
   signal?.throwIfAborted();
   signal?.addEventListener('abort', onAbort, { once: true });
   const file = await open(path, 'w', 0o600);
   try {
-    const written = await (sealing ? writeSealed(file, source, options, sealing) : writePlain(file, source, options));
+    const written = await (sealing ? writeSealed(file, source, sealing) : writePlain(file, source));
     signal?.throwIfAborted();
-    return { path, ...written };
+    return { path, ...written, parts: source.parts, maxBytes: options.maxBytes, veil: sealing?.veil, cipher: sealing?.cipher };
   } finally {
     signal?.removeEventListener('abort', onAbort);
     await file.close();
   }
 }
 
-type Written = Omit<Spooled, 'path'>;
+type Written = Pick<Spooled, 'size' | 'contentSize' | 'hash' | 'dialect'>;
 
-async function writePlain(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions): Promise<Written> {
+async function writePlain(file: FileHandle, source: JoinedContent): Promise<Written> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of unpacked(source, gzip)) {
+  const { content, dialect } = await source.read();
+  for await (const chunk of content) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
     // The system writes while this thread hashes.
     const written = file.appendFile(chunk);
     hash.update(chunk);
     await written;
   }
-  return { size, contentSize: size, hash: hash.digest('hex') };
+  return { size, contentSize: size, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
 }
 
-async function writeSealed(file: FileHandle, source: Readable, { gzip, maxBytes }: SpoolOptions, { hash, sealed }: Sealing): Promise<Written> {
+async function writeSealed(file: FileHandle, source: JoinedContent, { hash, sealed }: Sealing): Promise<Written> {
   let contentSize = 0;
-  async function* content(): AsyncGenerator<Buffer> {
-    for await (const chunk of unpacked(source, gzip)) {
+  const { content, dialect } = await source.read();
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const chunk of content) {
       contentSize += chunk.length;
-      if (contentSize > maxBytes) throw tooLarge(maxBytes);
       hash.update(chunk);
       yield chunk;
     }
   }
   let size = 0;
-  for await (const chunk of sealed(content())) {
+  for await (const chunk of sealed(hashed(), dialect)) {
     size += chunk.length;
     await file.appendFile(chunk);
   }
-  return { size, contentSize, hash: hash.digest('hex') };
-}
-
-function tooLarge(maxBytes: number): HeadgateError {
-  return rejected(`The content is larger than the ${maxBytes} bytes that one load may have, unpacked. Split it, or raise HEADGATE_MAX_UPLOAD_BYTES.`, {
-    expected: maxBytes,
-  });
+  return { size, contentSize, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
 }
 
 function isAlive(pid: number): boolean {

@@ -102,7 +102,12 @@ function checkUtf8(bytes: Buffer, last: boolean, line: number): void {
     if (isUtf8(piece.subarray(0, middle - openSequence(piece)))) good = middle;
     else bad = middle;
   }
-  throw position('The file is not UTF-8. Convert it first: iconv -f ISO-8859-1 -t UTF-8.', whole, good - openSequence(whole.subarray(0, good)), line);
+  throw position(
+    'The file is not UTF-8. Convert it first: iconv -f ISO-8859-1 -t UTF-8. Or say what it is: --encoding windows-1252 (or ?encoding=), or have it found out: --detect.',
+    whole,
+    good - openSequence(whole.subarray(0, good)),
+    line,
+  );
 }
 
 /** How many bytes at the end are the beginning of a character whose rest is not there yet. */

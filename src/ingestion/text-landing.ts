@@ -1,15 +1,17 @@
 import { namesOf, type NewColumn } from '../catalog/index.js';
-import { identifier, join, literal, sql, type Sql } from '../sql/index.js';
+import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
 import { copyIn } from './copy.js';
 import { place } from './contract-rules.js';
+import { delimiterByte } from './dialect/read-dialect.js';
 import { fieldInput } from './field-input.js';
 import { jsonLines } from './json-lines.js';
-import { COMMA, type Landed, type LandingJob, TAB } from './landing.js';
+import type { Landed, LandingJob } from './landing.js';
 import { newColumns } from './drift.js';
+import { stageParquet } from './parquet/parquet-landing.js';
 import { rejected, twoMembers, unknownMember } from './rejection.js';
 import type { SourceColumn } from './source-columns.js';
-import { isJson, STAGE, stageShape, stageText } from './stage.js';
+import { createStage, isJson, STAGE, stageColumn, stageShape, stageText } from './stage.js';
 import { columnsOf, LANDED, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
 /** The text of one CSV row, and where it is. */
@@ -24,7 +26,7 @@ export interface TextRow {
  * it fits. It takes every format and any number of bad rows.
  */
 export async function landText(job: LandingJob): Promise<Landed> {
-  const { read, columns, found } = isJson(job.format) ? await landJson(job) : await landCsv(job);
+  const { read, columns, found } = isJson(job.format) ? await landJson(job) : job.format === 'parquet' ? await landParquetTexts(job) : await landCsv(job);
   const keepRaw = async () => {
     await run(job.tx, sql`INSERT INTO ${RAW_ROW} SELECT s._pos, s._line, ${rawOfStage(columns)} FROM ${STAGE} s WHERE s._pos IN (SELECT _pos FROM ${REFUSED})`);
   };
@@ -39,10 +41,16 @@ interface Staged {
   readonly found: readonly NewColumn[];
 }
 
+async function landParquetTexts(job: LandingJob): Promise<Staged> {
+  const { read, columns, dataset } = await stageParquet(job);
+  await run(job.tx, readStage({ ...job, dataset }));
+  return { read, columns, found: await settleColumns(job, columns) };
+}
+
 async function landCsv(job: LandingJob): Promise<Staged> {
   const { dataset, spooled, format, maxValueBytes, onBytes } = job;
-  const delimiter = format === 'tsv' ? TAB : COMMA;
-  const file = new CsvFile({ path: spooled.path, delimiter, dataset, maxValueBytes });
+  const delimiter = delimiterByte(format, spooled.dialect);
+  const file = new CsvFile({ path: spooled.path, delimiter, header: spooled.dialect.header, dataset, maxValueBytes });
   const columns = await file.columns();
   let pieces: Buffer[] = [];
   const numbered = file.records(
@@ -58,15 +66,19 @@ async function landCsv(job: LandingJob): Promise<Staged> {
     onBytes,
   );
   const read = await stageCsv(job, columns, delimiter, numbered);
-  await run(job.tx, readStage(job));
+  await run(job.tx, readStage(withFormats(job)));
+  return { read, columns, found: await settleColumns(job, columns) };
+}
+
+/** Looks at the columns that the contract does not have. */
+async function settleColumns(job: LandingJob, columns: readonly SourceColumn[]): Promise<readonly NewColumn[]> {
   const unknown = columns.flatMap(({ name, field }, i) => (field ? [] : [{ name, text: sql`nullif(s.${stageColumn({ name, field }, i)}, '')` }]));
-  if (unknown.length === 0) return { read, columns, found: [] };
+  if (unknown.length === 0) return [];
   const values = unknown.map(({ name, text }) => sql`(${literal(name)}, ${text})`);
-  const found = await settleUnknown(job, {
+  return settleUnknown(job, {
     some: sql`coalesce(${join(unknown.map(({ text }) => text))}) IS NOT NULL`,
     values: sql`SELECT u.name, 'text' AS kind, u.text FROM ${STAGE} s CROSS JOIN LATERAL (VALUES ${join(values)}) AS u(name, text) WHERE u.text IS NOT NULL`,
   });
-  return { read, columns, found };
 }
 
 /** What is staged in columns that the contract does not have. */
@@ -85,9 +97,15 @@ async function settleUnknown(job: LandingJob, { some, values }: Unknown): Promis
   return [];
 }
 
-/** A column of the file in `stage`: named for the field, or for its place where no field is there. */
-function stageColumn({ field }: SourceColumn, i: number): Sql {
-  return identifier(field?.name ?? `_u${i}`);
+/** Fields of dates are read in the formats that the dialect has for them, where the contract has none. */
+function withFormats(job: LandingJob): LandingJob {
+  const { formats } = job.spooled.dialect;
+  if (!formats) return job;
+  const fields = job.dataset.fields.map((field) => {
+    const format = formats[field.name];
+    return field.format === undefined && format !== undefined ? { ...field, format } : field;
+  });
+  return { ...job, dataset: { ...job.dataset, fields } };
 }
 
 /**
@@ -120,11 +138,8 @@ function numberedRow(position: number, line: number, delimiter: number, text: Bu
 }
 
 async function stageCsv(job: LandingJob, columns: readonly SourceColumn[], delimiter: number, chunks: AsyncIterable<Buffer>): Promise<number> {
-  const { tx, dataset, signal } = job;
-  const came = columns.map(stageColumn);
-  // A field without a column is there too, with nothing in it.
-  const absent = dataset.fields.filter((field) => !columns.some((column) => column.field === field)).map(({ name }) => identifier(name));
-  await run(tx, sql`CREATE TEMP TABLE stage (_pos bigint, _line bigint, ${join([...came, ...absent].map((name) => sql`${name} text`))}) ON COMMIT DROP`);
+  const { tx, signal } = job;
+  const came = await createStage(job, columns);
   return copyIn(
     tx,
     sql`COPY ${STAGE} (_pos, _line, ${join(came)}) FROM STDIN (FORMAT csv, DELIMITER ${literal(String.fromCharCode(delimiter))})`,
@@ -197,6 +212,7 @@ async function nameMembers({ tx, dataset }: LandingJob): Promise<void> {
 /** From `stage` into `landed`: each text read as its type, or marked. */
 export function readStage(job: LandingJob): Sql {
   const { dataset, rules } = job;
+  if (dataset.fields.length > MOST_BESIDE) return readWideStage(job);
   const texts = dataset.fields.map((field, i) => sql`${stageText(job, field)} AS ${column('_x', i)}, ${stageShape(job, field)} AS ${column('_s', i)}`);
   const inputs = dataset.fields.map((field, i) => fieldInput(field, sql`_t.${column('_x', i)}`));
   const valid = inputs.map((input, i) => sql`(_t.${column('_s', i)} AND ${input.valid}) AS ${column('_ok', i)}`);
@@ -210,6 +226,23 @@ export function readStage(job: LandingJob): Sql {
   return sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
       SELECT _t._pos, CASE WHEN ${allFit} THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
       FROM (SELECT _t.*, ${join(valid)} FROM (SELECT s._pos, ${join(texts)} FROM ${STAGE} s OFFSET 0) _t OFFSET 0) _t`;
+}
+
+/** A level of a query has at most 1664 columns, and each field takes three in one of the usual way. */
+const MOST_BESIDE = 500;
+
+/** The same with what fits in an array: texts are looked at twice, and nothing has more columns than the table. */
+function readWideStage(job: LandingJob): Sql {
+  const { dataset, rules } = job;
+  const read = dataset.fields.map((field, i) => {
+    const { valid, value } = fieldInput(field, sql`(${stageText(job, field)})`);
+    return { field, valid: sql`coalesce(${stageShape(job, field)} AND ${valid}, false)`, value, fits: sql`_v._ok[${raw(String(i + 1))}]` };
+  });
+  const values = read.map(({ fits, value }) => sql`CASE WHEN ${fits} THEN ${value} END`);
+  const marks = read.map(({ field, fits }) => sql`CASE WHEN NOT ${fits} THEN ${place(rules.typeOf.get(field.name))} END`);
+  return sql`INSERT INTO ${LANDED} (_pos, _bad, ${columnsOf(dataset)})
+      SELECT s._pos, CASE WHEN true = ALL (_v._ok) THEN NULL ELSE array_remove(ARRAY[${join(marks)}], NULL) END, ${join(values)}
+      FROM ${STAGE} s CROSS JOIN LATERAL (SELECT ARRAY[${join(read.map(({ valid }) => valid))}] AS _ok OFFSET 0) _v`;
 }
 
 function column(prefix: string, i: number): Sql {

@@ -1,11 +1,14 @@
+import type { Field } from '../catalog/index.js';
 import { identifier, join, literal, param, raw, render, sql, type Sql } from '../sql/index.js';
 import { CsvFile } from './csv-file.js';
 import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
+import { delimiterByte, isCsv } from './dialect/read-dialect.js';
 import { isoShape } from './iso-shape.js';
-import { COMMA, type Landed, type LandingJob, MOST_BAD_ROWS, TAB, TooManyBadRows } from './landing.js';
+import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from './landing.js';
 import { RecordMarks } from './record-marks.js';
 import { RowNumbers } from './row-numbers.js';
+import { isFraction } from './stage.js';
 import { landCsvRows, type TextRow } from './text-landing.js';
 import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
@@ -25,9 +28,11 @@ type SentVisitor = (record: CsvRecord, bytes: Buffer, n: number) => void;
 
 /** True when the quick way can be tried: CSV whose values PostgreSQL's own input reads as the contract means them, and all of whose columns it has. */
 export async function canLandTyped({ format, dataset, spooled, maxValueBytes }: LandingJob): Promise<boolean> {
-  if ((format !== 'csv' && format !== 'tsv') || dataset.fields.some((field) => field.format !== undefined || field.list)) return false;
+  const { decimal, formats = {}, header } = spooled.dialect;
+  const isOdd = (field: Field) => field.format !== undefined || formats[field.name] !== undefined || field.list || (decimal === 'comma' && isFraction(field));
+  if (!isCsv(format) || dataset.fields.some(isOdd)) return false;
   if (dataset.drift === undefined) return true;
-  const file = new CsvFile({ path: spooled.path, delimiter: format === 'tsv' ? TAB : COMMA, dataset, maxValueBytes });
+  const file = new CsvFile({ path: spooled.path, delimiter: delimiterByte(format, spooled.dialect), header, dataset, maxValueBytes });
   return (await file.columns()).every(({ field }) => field !== undefined);
 }
 
@@ -38,8 +43,8 @@ export async function canLandTyped({ format, dataset, spooled, maxValueBytes }: 
  */
 export async function landTyped(job: LandingJob): Promise<Landed> {
   const { tx, dataset, spooled, format, maxValueBytes, signal, onBytes } = job;
-  const delimiter = format === 'tsv' ? TAB : COMMA;
-  const file = new CsvFile({ path: spooled.path, delimiter, dataset, maxValueBytes });
+  const delimiter = delimiterByte(format, spooled.dialect);
+  const file = new CsvFile({ path: spooled.path, delimiter, header: spooled.dialect.header, dataset, maxValueBytes });
   const columns = await file.columns();
   const fields = await file.fields();
   const shapes = fields.map((field) => isoShape(field.type));

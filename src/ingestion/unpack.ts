@@ -1,18 +1,39 @@
 import { type Readable, Transform, type TransformCallback } from 'node:stream';
-import { decoded } from '../kernel/index.js';
+import { decoded, HeadgateError } from '../kernel/index.js';
 import { rejected } from './rejection.js';
 
-const GZIP_MAGIC = [0x1f, 0x8b] as const;
+/** How content may be packed. */
+export type Packing = 'gzip' | 'zstd';
+
+const MAGIC: readonly (readonly [packing: Packing, begin: readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+];
+const LONGEST_MAGIC = 4;
+
+/** What the sender says: by the header, or the name. @throws HeadgateError BAD_USER_INPUT for an encoding that is not known. */
+export function announcedPacking(encoding: string | undefined, fileName: string | undefined): Packing | undefined {
+  const name = encoding?.trim().toLowerCase() ?? '';
+  if (name === 'gzip' || name === 'x-gzip') return 'gzip';
+  if (name === 'zstd') return 'zstd';
+  if (name !== '' && name !== 'identity') {
+    throw new HeadgateError('BAD_USER_INPUT', `Expected the Content-Encoding gzip, zstd or none, got "${name.slice(0, 40)}".`, {
+      expected: ['gzip', 'zstd', 'identity'],
+    });
+  }
+  if (fileName?.endsWith('.gz')) return 'gzip';
+  return fileName?.endsWith('.zst') ? 'zstd' : undefined;
+}
 
 /**
- * The bytes as they are meant: gunzipped when they begin like gzip, whatever the name says; a text never begins so.
- * @throws HeadgateError DATA_REJECTED when gzip was announced but is not there, is cut off, has something behind it or is a bomb.
+ * The bytes as they are meant: unpacked when they begin like gzip or zstd, whatever the name says; a text never begins so.
+ * @throws HeadgateError DATA_REJECTED when a packing was announced but is not there, is cut off, has something behind it or is a bomb.
  */
-export async function* unpacked(source: Readable, announced: boolean): AsyncGenerator<Buffer> {
+export async function* unpacked(source: Readable, announced: Packing | undefined): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer | string>;
   const head: Buffer[] = [];
   let size = 0;
-  while (size < 2) {
+  while (size < LONGEST_MAGIC) {
     const { done, value } = await chunks.next();
     if (done) break;
     const bytes = typeof value === 'string' ? Buffer.from(value) : value;
@@ -20,10 +41,11 @@ export async function* unpacked(source: Readable, announced: boolean): AsyncGene
     size += bytes.length;
   }
   const begin = Buffer.concat(head);
-  const packed = begin[0] === GZIP_MAGIC[0] && begin[1] === GZIP_MAGIC[1];
-  if (announced && !packed && begin.length > 0) throw rejected('Expected gzip, as the name or the header says; the content is not gzip.');
+  const packed = MAGIC.find(([, magic]) => magic.every((byte, i) => begin[i] === byte))?.[0];
+  if (announced && packed !== announced && begin.length > 0)
+    throw rejected(`Expected ${announced}, as the name or the header says; the content is not ${announced}.`);
   const rest = follow(begin, chunks);
-  if (packed) yield* decoded(rest, 'gzip');
+  if (packed) yield* decoded(rest, packed);
   else yield* rest;
 }
 

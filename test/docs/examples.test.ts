@@ -16,8 +16,8 @@ import {
 import { AccessGrantEntity, ChangePolicyEntity, changePolicyKind, grantKind } from '../../src/governance/index.js';
 import { bareControlSchema } from '../../src/graphql/control/schema.js';
 import { buildSchemas } from '../../src/graphql/dataplane/schemas.js';
-import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
 import { CollectorEntity, collectorKind } from '../../src/ingestion/index.js';
+import { PipelineEntity, pipelineKind } from '../../src/processing/index.js';
 import { prepareParser } from '../../src/sql/index.js';
 import { Database } from '../../src/store/index.js';
 import { createTestDatabase } from '../support/database.js';

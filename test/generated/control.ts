@@ -503,7 +503,9 @@ export type FieldDecision = {
 export type FileFormat =
   | 'csv'
   | 'json'
-  | 'ndjson';
+  | 'ndjson'
+  | 'parquet'
+  | 'tsv';
 
 /** How fresh the rows are. */
 export type Freshness = {
@@ -542,23 +544,37 @@ export type GrantUse = {
   readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
-/** What to load. Give either source or content. */
+/** What to load. Give one of source, url and content. */
 export type IngestInput = {
   /** The rows themselves. */
   readonly content?: InputMaybe<Scalars['String']['input']>;
   readonly dataset: Scalars['String']['input'];
+  /** What stands before the decimals of numbers: point or comma. */
+  readonly decimal?: InputMaybe<Scalars['String']['input']>;
+  /** What stands between the values of a CSV text: one character, or tab. */
+  readonly delimiter?: InputMaybe<Scalars['String']['input']>;
+  /** Finds out what is not said of how the text is written. */
+  readonly detect?: InputMaybe<Scalars['Boolean']['input']>;
+  /** Of a text: utf-8 when left out; also utf-16le, windows-1252 and others. */
+  readonly encoding?: InputMaybe<Scalars['String']['input']>;
   /** Loads a file that was loaded already. */
   readonly force?: InputMaybe<Scalars['Boolean']['input']>;
   /** Needed with content; else found by the file's name. */
   readonly format?: InputMaybe<FileFormat>;
+  /** False when the first line is a row: the columns are then those of the contract. */
+  readonly header?: InputMaybe<Scalars['Boolean']['input']>;
   /** The same key for the same dataset loads once. */
   readonly idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   /** append when left out. */
   readonly mode?: InputMaybe<LoadMode>;
   /** NORMAL when left out. */
   readonly priority?: InputMaybe<RunPriority>;
-  /** A file under the folder that HEADGATE_FILES names. */
+  /** What values stand in that hold delimiters: double, single or none. */
+  readonly quote?: InputMaybe<Scalars['String']['input']>;
+  /** A file under the folder that HEADGATE_FILES names, or a pattern for several. */
   readonly source?: InputMaybe<Scalars['String']['input']>;
+  /** Where the file is, http or https. */
+  readonly url?: InputMaybe<Scalars['String']['input']>;
 };
 
 /** What a load would do. Nothing of it is done. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
@@ -1512,6 +1528,7 @@ export type SourceStatus =
   | 'UNREACHABLE';
 
 export type SourceType =
+  | 'files'
   | 'graphql'
   | 'http'
   | 'postgres';

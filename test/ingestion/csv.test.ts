@@ -197,3 +197,19 @@ test('a sender that goes away at any moment ends its load, and not the process',
   }
   expect(await it.rows(people)).toEqual([]);
 });
+
+test('a file with as many columns as a table can have is read, bad rows too', async () => {
+  const names = Array.from({ length: 1_580 }, (_, i) => `c${i}`);
+  const target = dataset(
+    'wide_csv',
+    names.map((name, i) => ({ name, type: 'integer' as const, ...(i === 0 && { required: true }) })),
+  );
+  await install(it.database, target);
+  const row = (bad: number) => names.map((_, i) => (i === bad ? 'x' : i)).join(',');
+  const csv = [names.join(','), row(-1), row(1_579), row(-1), row(0)].join('\n');
+  expect(await it.load(target, csv)).toMatchObject({ read: 4, loaded: 2, quarantined: 2 });
+  expect((await it.quarantined(target)).map(({ line, reasons }) => [line, reasons.map(({ field, rule }) => `${field} ${rule}`)])).toEqual([
+    [3, ['c1579 type']],
+    [5, ['c0 type']],
+  ]);
+});

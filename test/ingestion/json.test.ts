@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { dataset, install, setup, type LoadSetup } from './setup.js';
 
@@ -35,7 +36,22 @@ test('airports.csv goes in whole, plain and packed', async () => {
     dataVersion: 1,
   });
   expect(await it.load(airports, gzipSync(csv), { mode: 'merge', force: true })).toMatchObject({ read: 3376, loaded: 0, deduplicated: 3376, repeated: false });
+  // Frames one after the other, with one of notes between them, as parallel packers write them.
+  const notes = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 1, 1]);
+  const frames = Buffer.concat([
+    zstdCompressSync(csv.subarray(0, 70_000)),
+    notes,
+    zstdCompressSync(csv.subarray(70_000, 70_001)),
+    zstdCompressSync(csv.subarray(70_001)),
+  ]);
+  expect(await it.load(airports, frames, { contentEncoding: 'zstd' })).toMatchObject({ read: 3376, loaded: 0, repeated: true });
+  expect(await it.load(airports, '', { source: { stream: Readable.from(bytewise(frames)) } })).toMatchObject({ read: 3376, loaded: 0, repeated: true });
 });
+
+/** In small pieces, as a slow sender's. */
+function* bytewise(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += 97) yield bytes.subarray(at, at + 97);
+}
 
 test('flights-20k.json goes in with its declared date format', async () => {
   const flights = dataset('flights', [
@@ -110,6 +126,9 @@ test.each([
   ['gzip cut in half', gzipSync('{"id": 1}\n'.repeat(1000)).subarray(0, 40), 'ndjson', {}],
   ['something behind gzip', Buffer.concat([gzipSync('{"id": 1}\n'), Buffer.from('more')]), 'ndjson', {}],
   ['padding behind gzip', Buffer.concat([gzipSync('{"id": 1}\n'), Buffer.alloc(9)]), 'ndjson', {}],
+  ['zstd cut in half', zstdCompressSync('{"id": 1}\n'.repeat(1000)).subarray(0, -3), 'ndjson', {}],
+  ['something behind zstd', Buffer.concat([zstdCompressSync('{"id": 1}\n'), Buffer.from('more')]), 'ndjson', {}],
+  ['a zstd bomb', zstdCompressSync(Buffer.alloc(30_000_000, 0x20)), 'ndjson', {}],
   ['a gzip bomb', gzipSync(Buffer.alloc(30_000_000, 0x20)), 'ndjson', { expected: 20_000_000 }],
 ])('%s is refused, and nothing is changed', async (name, content, format, details) => {
   const target = dataset(`refused_${name.toLowerCase().replaceAll(/[^a-z0-9]+/g, '_')}`, FIELDS);

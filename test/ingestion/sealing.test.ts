@@ -24,7 +24,7 @@ async function sealed(text: string, format: 'csv' | 'ndjson' | 'json'): Promise<
   async function* content(): AsyncGenerator<Buffer> {
     yield Buffer.from(text);
   }
-  for await (const chunk of sealedContent(content(), { dataset: people, format, cipher, maxValueBytes: 1_000_000 })) chunks.push(chunk);
+  for await (const chunk of sealedContent(content(), { dialect: {}, dataset: people, format, cipher, maxValueBytes: 1_000_000 })) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { columnType, type Dataset, type Field } from '../../src/catalog/index.js';
+import { catalogEntities, columnType, type Dataset, type Field } from '../../src/catalog/index.js';
 import { loadConfig } from '../../src/config/index.js';
 import { camelCase, HeadgateError, newId, pascalCase, silentLog } from '../../src/kernel/index.js';
 import { Loader, QuarantinedRowEntity, type LoadMode, type LoadOutcome, type LoadRequest } from '../../src/ingestion/index.js';
@@ -77,7 +77,7 @@ export interface LoadSetup {
 export async function setup(limits: Partial<typeof LIMITS> = {}): Promise<LoadSetup> {
   const { connection, drop } = await createTestDatabase();
   const home = await mkdtemp(join(tmpdir(), 'headgate-load-'));
-  const database = await Database.open({ connection, entities: [QuarantinedRowEntity], statementTimeoutMs: 10_000 });
+  const database = await Database.open({ connection, entities: [...catalogEntities, QuarantinedRowEntity], statementTimeoutMs: 10_000 });
   const config = { home, filesDir: home, limits: { ...LIMITS, ...limits } };
   const loader = new Loader({ database, config, log: silentLog });
   const load = (target: Dataset, content: string | Uint8Array, more: Partial<LoadRequest> = {}) =>

@@ -2,6 +2,7 @@ import { readdir, readFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp, type App } from '../../src/app.js';
@@ -102,9 +103,25 @@ async function foundIn(values: readonly string[]): Promise<string[]> {
 }
 
 const HEAD = 'id,person,national_id,note,country,free\n';
-const CANARIES = ['CSV', 'GZIP', 'NDJSON', 'JSON', 'INLINE', 'BADROW', 'LASTROW', 'REFUSED', 'RAGGED', 'NOTE', 'FILTER', 'INLIST', 'MERGED', 'RAGJSON'].map(
-  (name) => `canary-${name}-9d3f`,
-);
+const CANARIES = [
+  'CSV',
+  'GZIP',
+  'NDJSON',
+  'JSON',
+  'INLINE',
+  'BADROW',
+  'LASTROW',
+  'REFUSED',
+  'RAGGED',
+  'NOTE',
+  'FILTER',
+  'INLIST',
+  'MERGED',
+  'RAGJSON',
+  'PARQUET',
+  'BADPARQUET',
+  'NOPARQUET',
+].map((name) => `canary-${name}-9d3f`);
 const canary = (name: string): string => {
   const value = `canary-${name}-9d3f`;
   if (!CANARIES.includes(value)) throw new Error(`${name} is not looked for`);
@@ -148,7 +165,16 @@ test('what is encrypted is in no file, no log and no spool, whatever is done wit
   expect((await upload(JSON.stringify([{ id: 3, person: 'carla', national_id: canary('JSON') }]), 'application/json')).status).toBe(200);
   expect((await upload(`${HEAD}no,dora,${canary('BADROW')},x,DE,\n4,,${canary('LASTROW')},,,\n`, 'text/csv')).status).toBe(200);
   expect((await upload(`${HEAD}1,anna,${canary('MERGED')},,DE,\n`, 'text/csv', {}, '?mode=merge')).status).toBe(200);
+  const parquet = await upload(
+    parquetOf([
+      ['7', 'frida', canary('PARQUET')],
+      ['no', 'gina', canary('BADPARQUET')],
+    ]),
+    'application/vnd.apache.parquet',
+  );
+  expect(parquet).toMatchObject({ status: 200, text: expect.stringContaining('"rowsQuarantined":"1"') });
   const refused = [
+    await upload(parquetOf([['8', 'h', canary('NOPARQUET')]]).subarray(0, -1), 'application/vnd.apache.parquet'),
     await upload(`${HEAD}5,e,"${canary('REFUSED')}"x,,,\n`, 'text/csv'),
     await upload(`${HEAD}5,e,${canary('RAGGED')}\n`, 'text/csv'),
     await upload(`{"id":6,"national_id":"${canary('RAGJSON')}"\n`, 'application/x-ndjson'),
@@ -172,8 +198,10 @@ test('what is encrypted is in no file, no log and no spool, whatever is done wit
     const file = await fetch(`${url}/export/patients?format=${format}&where=${where}`, { headers: { authorization: `Bearer ${tokens.get('doctor')}` } });
     expect(Buffer.from(await file.arrayBuffer()).includes(canary('NDJSON'))).toBe(true);
   }
+  expect(JSON.stringify(await ask('doctor', '{ patients(where: { id: { eq: 7 } }) { nodes { nationalId } } }'))).toContain(canary('PARQUET'));
   const quarantine = await ask('doctor', '{ quarantine(dataset: "patients") { nodes { raw } } }');
   expect(JSON.stringify(quarantine)).toContain(canary('BADROW'));
+  expect(JSON.stringify(quarantine)).toContain(canary('BADPARQUET'));
 
   await ask('doctor', '{ patients(where: { country: { eq: "visible-operand-of-a-plain-field" } }) { nodes { id } } }');
   await owner.query('CHECKPOINT');
@@ -185,6 +213,35 @@ test('what is encrypted is in no file, no log and no spool, whatever is done wit
   expect((await foundIn(['visible-operand-of-a-plain-field'])).some((where) => where.endsWith('postgres.log'))).toBe(true);
   expect(await foundIn(CANARIES)).toEqual([]);
 }, 120_000);
+
+/** Patients as a Parquet file, plain within: it is packed with nothing, and each value stands there as it is. */
+function parquetOf(patients: readonly (readonly [id: string, person: string, nationalId: string])[]): Uint8Array<ArrayBuffer> {
+  const column = (name: string, data: (string | null)[]) => ({ name, data, type: 'STRING' as const });
+  const file = parquetWriteBuffer({
+    codec: 'UNCOMPRESSED',
+    columnData: [
+      column(
+        'id',
+        patients.map(([id]) => id),
+      ),
+      column(
+        'person',
+        patients.map(([, person]) => person),
+      ),
+      column(
+        'national_id',
+        patients.map(([, , nationalId]) => nationalId),
+      ),
+      ...['note', 'country', 'free'].map((name) =>
+        column(
+          name,
+          patients.map(() => null),
+        ),
+      ),
+    ],
+  });
+  return new Uint8Array(file);
+}
 
 /** The embedded server, as its owner. */
 async function connectionOf(): Promise<pg.ClientConfig> {

@@ -62,7 +62,8 @@ export class BatchLoads {
       mode,
       changes: batch.changes,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
-      force: true,
+      force: batch.force ?? true,
+      dialect: batch.dialect,
       signal,
       actor,
       inTransaction: async (tx, outcome, followed) => {

@@ -2,6 +2,7 @@ import type { Dataset, SourceSpec } from '../../catalog/index.js';
 import type { RunEntity } from '../../lifecycle/index.js';
 import type { Transaction } from '../../store/index.js';
 import type { CapturedChanges } from '../captured-changes.js';
+import type { DialectRequest } from '../dialect/dialect.js';
 import type { Format } from '../format.js';
 import type { LoadMode, LoadOutcome } from '../outcome.js';
 import type { Source } from '../source.js';
@@ -13,6 +14,10 @@ export interface CollectedBatch {
   /** By default rows as one JSON object a line; other formats as files have them. */
   readonly source: Source;
   readonly format?: Format | undefined;
+  /** How its text is written. */
+  readonly dialect?: DialectRequest | undefined;
+  /** Loads what was loaded before: by default, since two batches may hold the same rows; files are known by their content. */
+  readonly force?: boolean | undefined;
   /** By default the collector's. */
   readonly mode?: LoadMode | undefined;
   /** Of rows that are changes of the source. */

@@ -5,6 +5,7 @@ export type { Collector } from './collector.js';
 export { CollectorEntity } from './collector.entity.js';
 export { collectorKind } from './collector-kind.js';
 export { partNames, partOf, waitMsOf, type CollectorSpec } from './collector-shape.js';
+export { filesCollector } from './files/files-collector.js';
 export type { CollectorType } from './collector-type.js';
 export { graphqlCollector } from './graphql/graphql-collector.js';
 export { httpCollector } from './http/http-collector.js';

@@ -53,8 +53,8 @@ export class RunResolver {
   @Mutation(() => Run, { description: 'Queues a load and answers at once; ask `run` how it goes.' })
   async ingest(@Ctx() context: RequestContext, @Arg('input', () => IngestInput) input: IngestInput): Promise<Run> {
     visibleDataset(context, input.dataset);
-    if ((input.source === undefined) === (input.content === undefined)) {
-      throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
+    if ([input.source, input.url, input.content].filter((given) => given !== undefined).length !== 1) {
+      throw new HeadgateError('BAD_USER_INPUT', 'Give exactly one of source, url and content.', { path: 'input' });
     }
     return toRun(await context.services.submitIngest(input, context.principal));
   }

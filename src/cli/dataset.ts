@@ -1,0 +1,94 @@
+import { Option, type Command } from 'commander';
+import { basename } from 'node:path';
+import type { Readable } from 'node:stream';
+import { loadConfig, type Config } from '../config/index.js';
+import { DECIMALS, fetched, FORMATS, infer, QUOTES } from '../ingestion/index.js';
+import { HeadgateError, silentLog } from '../kernel/index.js';
+import { Outbound } from '../outbound/index.js';
+import { isUrl, openInput } from './input-file.js';
+import { print } from './output.js';
+import { writeNew } from './write-new.js';
+
+interface InferOptions {
+  readonly name?: string;
+  readonly format?: string;
+  readonly sample?: string;
+  readonly out?: string;
+  readonly force?: boolean;
+  readonly delimiter?: string;
+  readonly quote?: string;
+  readonly encoding?: string;
+  readonly header: boolean;
+  readonly decimal?: string;
+  readonly json?: boolean;
+}
+
+export function datasetCommand(program: Command): void {
+  const dataset = program.command('dataset').summary('write contracts of files').description('Writes contracts of files.');
+  dataset
+    .command('infer')
+    .summary("write the contract that a file's rows have")
+    .description(
+      'Looks at files and writes the contract that their rows have: types, what is required, key, tags and rules. Read it, and apply it. Nothing is loaded, and no server is asked.',
+    )
+    .argument('<files...>', 'CSV, TSV, NDJSON, JSON or Parquet, also with gzip or zstd, or URLs: of one dataset')
+    .option('--name <name>', "of the dataset; by the first file's name when left out")
+    .addOption(new Option('--format <format>', "what the bytes are; found by the files' names when left out").choices(FORMATS))
+    .option('--sample <rows>', 'rows of each file that are looked at; 500,000 when left out')
+    .option('--out <file>', 'a file to write; standard output when left out')
+    .option('--force', 'write it although it is there: what was added to it by hand is lost')
+    .option('--delimiter <character>', 'what stands between values; found out when left out, and so are the others')
+    .addOption(new Option('--quote <quote>', 'what values stand in that hold delimiters').choices(QUOTES))
+    .option('--encoding <encoding>', 'of the text, such as windows-1252 or utf-16le')
+    .option('--no-header', 'the first line is a row')
+    .addOption(new Option('--decimal <mark>', 'what stands before the decimals of numbers').choices(DECIMALS))
+    .addHelpText(
+      'after',
+      '\nWhat is doubtful stands in comments.\n\nExamples:\n  headgate dataset infer orders.csv > orders.yaml\n  headgate dataset infer 2024/*.csv.gz --name sales --out catalog/sales.yaml',
+    )
+    .action(async (files: string[], _options: unknown, command: Command) => {
+      const options: InferOptions = command.optsWithGlobals();
+      const config = loadConfig(process.env);
+      const outbound = new Outbound({ allow: config.outboundAllow, log: silentLog });
+      const { dataset, manifest } = await infer({
+        files: files.map((file) =>
+          isUrl(file)
+            ? { name: nameOfUrl(file), open: () => openUrl(file, outbound, config) }
+            : { name: basename(file), open: async () => (await openInput(file)).stream },
+        ),
+        name: options.name,
+        format: options.format,
+        dialect: {
+          delimiter: options.delimiter,
+          quote: options.quote,
+          encoding: options.encoding,
+          decimal: options.decimal,
+          ...(!options.header && { header: false }),
+        },
+        mostRows: rowsOf(options.sample),
+        maxValueBytes: config.limits.maxValueBytes,
+      }).finally(() => outbound.close());
+      if (options.out === undefined) return print({ manifest }, options.json, () => [manifest.trimEnd()]);
+      await writeNew(options.out, manifest, options.force ?? false);
+      print({ file: options.out, dataset: dataset.name }, options.json, () => [
+        `The dataset ${dataset.name} is written to ${options.out}. Read it, then: headgate apply ${options.out}`,
+      ]);
+    });
+}
+
+async function openUrl(url: string, outbound: Outbound, { limits }: Config): Promise<Readable> {
+  for await (const { stream } of fetched(outbound, url, { maxBytes: limits.maxUploadBytes })) return stream;
+  throw new HeadgateError('NOT_FOUND', 'There is nothing at the URL.');
+}
+
+/** Without the query, which may be a secret. */
+function nameOfUrl(url: string): string {
+  const last = URL.canParse(url) ? basename(new URL(url).pathname) : '';
+  return last || 'file';
+}
+
+function rowsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new HeadgateError('BAD_USER_INPUT', '--sample: expected a number of rows, such as 100000.', { path: 'sample' });
+  return Number(text);
+}

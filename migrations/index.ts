@@ -14,6 +14,7 @@ import { PinnedKeys1700000000013 } from './0013-pinned-keys.js';
 import { Collectors1700000000014 } from './0014-collectors.js';
 import { Quarantine1700000000015 } from './0015-quarantine.js';
 import { Jobs1700000000016 } from './0016-jobs.js';
+import { Inbox1700000000018 } from './0018-inbox.js';
 import { CollectedFiles1700000000020 } from './0020-collected-files.js';
 
 /** In order; append only: a migration that was released is never changed. */
@@ -34,5 +35,6 @@ export const migrations = [
   Collectors1700000000014,
   Quarantine1700000000015,
   Jobs1700000000016,
+  Inbox1700000000018,
   CollectedFiles1700000000020,
 ] as const;

@@ -46,8 +46,11 @@ import { ApiKeyEntity, Authenticator, RevokedTokenEntity, type Principal } from 
 import {
   CollectorEntity,
   collectorKind,
+  EventReceiver,
   forgetAllKeptContent,
   forgetKeptContent,
+  Inbox,
+  InboxSubjects,
   Quarantine,
   QuarantineActs,
   QuarantinedRowEntity,
@@ -158,6 +161,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   const sources = openSources(config, log, live, closing);
   const { cipher, subjectKeys } = await openFieldKeys({ database, keyRing, notifications, closing });
   const quarantine = new Quarantine(database, cipher);
+  const inbox = new InboxSubjects(cipher, async (tx) => (await loadCatalog(tx)).datasets);
   const subjects = await openSubjects({
     home: config.home,
     database,
@@ -186,6 +190,12 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       },
       { name: 'tokens', erase: (tx) => forgetAllTokens(tx) },
       {
+        name: 'events',
+        erase: (tx, subject) => inbox.forget(tx, (text) => text === subject),
+        waitsFor: (tx, subject, dataset) => inbox.waits(tx, dataset, (text) => text === subject),
+        eraseReferences: (tx, references) => inbox.forget(tx, (text) => references.includes(subjectReference(keyRing, text))),
+      },
+      {
         name: 'dead letters',
         erase: (tx, subject) => forgetKeptContent(tx, cipher, subject),
         eraseReferences: (tx, references) => (references.length === 0 ? Promise.resolve(0) : forgetAllKeptContent(tx)),
@@ -195,7 +205,21 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
   });
   const contracts = new ContractKeeper({ kinds: KINDS, audit: record.audit, log, refresh: () => live.refresh() });
   const clients = new HttpClients({ secrets: config.secrets, outbound, log });
-  const work = await openWork({ config, log, database, audit: record.audit, closing, dataChanges, cipher, subjects, contracts, outbound, clients, sources });
+  const work = await openWork({
+    config,
+    log,
+    database,
+    audit: record.audit,
+    closing,
+    dataChanges,
+    cipher,
+    subjects,
+    contracts,
+    outbound,
+    notifications,
+    clients,
+    sources,
+  });
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });
   const services = controlServices({
     database,
@@ -247,6 +271,9 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     audit: record.audit,
     reads: new ChangeReads({ ...setting, audit: record.audit }),
   });
+  const arrivals = new Inbox({ database, log, pendingFor: record.pendingFor });
+  closing.add('inbox', () => arrivals.close());
+  const receiver = new EventReceiver({ database, inbox: arrivals, cipher, secrets: config.secrets, log, maxEventBytes: config.limits.maxValueBytes });
   const gateway = await Gateway.start({
     config,
     log,
@@ -266,6 +293,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       await dataChanges.refresh();
       return run;
     },
+    events: { receiver, fills: () => live.current.fills },
     preview: (upload, principal, { signal, rows }) => work.ingestion.preview({ ...upload, signal }, principal, rows),
     startExport: (request) => exporter.start(request),
     openSubjectExport: (download) => subjects.exports.open(download, exportAdmission),
@@ -299,13 +327,20 @@ function openGate({ config, log, database, metrics, audit, closing }: Room & { r
   };
 }
 
-async function loadWorld(tx: Transaction, log: Log, masterKeys: MasterKeys): Promise<World> {
+/** The world, and what of it only events are asked for: which datasets each source fills. */
+interface LiveWorld extends World {
+  readonly fills: ReadonlyMap<string, readonly string[]>;
+}
+
+async function loadWorld(tx: Transaction, log: Log, masterKeys: MasterKeys): Promise<LiveWorld> {
   const catalog = await loadCatalog(tx);
-  return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log), await masterKeys.activeIn(tx)) };
+  const collectors = [...(await collectorKind.load(tx)).values()];
+  const fills = new Map([...Map.groupBy(collectors, ({ source }) => source)].map(([source, all]) => [source, all.map(({ dataset }) => dataset)]));
+  return { catalog, authorizer: new Authorizer(await loadPolicy(tx, catalog, log), await masterKeys.activeIn(tx)), fills };
 }
 
 /** The sources of the current catalog. */
-function openSources({ secrets }: Config, log: Log, live: Live<World>, closing: Closing): Sources {
+function openSources({ secrets }: Config, log: Log, live: Live<LiveWorld>, closing: Closing): Sources {
   const sources = new Sources({ secrets, log });
   closing.add('sources', () => sources.close());
   sources.settle(live.current.catalog);

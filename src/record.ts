@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { AuditFiles, AuditLog, CheckpointPoster, Sealer, verifyAudit, type AuditVerification } from './audit/index.js';
+import { AuditFiles, AuditLog, CheckpointPoster, Sealer, verifyAudit, type AuditFact, type AuditVerification } from './audit/index.js';
 import type { Config } from './config/index.js';
 import type { Metrics } from './http/index.js';
 import { Turns, type Closing, type Log } from './kernel/index.js';
@@ -52,6 +52,11 @@ export function openRecord({ config, log, database, masterKeys, metrics, outboun
   const oneByOne = new Turns({ most: VERIFICATIONS_WAITING, what: 'verifications of the audit' });
   return {
     audit,
+    /** The values of an entry's row, for a statement that puts acts on the record beside what it does. */
+    pendingFor: (facts: readonly AuditFact[]) => {
+      metrics.count(...facts);
+      return entries.valuesFor(facts);
+    },
     /** @param file a checkpoints file that was kept elsewhere; ours when absent. */
     verify: (file = checkpointsFile, onProgress?: (entries: number) => void): Promise<AuditVerification> =>
       oneByOne.run(async () => {

@@ -9,9 +9,11 @@ import type { Principal } from './identity/index.js';
 import {
   BatchLoads,
   Collectors,
+  EventsCollector,
   filesCollector,
   graphqlCollector,
   httpCollector,
+  InboxSweep,
   Ingestion,
   Loader,
   postgresCollector,
@@ -29,7 +31,7 @@ import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
 import type { HttpClients, Sources } from './sources/index.js';
-import type { Database } from './store/index.js';
+import type { Database, Notifications } from './store/index.js';
 import type { FieldCipher } from './vault/index.js';
 
 /** Runs, and what does them: here at once for an upload, by the workers of any process for the rest. */
@@ -63,6 +65,7 @@ interface WorkRoom {
   readonly cipher: FieldCipher;
   readonly clients: HttpClients;
   readonly sources: Sources;
+  readonly notifications: Notifications;
   readonly contracts: ContractKeeper;
 }
 
@@ -83,6 +86,7 @@ export async function openWork({
   outbound,
   clients,
   sources,
+  notifications,
 }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
   const runs = new Runs({ database, jobs, log });
@@ -116,7 +120,11 @@ export async function openWork({
   await ingestion.start();
   const afterBatch = afterBatches({ subjects, detection });
   const batches = new BatchLoads({ loader, runs, audit, afterBatch });
+  const events = new EventsCollector({ database, notifications, cipher, log, maxValueBytes: config.limits.maxValueBytes });
+  await events.start();
+  closing.add('events', () => events.close());
   const types = new Map<string, CollectorType>([
+    ['events', events],
     ['files', filesCollector({ database, config, outbound })],
     ['http', httpCollector(clients)],
     ['graphql', graphqlCollector(clients)],
@@ -137,6 +145,9 @@ export async function openWork({
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2, grouped: true });
     jobs.work(STREAM_QUEUE, ingest, { concurrency: STREAMS_AT_A_TIME, grouped: true });
     collectors.start();
+    const inboxSweep = new InboxSweep({ database, log });
+    closing.add('sweep of the inbox', () => inboxSweep.close());
+    inboxSweep.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), {
       concurrency: 2,
       grouped: true,

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { FromChild, ToChild } from './servers/child.ts';
 
-export const SERVERS = ['headgate', 'postgraphile', 'limit'] as const;
+export const SERVERS = ['headgate', 'postgraphile', 'limit', 'events-script'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
 /** A server in a process of its own, on a free port of the loopback. */

@@ -85,6 +85,11 @@ export class AuditLog {
     await tx.query(INSERT_PENDING, pendingValues(facts.map((fact) => this.#writer.write(fact))));
   }
 
+  /** The values of `INSERT_PENDING` for acts that another statement puts on the record, beside what it does. */
+  valuesFor(facts: readonly AuditFact[]): readonly [id: string | undefined, size: number, entries: string] {
+    return pendingValues(facts.map((fact) => this.#writer.write(fact)));
+  }
+
   /** Takes no more acts and writes those that wait; what can't be written in time is told to the log, by number. */
   async close(): Promise<void> {
     this.#closed = true;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
+import { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, EventsSource } from './sources/events.js';
 import { FilesSource } from './sources/files.js';
 import { GraphqlSource, HttpSource } from './sources/http.js';
 import { withoutDefaults } from './sources/parts.js';
@@ -8,10 +9,10 @@ import { DEFAULT_POOL, PostgresSource } from './sources/postgres.js';
 const DEFAULT_TIMEOUT = '5s';
 
 /** Types that the language of manifests has, and this version not yet. */
-const LATER_TYPES = ['nats', 'kafka', 'redis', 'events'];
+const LATER_TYPES = ['nats', 'kafka', 'redis'];
 
 /** The types there are, in the order in which they are told. */
-const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, FilesSource] as const;
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource, FilesSource] as const;
 
 const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
   error: (issue) => {
@@ -25,7 +26,13 @@ const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
 
 /** A `Source` document, without what is so by default. */
 export const SourceSpec = SourceShape.transform((spec): SourceSpec =>
-  withoutDefaults(spec, { timeout: DEFAULT_TIMEOUT, pool: DEFAULT_POOL, concurrency: undefined } as object),
+  withoutDefaults(spec, {
+    timeout: DEFAULT_TIMEOUT,
+    pool: DEFAULT_POOL,
+    concurrency: undefined,
+    remember: DEFAULT_REMEMBER,
+    maxWaiting: DEFAULT_MAX_WAITING,
+  } as object),
 );
 export type SourceSpec = z.output<typeof SourceShape>;
 export type SourceType = SourceSpec['type'];

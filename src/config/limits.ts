@@ -19,6 +19,8 @@ export interface Limits {
   readonly rateLimit: number;
   readonly rateLimitAnonymous: number;
   readonly rateLimitIntrospection: number;
+  /** Requests a minute with which one source of events may be told of them; 0 for any number. */
+  readonly rateLimitEvents: number;
   /** Reads that one principal may have under way in one process; 0 for any number. */
   readonly maxConcurrentReads: number;
   /** Reads that may wait for a session of the database in one process; more are refused at once. */
@@ -56,6 +58,7 @@ export function limitsOf(e: Environment, env: NodeJS.ProcessEnv): Limits {
     rateLimit: e.HEADGATE_RATE_LIMIT,
     rateLimitAnonymous: e.HEADGATE_RATE_LIMIT_ANONYMOUS,
     rateLimitIntrospection: e.HEADGATE_RATE_LIMIT_INTROSPECTION,
+    rateLimitEvents: e.HEADGATE_RATE_LIMIT_EVENTS,
     maxConcurrentReads: e.HEADGATE_MAX_CONCURRENT_READS,
     maxWaitingReads: e.HEADGATE_MAX_WAITING_READS,
     maxLoopDelayMs: e.HEADGATE_MAX_LOOP_DELAY_MS,

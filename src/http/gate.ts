@@ -6,7 +6,7 @@ import { RateLimiter } from './rate-limiter.js';
 import type { SharedCounts } from './shared-counts.js';
 
 export interface GateOptions {
-  readonly limits: Pick<Limits, 'rateLimit' | 'rateLimitAnonymous' | 'rateLimitIntrospection'>;
+  readonly limits: Pick<Limits, 'rateLimit' | 'rateLimitAnonymous' | 'rateLimitIntrospection'> & Partial<Pick<Limits, 'rateLimitEvents'>>;
   /** Where all processes count together; each for itself when absent. */
   readonly counts?: SharedCounts;
   readonly overload: { readonly isOver: boolean };
@@ -29,6 +29,7 @@ export class Gate {
   readonly #anonymous: RateLimiter;
   readonly #introspection: RateLimiter;
   readonly #failed: RateLimiter;
+  readonly #events: RateLimiter;
 
   constructor(options: GateOptions) {
     const { limits, counts } = options;
@@ -37,6 +38,7 @@ export class Gate {
     this.#anonymous = new RateLimiter('anonymous', limits.rateLimitAnonymous, counts);
     this.#introspection = new RateLimiter('introspection', limits.rateLimitIntrospection, counts);
     this.#failed = new RateLimiter('failed', limits.rateLimitAnonymous, counts);
+    this.#events = new RateLimiter('events', limits.rateLimitEvents ?? 0, counts);
   }
 
   /** @throws HeadgateError UNAVAILABLE with `retryAfter` (seconds) while the process has more to do than it can. */
@@ -75,6 +77,24 @@ export class Gate {
   async refuseCredential(address?: string): Promise<HeadgateError | undefined> {
     const retryAfter = await this.#failed.take(networkOf(address));
     return retryAfter === 0 ? undefined : this.#refuse(UNKNOWN, 'login', this.#failed, retryAfter, 'refused credentials');
+  }
+
+  /** Counts a request with events of a source, which all of its senders share. @throws HeadgateError RATE_LIMITED as `admit` */
+  async admitEvents(sender: Actor, source: string): Promise<void> {
+    const retryAfter = await this.#events.take(source);
+    if (retryAfter > 0) throw this.#refuse(sender, 'events', this.#events, retryAfter, 'requests with events of this source');
+  }
+
+  /**
+   * Counts a request whose sender did not prove to be one, as `refuseCredential` does, and puts it on the record by its number:
+   * whoever is refused must not write as fast as the disk can.
+   * @param sender who it would have been; nobody where there is no such source
+   * @returns the error to answer with instead, once there were too many
+   */
+  async refuseEvents(sender: Actor | undefined, reason: string, address?: string): Promise<HeadgateError | undefined> {
+    const limited = await this.refuseCredential(address);
+    if (!limited) this.#options.tally.note(sender ?? UNKNOWN, { code: 'UNAUTHENTICATED', reason });
+    return limited;
   }
 
   #refuse(actor: Actor, reason: string, { perMinute }: RateLimiter, retryAfter: number, what: string): HeadgateError {

@@ -8,6 +8,7 @@ import type { Database } from '../store/index.js';
 import { auditRoutes, type AuditRoutesOptions } from './audit-routes.js';
 import type { Door } from './authenticate.js';
 import { cors } from './cors.js';
+import { eventsRoute, type EventsRouteOptions } from './events-route.js';
 import { exportRoute, type ExportRouteOptions } from './export-route.js';
 import { graphiqlFiles } from './graphiql.js';
 import { graphqlRoute, type GraphqlRouteOptions } from './graphql-route.js';
@@ -28,9 +29,11 @@ export interface GatewayOptions
     Door,
     Pick<GraphqlRouteOptions, 'world' | 'views' | 'contextOf' | 'documents'>,
     Pick<IngestRouteOptions, 'load' | 'preview'>,
+    Pick<EventsRouteOptions, 'events'>,
     Pick<ExportRouteOptions, 'startExport'>,
     Pick<SubjectRouteOptions, 'openSubjectExport'>,
     Pick<SocketsOptions, 'subscriptions'> {
+  readonly gate: Door['gate'] & EventsRouteOptions['gate'];
   readonly authenticator: Door['authenticator'] & SocketsOptions['authenticator'] & { check(): void };
   readonly config: Pick<Config, 'host' | 'port' | 'tls' | 'corsOrigins' | 'limits'>;
   readonly log: Log;
@@ -132,6 +135,7 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   health(app, { database, catalogVersion: () => options.world().catalog.version, check: () => options.authenticator.check() });
   graphqlRoute(app, { ...options, maxRequestBytes: config.limits.maxRequestBytes });
   ingestRoute(app, options);
+  eventsRoute(app, { ...options, limits: config.limits });
   exportRoute(app, options);
   subjectRoute(app, options);
   manifestRoutes(app, options);

@@ -1,5 +1,6 @@
 export * from './collectors/index.js';
 export { DECIMALS, dialectRequest, dialectText, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
+export * from './events/index.js';
 export { fetched } from './fetched.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { infer, type InferredFile, type InferRequest } from './infer/infer.js';

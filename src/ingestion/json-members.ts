@@ -29,6 +29,24 @@ export function membersOf(text: string): readonly JsonMember[] | undefined {
   return members;
 }
 
+/** The elements of a list, in their order; undefined when the text is not one. */
+export function elementsOf(text: string): readonly Omit<JsonMember, 'name'>[] | undefined {
+  try {
+    if (!Array.isArray(JSON.parse(text))) return undefined;
+  } catch {
+    return undefined;
+  }
+  const elements: Omit<JsonMember, 'name'>[] = [];
+  let from = pastSpace(text, text.indexOf('[') + 1);
+  while (text[from] !== ']') {
+    const to = pastValue(text, from);
+    elements.push({ from, to });
+    from = pastSpace(text, to);
+    if (text[from] === ',') from = pastSpace(text, from + 1);
+  }
+  return elements;
+}
+
 function pastSpace(text: string, from: number): number {
   let at = from;
   while (text[at] === ' ' || text[at] === '\t' || text[at] === '\n' || text[at] === '\r') at += 1;

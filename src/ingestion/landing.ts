@@ -16,6 +16,8 @@ export interface LandingJob {
   readonly table: Sql;
   readonly maxValueBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** No row need be an object: see LoadRequest. */
+  readonly isStream?: boolean | undefined;
   /** Bytes of the spooled file that were read so far. */
   readonly onBytes: (bytes: number) => void;
 }

@@ -26,6 +26,8 @@ export interface LoadRequest {
   readonly contentEncoding?: string | undefined;
   /** Of rows that are changes of a source: what they take away, and leave as it is. With mode merge and rows as NDJSON. */
   readonly changes?: CapturedChanges | undefined;
+  /** A few rows out of many, not a file: where none of them is an object, it is not that somebody sent the wrong file. */
+  readonly isStream?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

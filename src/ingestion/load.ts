@@ -128,7 +128,18 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kerne
   const dataset = draft?.dataset ?? request.dataset;
   const rules = new ContractRules(dataset);
   const onBytes = (bytesRead: number) => onProgress?.({ phase: 'load', bytesRead, bytesTotal: spooled.size });
-  const job: LandingJob = { tx, dataset, spooled, format, rules, table: LANDED, maxValueBytes: kernel.maxValueBytes, signal, onBytes };
+  const job: LandingJob = {
+    tx,
+    dataset,
+    spooled,
+    format,
+    rules,
+    table: LANDED,
+    maxValueBytes: kernel.maxValueBytes,
+    signal,
+    isStream: request.isStream,
+    onBytes,
+  };
   // Hash tables over a million keys, and the sort for an index on them, should not go to the disk.
   await tx.query("SET LOCAL work_mem = '128MB'");
   await tx.query("SET LOCAL maintenance_work_mem = '256MB'");

@@ -167,7 +167,7 @@ async function landJson(job: LandingJob): Promise<Staged> {
     sql`SELECT s._line AS line, k AS name FROM ${STAGE} s, jsonb_object_keys(${unknown}) k WHERE ${unknown} <> '{}' ORDER BY s._pos LIMIT 1`,
   );
   if (other && dataset.drift === undefined) throw unknownMember(dataset, Number(other.line), other.name);
-  if (read > 0) {
+  if (read > 0 && !job.isStream) {
     const [any] = await tx.query('SELECT 1 FROM pg_temp.stage WHERE _doc IS NOT NULL LIMIT 1');
     if (!any) throw rejected('No row is a JSON object. Expected one object per line (ndjson), or an array of objects (json).', { line: 1 });
   }

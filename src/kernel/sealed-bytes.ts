@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 
 const ALGORITHM = 'aes-256-gcm';
 const TAG_BYTES = 16;
@@ -7,7 +7,7 @@ export const NONCE_BYTES = 12;
 
 export interface Sealing {
   /** Of 32 bytes. Random nonces are good for 2^32 messages under one. */
-  readonly key: Buffer;
+  readonly key: Buffer | KeyObject;
   /** Where the bytes belong: they open with no other. */
   readonly context?: string;
 }

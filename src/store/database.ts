@@ -51,10 +51,12 @@ export class Database {
   readonly reader: ReaderPool;
   /** For small statements that are run all the time, each a transaction of its own. One that is held up is sent twice: to run it again must change nothing. */
   readonly writes: Sessions;
+  /** The same for what arrives from outside: it waits for no other, and no other for it. */
+  readonly arrivals: Sessions;
   /** For reads of any size, on the same role as `reader`. */
   readonly exports: CopySessions;
   readonly connection: Connection;
-  readonly #writePool: pg.Pool;
+  readonly #writePools: readonly pg.Pool[];
   readonly #maxWaiting: number;
 
   private constructor(dataSource: DataSource, reader: ReaderPool, exports: CopySessions, connection: Connection, maxWaiting = Infinity) {
@@ -63,17 +65,10 @@ export class Database {
     this.exports = exports;
     this.connection = connection;
     this.#maxWaiting = maxWaiting;
-    this.#writePool = sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
-    const size = WRITE_SESSIONS;
-    this.writes = new Sessions(this.#writePool, {
-      size,
-      alone: size,
-      shared: 1,
-      deadMs: WRITE_MS + GRACE_MS,
-      waitMs: WRITE_MS,
-      idleMs: IDLE_MS,
-      maxStatements: 20,
-    });
+    const [writes, arrivals] = [writePool(connection), writePool(connection)];
+    this.#writePools = [writes, arrivals];
+    this.writes = writeSessions(writes);
+    this.arrivals = writeSessions(arrivals);
   }
 
   /**
@@ -148,7 +143,22 @@ export class Database {
   async close(): Promise<void> {
     // Both, whatever becomes of the other: an open pool keeps the process alive.
     this.writes.close();
-    const results = await Promise.allSettled([this.reader.close(), this.exports.close(), this.#writePool.end(), this.dataSource.destroy()]);
+    this.arrivals.close();
+    const results = await Promise.allSettled([
+      this.reader.close(),
+      this.exports.close(),
+      ...this.#writePools.map((pool) => pool.end()),
+      this.dataSource.destroy(),
+    ]);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
+}
+
+function writePool(connection: Connection): pg.Pool {
+  return sharedPool({ ...sessionConfig(connection, `-c statement_timeout=${WRITE_MS}`), max: WRITE_SESSIONS, connectionTimeoutMillis: WRITE_MS });
+}
+
+function writeSessions(pool: pg.Pool): Sessions {
+  const size = WRITE_SESSIONS;
+  return new Sessions(pool, { size, alone: size, shared: 1, deadMs: WRITE_MS + GRACE_MS, waitMs: WRITE_MS, idleMs: IDLE_MS, maxStatements: 20 });
 }

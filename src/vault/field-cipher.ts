@@ -1,6 +1,7 @@
 import { createHmac, type Hmac } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { HeadgateError, openBytes, sealBytes } from '../kernel/index.js';
+import { ContentCipher } from './content-cipher.js';
 import type { DataKeys } from './data-keys.js';
 import { blindIndex, open, seal, type Place, type SealedField } from './envelope.js';
 import type { SubjectKeys } from './subject-keys.js';
@@ -12,6 +13,8 @@ const AT_A_TIME = 256;
 export class FieldCipher {
   readonly #subjects: Pick<SubjectKeys, 'obtain' | 'find'>;
   readonly #data: DataKeys;
+  /** By their keys, for as long as those are kept. */
+  readonly #contents = new WeakMap<Buffer, ContentCipher>();
 
   constructor(subjects: Pick<SubjectKeys, 'obtain' | 'find'>, data: DataKeys) {
     this.#subjects = subjects;
@@ -57,6 +60,17 @@ export class FieldCipher {
   /** Hashes the content of a load, so that a repeated one is recognised; without the key a short one can't be guessed from it. */
   async contentHash(dataset: string): Promise<Hmac> {
     return createHmac('sha256', await this.#data.one(`content-hash/${dataset}`));
+  }
+
+  /** What encrypts and hashes what waits under one name, which is no dataset's. */
+  async contents(name: string): Promise<ContentCipher> {
+    const [key, hashKey] = [`content/${name}`, `content-hash/${name}`];
+    const keys = await this.#data.obtain([key, hashKey]);
+    const [content, hash] = [keys.get(key), keys.get(hashKey)];
+    if (!content || !hash) throw new Error('a key that was obtained is not there');
+    const known = this.#contents.get(content) ?? new ContentCipher(content, hash);
+    this.#contents.set(content, known);
+    return known;
   }
 
   /** The content of a load that waits for a worker. */

@@ -1,4 +1,5 @@
 export { forgetAllTokens, forgetTokens, TokenVault, type ForgetOptions, type TokenEntry, type TokenPlace } from './token-vault.js';
+export { ContentCipher } from './content-cipher.js';
 export { DataKeys } from './data-keys.js';
 export { ENVELOPE_PATTERN, ENVELOPE_START, INDEX_PART, MOST_VALUE_BYTES, type Place, type SealedField } from './envelope.js';
 export { openFieldKeys, type FieldKeysRoom } from './field-keys.js';

@@ -24,6 +24,7 @@ test('an empty environment has a default for all', () => {
       maxTokens: 2000,
       rateLimit: 60_000,
       rateLimitAnonymous: 6_000,
+      rateLimitEvents: 600_000,
       rateLimitIntrospection: 60,
       maxConcurrentReads: 100,
       maxWaitingReads: 500,

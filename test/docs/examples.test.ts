@@ -30,6 +30,7 @@ const kinds = [
   datasetKind,
   collectorKind,
   pipelineKind,
+  collectorKind,
   grantKind,
   legalHoldKind,
   changePolicyKind,

@@ -1528,6 +1528,7 @@ export type SourceStatus =
   | 'UNREACHABLE';
 
 export type SourceType =
+  | 'events'
   | 'files'
   | 'graphql'
   | 'http'

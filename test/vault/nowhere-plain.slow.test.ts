@@ -1,6 +1,7 @@
 import { readdir, readFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createHmac } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import pg from 'pg';
@@ -29,7 +30,7 @@ beforeAll(async () => {
     log[level] = ((...given: unknown[]) =>
       logged.push(given.map((part) => (part instanceof Error ? (part.stack ?? '') : (JSON.stringify(part) ?? ''))).join(' '))) as never;
   }
-  app = await startApp(loadConfig({ HEADGATE_HOME: home, HEADGATE_FILES: home, PORT: '0', LOG_LEVEL: 'debug' }), { log });
+  app = await startApp(loadConfig({ HEADGATE_HOME: home, HEADGATE_FILES: home, PORT: '0', LOG_LEVEL: 'debug', HEADGATE_SECRET_CLINIC: 'clinic' }), { log });
   url = app.url ?? '';
   for (const role of ['admin', 'doctor', 'engineer'])
     tokens.set(role, (await createToken(app.keyRing, { subject: role, roles: [role], ttlSeconds: 900 })).token);
@@ -62,6 +63,27 @@ async function upload(content: string | Uint8Array<ArrayBuffer>, type: string, m
     body: content,
   });
   return { status: response.status, text: await response.text() };
+}
+
+const EVENTS = `
+kind: Source
+name: clinic
+type: events
+signature: { secrets: ['\${HEADGATE_SECRET_CLINIC}'] }
+---
+kind: Collector
+name: clinic_patients
+source: clinic
+dataset: patients
+batch: { wait: 20ms }
+`;
+
+async function send(body: string, key: string): Promise<void> {
+  const time = String(Math.floor(Date.now() / 1000));
+  const signature = createHmac('sha256', 'clinic').update(`${time}.${body}`).digest('hex');
+  const headers = { 'content-type': 'application/json', 'x-timestamp': time, 'x-signature': `sha256=${signature}`, 'idempotency-key': key };
+  const response = await fetch(`${url}/events/clinic`, { method: 'POST', headers, body });
+  if (response.status !== 202) throw new Error(String(response.status));
 }
 
 /** All files below a folder. */
@@ -118,6 +140,10 @@ const CANARIES = [
   'INLIST',
   'MERGED',
   'RAGJSON',
+  'EVENT',
+  'EVENTKEY',
+  'BADEVENT',
+  'TEXTEVENT',
   'PARQUET',
   'BADPARQUET',
   'NOPARQUET',
@@ -188,6 +214,15 @@ test('what is encrypted is in no file, no log and no spool, whatever is done wit
   const inline = await ask('admin', 'mutation ($c: String!) { ingest(input: { dataset: "machines", content: $c, format: csv }) { id } }', { c: content });
   expect(inline.errors).toBeUndefined();
   await until('the inline content is loaded', async () => ((await owner.query('SELECT 1 FROM data.machines')).rowCount ?? 0) > 0);
+
+  expect((await ask('admin', 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: EVENTS })).errors).toBeUndefined();
+  await send(`{"id":70,"person":"emma","national_id":"${canary('EVENT')}"}`, canary('EVENTKEY'));
+  await send(`{"id":71,"person":"fred","national_id":"x","other":"${canary('BADEVENT')}"}`, '1');
+  await send(JSON.stringify(canary('TEXTEVENT')), '2');
+  await until(
+    'the events are loaded',
+    async () => (await owner.query('SELECT 1 FROM data.patients WHERE id = 70 AND NOT EXISTS (SELECT FROM headgate.inbox)')).rowCount === 1,
+  );
 
   const filtered = await ask('doctor', 'query ($w: PatientsWhere) { patients(where: $w) { nodes { id nationalId } } }', {
     w: { or: [{ nationalId: { eq: canary('FILTER') } }, { nationalId: { in: [canary('INLIST'), canary('JSON')] } }] },

@@ -6,6 +6,8 @@ export interface EraseHook {
   readonly name: string;
   /** How many things were forgotten. */
   erase(tx: Transaction, subject: string): Promise<number>;
+  /** Whether something that is kept of the person is on its way into a dataset: a hold on that one keeps it as well. */
+  waitsFor?(tx: Transaction, subject: string, dataset: string): Promise<boolean>;
   /** For persons of whom no more is known than the reference: they stand nowhere in the restored database. */
   eraseReferences?(tx: Transaction, references: readonly string[]): Promise<number>;
   /**

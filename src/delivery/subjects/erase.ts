@@ -33,7 +33,7 @@ export async function eraseEverywhere(
   const { datasets } = await loadCatalog(tx);
   const { stored, elsewhere } = subjectDatasets(datasets.values());
   await tx.query('SELECT id FROM headgate.dataset WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE', [stored.map(({ dataset }) => dataset.id)]);
-  if (!ignoreHolds) await refuseHeldSubject(tx, stored, subject);
+  if (!ignoreHolds) await refuseHeldSubject(tx, stored, subject, hooks);
   const erased = [];
   let quarantined = 0;
   for (const target of stored) {

@@ -1,6 +1,7 @@
 import { isHeld, loadHolds } from '../../catalog/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import type { Transaction } from '../../store/index.js';
+import type { EraseHook } from './erase-hook.js';
 import { hasRows } from './erase-rows.js';
 import type { SubjectDataset } from './subject.js';
 
@@ -8,12 +9,15 @@ import type { SubjectDataset } from './subject.js';
  * All or nothing: what is held anywhere is erased nowhere.
  * @throws HeadgateError CONFLICT that names the hold, and not what it holds
  */
-export async function refuseHeldSubject(tx: Transaction, targets: readonly SubjectDataset[], subject: string): Promise<void> {
+export async function refuseHeldSubject(tx: Transaction, targets: readonly SubjectDataset[], subject: string, hooks: readonly EraseHook[] = []): Promise<void> {
   for (const hold of await loadHolds(tx)) {
     if (!isHeld(hold)) continue;
     if (hold.subjects?.includes(subject)) throw held(hold.name);
     for (const target of targets) {
-      if (hold.datasets?.includes(target.dataset.name) && (await hasRows(tx, target, subject))) throw held(hold.name);
+      const { name } = target.dataset;
+      if (!hold.datasets?.includes(name)) continue;
+      if (await hasRows(tx, target, subject)) throw held(hold.name);
+      for (const hook of hooks) if (await hook.waitsFor?.(tx, subject, name)) throw held(hold.name);
     }
   }
 }

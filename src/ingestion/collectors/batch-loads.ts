@@ -64,6 +64,7 @@ export class BatchLoads {
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: batch.force ?? true,
       dialect: batch.dialect,
+      isStream: true,
       signal,
       actor,
       inTransaction: async (tx, outcome, followed) => {

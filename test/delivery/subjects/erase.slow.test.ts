@@ -38,6 +38,7 @@ describe('a person is erased', () => {
         { name: 'consents', count: 0 },
         { name: 'holds', count: 0 },
         { name: 'tokens', count: 0 },
+        { name: 'events', count: 0 },
         { name: 'dead letters', count: 0 },
         { name: 'exports', count: 0 },
       ],

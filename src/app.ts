@@ -218,6 +218,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     contracts,
     outbound,
     notifications,
+    sources,
   });
   live.subscribe(() => work.collectors.wake());
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });

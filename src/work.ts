@@ -17,6 +17,7 @@ import {
   Ingestion,
   Loader,
   NatsBroker,
+  postgresCollector,
   QuarantineSweep,
   RedisBroker,
   streamType,
@@ -33,7 +34,7 @@ import type { Outbound } from './outbound/index.js';
 import { Pipelines } from './processing/index.js';
 import { checkQuality } from './quality/index.js';
 import type { Audit } from './record.js';
-import type { HttpClients } from './sources/index.js';
+import type { HttpClients, Sources } from './sources/index.js';
 import type { Database, Notifications } from './store/index.js';
 import type { FieldCipher } from './vault/index.js';
 
@@ -66,6 +67,7 @@ interface WorkRoom {
   readonly subjects: Subjects;
   readonly outbound: Outbound;
   readonly cipher: FieldCipher;
+  readonly sources: Sources;
   readonly notifications: Notifications;
   readonly clients: HttpClients;
   readonly contracts: ContractKeeper;
@@ -87,6 +89,7 @@ export async function openWork({
   clients,
   contracts,
   outbound,
+  sources,
   notifications,
 }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
@@ -132,6 +135,7 @@ export async function openWork({
     ['graphql', graphqlCollector(clients)],
     ['nats', stream(new NatsBroker(config.secrets))],
     ['redis', stream(new RedisBroker(config.secrets))],
+    ['postgres', postgresCollector(sources)],
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());

@@ -31,7 +31,7 @@ export { placesIn } from './live-rows/http-rows.js';
 export type * from './live-rows/rows.js';
 export { ISO_PATTERNS } from './iso-patterns.js';
 export { refuseLive } from './live-dataset.js';
-export { tableNameText } from './table-name.js';
+export { parseTableName, tableNameText } from './table-name.js';
 export type { Inspection, SourceInspector } from './source-inspector.js';
 export { SourceEntity } from './source.entity.js';
 export { datasetKind } from './dataset-kind.js';

@@ -1,6 +1,7 @@
 import type { Actor } from '../audit/index.js';
 import type { ContractDrift, Dataset } from '../catalog/index.js';
 import type { Transaction } from '../store/index.js';
+import type { CapturedChanges } from './captured-changes.js';
 import type { DialectRequest } from './dialect/dialect.js';
 import type { Format } from './format.js';
 import type { Replay } from './replay-landing.js';
@@ -25,6 +26,8 @@ export interface LoadRequest {
   readonly contentEncoding?: string | undefined;
   /** The rows have nothing to do with each other: that all of them are broken says nothing about the next. */
   readonly eachAlone?: boolean | undefined;
+  /** Of rows that are changes of a source: what they take away, and leave as it is. With mode merge and rows as NDJSON. */
+  readonly changes?: CapturedChanges | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /**

@@ -3,6 +3,7 @@ import { draftContract, lockCatalog, refuseHeld, type ContractDraft, type Contra
 import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
+import { applyChanges } from './captured-changes.js';
 import { ContractRules } from './contract-rules.js';
 import { fillDefaults } from './defaults.js';
 import { Drifted, widenings } from './drift.js';
@@ -183,6 +184,7 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
 
   await follow(job, landed, settling);
   await fillDefaults(job);
+  const gone = request.changes ? await applyChanges(tx, dataset, rules, request.changes) : { removed: 0, kept: 0 };
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
     throw ruleFailure(error, dataset);
   });
@@ -200,10 +202,11 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, dataset.id, runId, rules));
   const quarantined = request.preview || (refused === 0 && !replay) ? refused : await keep();
 
-  const loaded = inserted + updated;
-  const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted;
+  const loaded = inserted + updated + gone.removed;
+  const deduplicated = duplicates.deduplicated + gone.kept;
+  const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted - gone.removed;
   const changed = loaded > 0 || mode === 'replace';
-  return { dataset, read, loaded, quarantined, deduplicated: duplicates.deduplicated, rowCount, changed, ...(preview && { preview }) };
+  return { dataset, read: read + gone.removed + gone.kept, loaded, quarantined, deduplicated, rowCount, changed, ...(preview && { preview }) };
 }
 
 /** @throws Drifted when the contract is one that follows its rows, and these want another one */

@@ -13,3 +13,7 @@ export { ApiSource } from './api/api-source.js';
 export { cellRows } from './api/columns.js';
 export type { FetchedRows, RowTest, WantedRows } from './api/wanted-rows.js';
 export { isAskedFor } from './api/row-writing.js';
+export { isLsn, lsnOf, lsnText } from './postgres/lsn.js';
+export type { ChangedValue, PgoutputMessage, Relation } from './postgres/pgoutput.js';
+export type { ReplicationSession } from './postgres/replication-session.js';
+export type { SourceSession } from './postgres/source-session.js';

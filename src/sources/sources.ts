@@ -18,6 +18,8 @@ import { inspectApi } from './api/inspect-api.js';
 import type { HttpClients } from './http/http-clients.js';
 import type { HttpSourceSpec } from './http/http-source.js';
 import { inspect } from './inspect.js';
+import { ReplicationSession } from './postgres/replication-session.js';
+import { SourceSession, type SessionOptions } from './postgres/source-session.js';
 import { PostgresSource, type SourceStatus } from './postgres-source.js';
 
 /** How long a source that failed several times is left alone, in milliseconds. */
@@ -147,6 +149,19 @@ export class Sources implements SourceInspector {
     }
   }
 
+  /**
+   * A session of its own with a PostgreSQL, for work that takes long. It is cut when the signal aborts.
+   * @throws HeadgateError UNAVAILABLE; BAD_USER_INPUT for a source of another type
+   */
+  async open(wanted: SourceSpec, signal: AbortSignal, { writes = false } = {}): Promise<SourceSession> {
+    return SourceSession.open({ ...this.#whereOf(wanted), writes }, signal);
+  }
+
+  /** The same for replication. */
+  async openReplication(wanted: SourceSpec, signal: AbortSignal): Promise<ReplicationSession> {
+    return ReplicationSession.open(this.#whereOf(wanted), signal);
+  }
+
   async close(): Promise<void> {
     const open = [...this.#open.values()];
     this.#open.clear();
@@ -160,6 +175,12 @@ export class Sources implements SourceInspector {
       throw new HeadgateError('BAD_USER_INPUT', `The source ${spec.name} is of type ${spec.type}, and rows can not stay there.`, { source: spec.name });
     const { secrets, log, restMs = REST_MS } = this.#options;
     return new PostgresSource({ source, url: urlOf(source, secrets), log, restMs });
+  }
+
+  #whereOf(spec: SourceSpec): SessionOptions {
+    const source = toLiveSource(spec);
+    if (!source) throw new HeadgateError('BAD_USER_INPUT', `The source ${spec.name} is not a PostgreSQL.`, { source: spec.name });
+    return { source: source.name, url: urlOf(source, this.#options.secrets), connectMs: source.timeoutMs };
   }
 
   /** Nobody waits for it: a source that hangs closes late. */

@@ -28,12 +28,12 @@ const kinds = [
   sourceKind,
   classificationKind,
   datasetKind,
+  collectorKind,
   pipelineKind,
   collectorKind,
   grantKind,
   legalHoldKind,
   changePolicyKind,
-  collectorKind,
 ] as unknown as readonly ManifestKind[];
 const DEMO = 'examples/demo/';
 

@@ -71,6 +71,7 @@ export class BatchLoads {
       format: batch.format ?? 'ndjson',
       mode,
       eachAlone,
+      changes: batch.changes,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: batch.force ?? true,
       dialect: batch.dialect,

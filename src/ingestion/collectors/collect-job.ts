@@ -1,6 +1,7 @@
 import type { Dataset, SourceSpec } from '../../catalog/index.js';
 import type { RunEntity } from '../../lifecycle/index.js';
 import type { Transaction } from '../../store/index.js';
+import type { CapturedChanges } from '../captured-changes.js';
 import type { DialectRequest } from '../dialect/dialect.js';
 import type { Format } from '../format.js';
 import type { LoadCounts, LoadMode, LoadOutcome } from '../outcome.js';
@@ -20,6 +21,8 @@ export interface CollectedBatch {
   readonly force?: boolean | undefined;
   /** By default the collector's. */
   readonly mode?: LoadMode | undefined;
+  /** Of rows that are changes of the source. */
+  readonly changes?: CapturedChanges | undefined;
   /** Where each row was, in the order of the rows: told with those that go to quarantine. */
   readonly positionOf?: ((line: number) => string | undefined) | undefined;
   /** No row may keep the others from landing, as the rows of a file may: each that breaks the contract goes to quarantine, however many there are. */

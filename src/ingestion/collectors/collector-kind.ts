@@ -52,9 +52,17 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
       if (moved) context.warn(`Collector ${name}: what it collects is another thing now, so it begins from the beginning.`);
     }
   },
-  async remove(name, { tx }) {
+  async remove(name, context) {
+    const { tx } = context;
+    const entity = await tx.manager.findOneBy(CollectorEntity, { name });
     await saveSchedule(tx, SCHEDULED, name, undefined);
     await tx.manager.delete(CollectorEntity, { name });
+    const [part] = entity ? partNames(entity.spec) : [];
+    const dataset = entity && (await context.catalog()).datasets.get(entity.spec.dataset);
+    if (!entity || part === undefined || !dataset) return;
+    const asked = (entity.spec as Readonly<Record<string, unknown>>)[part] as object;
+    const left = partOf(part)?.leaves?.(asked, { collector: name, dataset });
+    if (left !== undefined) context.warn(`Collector ${name}: ${left}`);
   },
   needs: ({ source, dataset }) => [
     { kind: 'Source', name: source },

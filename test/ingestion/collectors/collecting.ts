@@ -120,6 +120,8 @@ export class Collecting {
   /** A run of a collector, begun now and waited for. */
   async collect(name: string, signal: AbortSignal = new AbortController().signal): Promise<RunEntity> {
     const { id } = await this.collectors.run(name, ENGINEER);
+    // One that is to be tried again later is tried again now.
+    await this.database.query("UPDATE headgate.run SET not_before = NULL WHERE id = $1 AND status = 'QUEUED'", [id]);
     await this.perform(id, signal);
     return this.runs.get(id);
   }

@@ -3,6 +3,7 @@ import { EVENTS_PART } from './events.js';
 import { graphqlPart } from './graphql.js';
 import { httpPart } from './http.js';
 import { natsPart } from './nats.js';
+import { postgresPart } from './postgres.js';
 import type { CollectorPart } from './part.js';
 import { redisPart } from './redis.js';
 
@@ -13,6 +14,7 @@ export const COLLECTOR_PARTS = {
   graphql: graphqlPart,
   http: httpPart,
   nats: natsPart,
+  postgres: postgresPart,
   redis: redisPart,
 } as const satisfies Readonly<Record<string, CollectorPart>>;
 

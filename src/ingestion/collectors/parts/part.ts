@@ -22,4 +22,6 @@ export interface CollectorPart<Shape extends ZodType = ZodType> {
   readonly identity: readonly string[];
   /** What does not go together with mode and dataset. */
   check?(part: object, facts: PartFacts): PartProblem | undefined;
+  /** What stays at the source when the collector is removed, and how it is mended there. */
+  leaves?(part: object, facts: { readonly collector: string; readonly dataset: Pick<Dataset, 'id'> }): string | undefined;
 }

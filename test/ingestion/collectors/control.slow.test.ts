@@ -1,0 +1,128 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { until } from '../../support/processes.js';
+import { Served } from '../../support/served.js';
+
+let api: Server;
+let served: Served;
+let engineer: string;
+let auditor: string;
+let nobody: string;
+let orders = [
+  { id: 1, note: 'first' },
+  { id: 2, note: 'second' },
+];
+
+const MANIFESTS = `
+kind: Source
+name: shop
+type: http
+url: \${HEADGATE_SECRET_SHOP_URL}
+---
+kind: Dataset
+name: orders
+typeName: ShopOrder
+fields: [{ name: id, type: integer }, { name: note, type: text }]
+key: [id]
+---
+kind: Collector
+name: shop_orders
+source: shop
+dataset: orders
+mode: merge
+schedule: { cron: '0 3 * * *', timeZone: Europe/Berlin }
+http: { path: /orders }
+`;
+
+beforeAll(async () => {
+  api = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(JSON.stringify(orders)));
+  api.listen(0, '127.0.0.1');
+  await once(api, 'listening');
+  served = await Served.start({ HEADGATE_SECRET_SHOP_URL: `http://127.0.0.1:${(api.address() as AddressInfo).port}` });
+  [engineer, auditor, nobody] = [await served.token('emil', ['engineer']), await served.token('aude', ['auditor']), await served.token('nobody', ['other'])];
+  const { errors } = await served.ask(engineer, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: MANIFESTS });
+  expect(errors).toBeUndefined();
+});
+afterAll(async () => {
+  await served?.close();
+  api?.close();
+});
+
+const rows = async () => served.sql('SELECT id, note FROM data.orders ORDER BY id');
+
+/** Starts the collector and waits until its run is over. */
+async function collect(): Promise<Record<string, unknown>> {
+  const { data, errors } = await served.ask<{ runCollector: { id: string } }>(engineer, 'mutation { runCollector(name: "shop_orders") { id } }');
+  expect(errors).toBeUndefined();
+  const { id } = data.runCollector;
+  let run: Record<string, unknown> = {};
+  await until('the run is over', async () => {
+    const answer = await served.ask<{ run: Record<string, unknown> }>(
+      engineer,
+      'query ($id: ID!) { run(id: $id) { id status collector rowsRead rowsLoaded rowsDeduplicated error { code message } } }',
+      { id },
+    );
+    run = answer.data.run;
+    return run['status'] !== 'QUEUED' && run['status'] !== 'RUNNING';
+  });
+  return run;
+}
+
+test('a collector that is started brings the rows, and is shown with where it is', async () => {
+  expect(await collect()).toMatchObject({ status: 'SUCCEEDED', collector: 'shop_orders', rowsRead: '2', rowsLoaded: '2' });
+  expect(await rows()).toEqual(orders);
+  const shown = '{ collectors { name source dataset { name } mode paused partitions { partition position run { status } } } }';
+  const { data } = await served.ask<{ collectors: { partitions: { position: unknown }[] }[] }>(engineer, shown);
+  expect(data.collectors).toMatchObject([
+    {
+      name: 'shop_orders',
+      source: 'shop',
+      dataset: { name: 'orders' },
+      mode: 'merge',
+      paused: false,
+      partitions: [{ partition: '', run: { status: 'SUCCEEDED' } }],
+    },
+  ]);
+  // It may hold a value of a column; who oversees is not shown it.
+  const told = await served.ask<typeof data>(auditor, shown);
+  expect(told.data.collectors[0]?.partitions[0]?.position).toBeNull();
+});
+
+test('rows that are there already are not brought twice, and those that are new are', async () => {
+  orders = [...orders, { id: 3, note: 'third' }];
+  expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsRead: '3', rowsLoaded: '1', rowsDeduplicated: '2' });
+  expect(await rows()).toEqual(orders);
+});
+
+test('a collector that is reset begins from the beginning, and that is on the record', async () => {
+  const { errors } = await served.ask(engineer, 'mutation { resetCollector(name: "shop_orders") }');
+  expect(errors).toBeUndefined();
+  const acts = await served.sql(
+    "SELECT action, decision, dataset FROM headgate.audit_record WHERE principal = 'emil' AND action LIKE 'collector.%' ORDER BY at, id",
+  );
+  expect(acts).toEqual(['collector.start', 'collector.start', 'collector.reset'].map((action) => ({ action, decision: 'ALLOWED', dataset: 'orders' })));
+  const wrong = await served.ask(engineer, 'mutation { resetCollector(name: "shop_orders", partition: "9") }');
+  expect(wrong.errors?.[0]?.extensions['code']).toBe('NOT_FOUND');
+});
+
+test('who is no engineer starts, resets and removes none', async () => {
+  for (const mutation of ['runCollector(name: "shop_orders") { id }', 'resetCollector(name: "shop_orders")', 'deleteCollector(name: "shop_orders")']) {
+    const { errors } = await served.ask(nobody, `mutation { ${mutation} }`);
+    expect(errors?.[0]?.extensions['code'], mutation).toBe('FORBIDDEN');
+  }
+  expect((await served.ask(nobody, '{ collectors { name } }')).errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
+});
+
+test('a source and a dataset stay while a collector needs them, and rows stay when it goes', async () => {
+  for (const mutation of ['deleteSource(name: "shop")', 'deleteDataset(name: "orders")']) {
+    const { errors } = await served.ask(engineer, `mutation { ${mutation} }`);
+    expect(errors?.[0]?.extensions['code'], mutation).toBe('CONFLICT');
+  }
+  const { data, errors } = await served.ask(engineer, 'mutation { deleteCollector(name: "shop_orders") }');
+  expect(errors).toBeUndefined();
+  expect(data).toEqual({ deleteCollector: true });
+  expect(await rows()).toEqual(orders);
+  expect(await served.sql('SELECT count(*)::int AS n FROM headgate.schedule')).toEqual([{ n: 0 }]);
+});

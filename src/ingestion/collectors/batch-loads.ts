@@ -3,6 +3,7 @@ import type { Dataset } from '../../catalog/index.js';
 import { isHeadgateError } from '../../kernel/index.js';
 import { advanceStage, WHOLE_LOAD, type RunEntity, type Runs } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
+import type { LoadRequest } from '../load-request.js';
 import type { Loader } from '../loader.js';
 import type { LoadCounts, LoadMode, LoadOutcome } from '../outcome.js';
 import type { CollectedBatch } from './collect-job.js';
@@ -52,8 +53,10 @@ export class BatchLoads {
   /**
    * @throws HeadgateError as Loader.load; AttemptLostError when the run or the position is in other hands. Nothing is changed then.
    */
-  async land(load: BatchLoad): Promise<LoadCounts> {
+  async land(asked: BatchLoad): Promise<LoadCounts> {
     const { database, loader } = this.#options;
+    // Before anything is fetched: who is erased while it comes does not come back by it.
+    const load = { ...asked, batch: { ...asked.batch, receivedAt: asked.batch.receivedAt ?? new Date() } };
     const { run, mode, batch, signal, actor } = load;
     const began = performance.now();
     const { source, eachAlone } = batch;
@@ -64,9 +67,8 @@ export class BatchLoads {
       await database.transaction((tx) => this.#settle(tx, load, began, counts));
       return counts;
     }
-    const { read, loaded, quarantined, deduplicated } = await loader.load({
+    const request: Omit<LoadRequest, 'dataset'> = {
       runId: run.id,
-      dataset,
       source,
       format: batch.format ?? 'ndjson',
       mode,
@@ -78,6 +80,10 @@ export class BatchLoads {
       signal,
       actor,
       inTransaction: (tx, outcome, followed) => this.#settle(tx, { ...load, dataset: followed }, began, outcome, outcome),
+    };
+    const { read, loaded, quarantined, deduplicated } = await loader.load({ ...request, dataset }).catch((error: unknown) => {
+      if (!eachAlone || !needsSomebody(error)) throw error;
+      return loader.load({ ...request, dataset: { ...dataset, drift: 'quarantine' } });
     });
     return { read: read + refused, loaded, quarantined: quarantined + refused, deduplicated };
   }
@@ -127,6 +133,11 @@ function withoutRefusals({ maxQuarantine: _, ...dataset }: Dataset): Dataset {
   // What a contract with encrypted fields does not know may be such a value under another name: nothing of it is kept as it is.
   if (dataset.fields.some(({ encrypted }) => encrypted)) return dataset;
   return { ...dataset, drift: dataset.drift ?? 'quarantine' };
+}
+
+/** A contract would have to follow the rows, and a change policy wants for that what a load can't give: the rows wait for somebody. */
+function needsSomebody(error: unknown): boolean {
+  return isHeadgateError(error) && error.details['changePolicy'] === true;
 }
 
 /** Whether a batch that could not land may simply be landed again: its contract changed meanwhile. */

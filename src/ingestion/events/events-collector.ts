@@ -71,9 +71,10 @@ export class EventsCollector implements CollectorType {
     const source = job.collector.source;
     let toldAt = -Infinity;
     let conflicts = 0;
+    let most = rows;
     while (!job.signal.aborted) {
       const after = positionOf(await job.position());
-      const { events, last, isFull } = await readInbox(database, cipher, { source, after, rows, bytes });
+      const { events, last, isFull } = await readInbox(database, cipher, { source, after, rows: most, bytes });
       const rest = waitMs - (Date.now() - (events[0]?.receivedAt.getTime() ?? 0));
       if (last === undefined || (!isFull && events.length > 0 && rest > 0)) {
         if (last === undefined && performance.now() - toldAt > LAG_EVERY_MS) {
@@ -87,10 +88,13 @@ export class EventsCollector implements CollectorType {
       try {
         await this.#land(job, events, last);
         conflicts = 0;
+        most = Math.min(most * 2, rows);
       } catch (error) {
-        // Somebody was erased while they were on their way: what is there now is read again.
+        // Somebody was erased while they were on their way: what is there now is read again. Fewer at a time, so that what came
+        // before the erasure and what came after it, of which the person may be again, do not stay in one batch.
         if (!isHeadgateError(error) || error.code !== 'CONFLICT' || conflicts >= MOST_CONFLICTS) throw error;
         conflicts += 1;
+        most = Math.max(1, Math.floor(events.length / 2));
         continue;
       }
       if (performance.now() - toldAt > LAG_EVERY_MS) {

@@ -1,4 +1,4 @@
-import type { Dataset, Field } from '../../catalog/index.js';
+import { namesOf, type Dataset, type Field } from '../../catalog/index.js';
 import type { Transaction } from '../../store/index.js';
 import type { FieldCipher } from '../../vault/index.js';
 import type { EventsPart } from '../collectors/parts/index.js';
@@ -17,7 +17,7 @@ const AROUND = /[\s"',;:{}()<>=\\[\]|]+/;
 /** A dataset that events of a source go to, and the field that says whose a row is. */
 interface Target {
   readonly dataset: string;
-  readonly field: Pick<Field, 'name' | 'type'>;
+  readonly field: Pick<Field, 'name' | 'type' | 'aliases'>;
   readonly part: EventsPart;
 }
 
@@ -116,9 +116,8 @@ function isAbout({ event, receivedAt }: WaitingEvent, targets: readonly Target[]
     const row = rowOf(part, event, receivedAt);
     const members = row.startsWith('{') ? new JsonTree(row).members : undefined;
     if (!members) return words(row).some((word) => isSubject(field, word, isTheirs));
-    const value = members.get(field.name)?.text;
-    if (value === undefined) return false;
-    return isSubject(field, value.startsWith('"') ? (JSON.parse(value) as string) : value, isTheirs);
+    const values = namesOf(field).flatMap((name) => members.get(name)?.text ?? []);
+    return values.some((value) => isSubject(field, value.startsWith('"') ? (JSON.parse(value) as string) : value, isTheirs));
   });
 }
 

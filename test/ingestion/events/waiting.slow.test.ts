@@ -153,3 +153,52 @@ test('of a dataset with encrypted fields what is refused is kept without what is
   expect(JSON.stringify(refused)).toContain('fritz');
   expect(JSON.stringify(refused)).not.toContain('canary');
 });
+
+describe('of a dataset whose contract knows its columns by other names and follows what comes', () => {
+  const VISITORS = `
+kind: Dataset
+name: visitors
+fields: [{ name: person, type: text, aliases: [who] }]
+subject: person
+drift: evolve
+---
+kind: Collector
+name: idle_visitors
+source: idle
+dataset: visitors
+paused: true
+batch: { wait: 20ms }
+`;
+  const sendVisitor = async (text: string) => expect((await post(served.url, 'idle', text, signed(text))).status).toBe(202);
+  const persons = () => served.sql('SELECT person FROM data.visitors ORDER BY person');
+
+  test('an erasure finds a person under an alias, and what is sent of them after it comes in one batch with what others sent before', async () => {
+    await applyManifest(served, VISITORS);
+    await sendVisitor('{"who":"ida","n":1}');
+    await sendVisitor('{"who":"jan","n":2}');
+    const { data, errors } = await erase(served, admin, 'ida');
+    expect(errors).toBeUndefined();
+    expect(data.eraseSubject).toMatchObject({ others: expect.arrayContaining([{ name: 'events', count: 1 }]) as unknown });
+    await sendVisitor('{"who":"ida","n":3}');
+    await resume('idle_visitors', VISITORS);
+    await drained(served, 'idle');
+    expect(await served.sql('SELECT person, n FROM data.visitors ORDER BY person')).toEqual([
+      { person: 'ida', n: 3 },
+      { person: 'jan', n: 2 },
+    ]);
+  });
+
+  test('where a change policy wants more than an event can give, one with a new column waits in quarantine and holds up nothing', async () => {
+    await applyManifest(served, 'kind: ChangePolicy\nname: reasons\nrequireReason: [Dataset]\n');
+    await sendVisitor('{"person":"kim","n":4,"other":"x"}');
+    await sendVisitor('{"person":"lea","n":5}');
+    await drained(served, 'idle');
+    expect(await persons()).toEqual([{ person: 'ida' }, { person: 'jan' }, { person: 'lea' }]);
+    expect(
+      await served.sql(
+        "SELECT q.raw ->> 'person' AS person, q.reasons -> 0 ->> 'rule' AS rule FROM headgate.quarantined_row q JOIN headgate.dataset d ON d.id = q.dataset_id WHERE d.name = 'visitors'",
+      ),
+    ).toEqual([{ person: 'kim', rule: 'drift' }]);
+    await applyManifest(served, 'kind: ChangePolicy\nname: reasons\nstate: absent\n');
+  });
+});

@@ -51,6 +51,7 @@ import {
   forgetKeptContent,
   Inbox,
   InboxSubjects,
+  isInKeptContent,
   Quarantine,
   QuarantineActs,
   QuarantinedRowEntity,
@@ -199,6 +200,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
       {
         name: 'dead letters',
         erase: (tx, subject) => forgetKeptContent(tx, cipher, subject),
+        waitsFor: (tx, subject, dataset) => isInKeptContent(tx, cipher, subject, dataset),
         eraseReferences: (tx, references) => (references.length === 0 ? Promise.resolve(0) : forgetAllKeptContent(tx)),
       },
     ],

@@ -5,7 +5,7 @@ export { fetched } from './fetched.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { infer, type InferredFile, type InferRequest } from './infer/infer.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
-export { forgetAllKeptContent, forgetKeptContent, mayHold } from './kept-content.js';
+export { forgetAllKeptContent, forgetKeptContent, isInKeptContent, mayHold } from './kept-content.js';
 export type { LoadRequest } from './load-request.js';
 export { Loader, type LoaderOptions, type ReplayRequest } from './loader.js';
 export {

@@ -12,20 +12,20 @@ import { openedContent } from './queued-content.js';
  */
 export async function forgetKeptContent(tx: Transaction, cipher: FieldCipher, subject: string): Promise<number> {
   const found: string[] = [];
-  for (const { runId, dataset, content } of await keptContents(tx)) {
-    const field = dataset.fields.find(({ name }) => name === dataset.subject);
-    if (!field) continue;
-    // What nobody can open any more can't be loaded either.
-    const opened = await openedContent(dataset, runId, content, cipher).catch(() => undefined);
-    if (!opened || mayHold(opened.toString(), subject, field.type)) found.push(runId);
-  }
+  for (const kept of await keptContents(tx)) if (await mayBeIn(kept, cipher, subject)) found.push(kept.runId);
   await forgetContents(tx, found);
   return found.length;
 }
 
+/** Whether a person may be in what `forgetKeptContent` would forget of the loads of a dataset. */
+export async function isInKeptContent(tx: Transaction, cipher: FieldCipher, subject: string, dataset: string): Promise<boolean> {
+  for (const kept of await keptContents(tx)) if (kept.name === dataset && (await mayBeIn(kept, cipher, subject))) return true;
+  return false;
+}
+
 /** As `forgetKeptContent`, of persons of whom only the reference is known: no content can be looked for them, so none stays. */
 export async function forgetAllKeptContent(tx: Transaction): Promise<number> {
-  const found = (await keptContents(tx)).filter(({ dataset }) => dataset.subject !== undefined).map(({ runId }) => runId);
+  const found = (await keptContents(tx)).filter(({ dataset }) => !dataset || dataset.subject !== undefined).map(({ runId }) => runId);
   await forgetContents(tx, found);
   return found.length;
 }
@@ -49,14 +49,31 @@ function bare(text: string): string {
     .toLowerCase();
 }
 
-async function keptContents(tx: Transaction): Promise<{ runId: string; dataset: Dataset; content: Buffer }[]> {
+/** The inline content of a load that was given up. */
+interface KeptContent {
+  readonly runId: string;
+  /** The name of its dataset. */
+  readonly name: string;
+  /** Undefined when it was deleted since. */
+  readonly dataset: Dataset | undefined;
+  readonly content: Buffer;
+}
+
+async function keptContents(tx: Transaction): Promise<KeptContent[]> {
   const { datasets } = await loadCatalog(tx);
-  const rows = await tx.query<{ runId: string; dataset: string; content: Buffer }>(
-    `SELECT run_id AS "runId", run.dataset, content FROM headgate.run_content JOIN headgate.run ON run.id = run_id
+  const rows = await tx.query<Omit<KeptContent, 'dataset'>>(
+    `SELECT run_id AS "runId", run.dataset AS name, content FROM headgate.run_content JOIN headgate.run ON run.id = run_id
      WHERE run.dead_lettered_at IS NOT NULL ORDER BY run_id FOR UPDATE OF run_content`,
   );
-  return rows.flatMap(({ runId, dataset: name, content }) => {
-    const dataset = datasets.get(name);
-    return dataset ? [{ runId, dataset, content }] : [];
-  });
+  return rows.map((row) => ({ ...row, dataset: datasets.get(row.name) }));
+}
+
+async function mayBeIn({ runId, dataset, content }: KeptContent, cipher: FieldCipher, subject: string): Promise<boolean> {
+  // Nothing says any more what of it is a person's key.
+  if (!dataset) return mayHold(content.toString(), subject, 'text');
+  const field = dataset.fields.find(({ name }) => name === dataset.subject);
+  if (!field) return false;
+  // What nobody can open any more can't be loaded either.
+  const opened = await openedContent(dataset, runId, content, cipher).catch(() => undefined);
+  return !opened || mayHold(opened.toString(), subject, field.type);
 }

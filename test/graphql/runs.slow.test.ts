@@ -107,6 +107,27 @@ test('a run is queued with its priority, and while it waits to be tried again it
   expect(data.cancelRun).toMatchObject({ status: 'CANCELLED', nextAttemptAt: null });
 });
 
+test('what was given up is kept from an erasure by a hold on its dataset, and not by the deletion of that', async () => {
+  const apply = async (m: string) =>
+    expect((await served.ask(as('admin'), 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m })).errors).toBeUndefined();
+  const eraseOne = () =>
+    served.ask<{ eraseSubject: { others: unknown[] } }>(
+      as('steward'),
+      'mutation { eraseSubject(subject: "nobody-else", reason: "asked") { others { name count } } }',
+    );
+  await apply('kind: Dataset\nname: letters\nfields: [{ name: who, type: text }]\nsubject: who\n');
+  await giveUp(await ingest('engineer', 'letters', 'who\nnobody-else\n'));
+  const kept = () => served.sql("SELECT 1 AS one FROM headgate.run_content JOIN headgate.run ON run.id = run_id WHERE dataset = 'letters'");
+  await apply('kind: LegalHold\nname: court\nreason: a dispute\ndatasets: [letters]\n');
+  expect((await eraseOne()).errors?.[0]?.extensions).toMatchObject({ code: 'CONFLICT', hold: 'court' });
+  expect(await kept()).toHaveLength(1);
+  await apply('kind: LegalHold\nname: court\nstate: absent\n');
+  await apply('kind: Dataset\nname: letters\nstate: absent\n');
+  expect(await kept()).toHaveLength(1);
+  expect((await eraseOne()).data.eraseSubject.others).toContainEqual({ name: 'dead letters', count: 1 });
+  expect(await kept()).toEqual([]);
+});
+
 test('what was given up is redriven from its kept content, sealed where a field is; but not of whom was erased meanwhile', async () => {
   const [kept, erased, twice] = [
     await ingest('engineer', 'people', 'id,passport\n12,KEPT-1\n'),

@@ -69,12 +69,29 @@ source: web
 dataset: web_rows
 files: { pattern: '*.ndjson' }
 ---
+kind: Dataset
+name: slow_rows
+${FIELDS}
+subject: name
+---
+kind: Source
+name: slow
+type: files
+url: ${web}/slow/
+---
+kind: Collector
+name: from_slow
+source: slow
+dataset: slow_rows
+---
 kind: Collector
 name: with_wrong_key
 source: wrong_key
 dataset: bad_rows
 `;
 
+/** A file that is asked for, and may be sent. */
+const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
 let served: Served;
 let admin: string;
 let folder: string;
@@ -93,7 +110,15 @@ beforeAll(async () => {
       response.end(
         '<html><a href="../">up</a><a href="b%20c.ndjson">b</a> <a href="a.ndjson">a</a> <a href="/etc/x.ndjson">x</a> <a href="http://other/y.ndjson">y</a></html>',
       );
-    else if (request.url?.startsWith('/files/'))
+    else if (request.url === '/slow/') response.end('<a href="person.ndjson">person</a>');
+    else if (request.url === '/slow/person.ndjson') {
+      response.setHeader('etag', '"person"').flushHeaders();
+      if (request.method === 'HEAD') response.end();
+      else {
+        asked.resolve();
+        void answered.promise.then(() => response.end('{"id":1,"name":"somebody"}\n'));
+      }
+    } else if (request.url?.startsWith('/files/'))
       response.setHeader('etag', `"${request.url}"`).end(request.method === 'HEAD' ? undefined : `{"id":1,"name":"${request.url}"}\n`);
     else response.writeHead(404).end();
   });
@@ -207,4 +232,16 @@ test('a folder of a web server is collected by its links', async () => {
     { id: '1', name: '/files/a.ndjson' },
     { id: '1', name: '/files/b%20c.ndjson' },
   ]);
+});
+
+test('who is erased while a file comes does not come back by it', async () => {
+  const collected = collect('from_slow');
+  await asked.promise;
+  const { errors } = await served.ask(admin, 'mutation { eraseSubject(subject: "somebody", reason: "asked") { id } }');
+  expect(errors).toBeUndefined();
+  answered.resolve();
+  expect(await collected).toMatchObject({ status: 'FAILED', error: { code: 'CONFLICT' } });
+  expect(await served.sql('SELECT name FROM data.slow_rows')).toEqual([]);
+  // What the source still has is asked for again, which is a new matter.
+  expect(await collect('from_slow')).toMatchObject({ status: 'SUCCEEDED', rowsLoaded: '1' });
 });

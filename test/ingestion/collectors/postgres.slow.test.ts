@@ -236,6 +236,18 @@ describe.each(['new', 'old'] as const)('rows of a PostgreSQL that is %s', (versi
       });
     }, 30_000);
 
+    test('wait in quarantine when they break the contract, however many, and hold up nothing', async () => {
+      const fields = `${FIELDS.replace('name: note, type: text', 'name: note, type: text, required: true')}maxQuarantine: 0\n`;
+      const name = await declare(CAPTURE, { fields, rows: 1 });
+      await following(name, async () => {
+        // What was there at first is a load as others are.
+        await same(name);
+        await server.run(`INSERT INTO "${name}" (id, note) VALUES (2, NULL)`);
+        await server.run(`INSERT INTO "${name}" (id, note) VALUES (3, 'good')`);
+        await expect.poll(() => collecting.rows(name, 'id::text')).toEqual([{ id: '1' }, { id: '3' }]);
+      });
+    }, 30_000);
+
     test('end with what to do when the slot is gone, and begin anew after a reset', async () => {
       const name = await declare(CAPTURE, { rows: 5 });
       await following(name, () => same(name));

@@ -154,7 +154,8 @@ export class ChangeLander {
     const { job } = this.#options;
     if (!this.#batch) return;
     const { content, changes } = this.#batch.content();
-    await job.land({ source: { content }, mode: 'merge', changes, position, receivedAt: this.#receivedAt });
+    // The log of the source waits for all that is not ours yet, so that no row may hold up those behind it.
+    await job.land({ source: { content }, mode: 'merge', changes, eachAlone: true, position, receivedAt: this.#receivedAt });
     this.#batch = undefined;
     this.#position = position;
   }

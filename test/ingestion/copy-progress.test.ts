@@ -44,6 +44,12 @@ test('a content in which a person may be is found in whichever way their key is 
   for (const content of ['name\n"o""hara"\n', '{"name":"o\\"hara"}', '{"name":"\\u006f\\"hara"}', 'name\nO"HARA\n'])
     expect(mayHold(content, 'o"hara', 'text'), content).toBe(true);
   expect(mayHold('name\nobrien\n', 'o"hara', 'text')).toBe(false);
+  for (const [subject, type] of [
+    ['(smith', 'bigint'],
+    ['.', 'integer'],
+    ['a', 'uuid'],
+  ] as const)
+    expect(mayHold('id\n13\nabc\n', subject, type), subject).toBe(false);
   const id = '01a2055e-45e7-7f5f-b56c-360e25be34a3';
   for (const content of [`id\n${id}\n`, `id\n{${id.toUpperCase()}}\n`, `id\n${id.replaceAll('-', '')}\n`])
     expect(mayHold(content, id, 'uuid'), content).toBe(true);

@@ -82,7 +82,7 @@ export class BatchLoads {
       inTransaction: (tx, outcome, followed) => this.#settle(tx, { ...load, dataset: followed }, began, outcome, outcome),
     };
     const { read, loaded, quarantined, deduplicated } = await loader.load({ ...request, dataset }).catch((error: unknown) => {
-      if (!eachAlone || !needsSomebody(error)) throw error;
+      if (!eachAlone || dataset.drift !== 'evolve' || !needsSomebody(error)) throw error;
       return loader.load({ ...request, dataset: { ...dataset, drift: 'quarantine' } });
     });
     return { read: read + refused, loaded, quarantined: quarantined + refused, deduplicated };
@@ -135,9 +135,14 @@ function withoutRefusals({ maxQuarantine: _, ...dataset }: Dataset): Dataset {
   return { ...dataset, drift: dataset.drift ?? 'quarantine' };
 }
 
-/** A contract would have to follow the rows, and a change policy wants for that what a load can't give: the rows wait for somebody. */
+/**
+ * The contract would have to follow the rows, and something stands in the way: a change policy that wants what a load can't give, or what
+ * depends on the dataset. Then the rows wait for somebody.
+ */
 function needsSomebody(error: unknown): boolean {
-  return isHeadgateError(error) && error.details['changePolicy'] === true;
+  if (!isHeadgateError(error) || error.code !== 'CONFLICT') return false;
+  const { contractChanged, busy, reason } = error.details;
+  return contractChanged !== true && busy !== true && reason === undefined;
 }
 
 /** Whether a batch that could not land may simply be landed again: its contract changed meanwhile. */

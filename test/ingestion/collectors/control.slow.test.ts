@@ -90,6 +90,15 @@ test('a collector that is started brings the rows, and is shown with where it is
   expect(told.data.collectors[0]?.partitions[0]?.position).toBeNull();
 });
 
+test('its schedule is shown, with when it is started next', async () => {
+  const { data } = await served.ask<{ collector: { nextRunAt: string } }>(
+    engineer,
+    '{ collector(name: "shop_orders") { schedule { cron timeZone catchUp } nextRunAt } }',
+  );
+  expect(data.collector).toMatchObject({ schedule: { cron: '0 3 * * *', timeZone: 'Europe/Berlin', catchUp: 'once' } });
+  expect(await served.sql('SELECT next_at FROM headgate.schedule')).toEqual([{ next_at: new Date(data.collector.nextRunAt) }]);
+});
+
 test('rows that are there already are not brought twice, and those that are new are', async () => {
   orders = [...orders, { id: 3, note: 'third' }];
   expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsRead: '3', rowsLoaded: '1', rowsDeduplicated: '2' });

@@ -116,6 +116,19 @@ test('a collector that is reset begins from the beginning, and that is on the re
   expect(wrong.errors?.[0]?.extensions['code']).toBe('NOT_FOUND');
 });
 
+test('one that collects another thing begins from the beginning; a longer lag is no other thing', async () => {
+  const apply = async (part: string) => {
+    const manifest = MANIFESTS.replace('{ path: /orders }', part);
+    const { errors } = await served.ask(engineer, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: manifest });
+    expect(errors).toBeUndefined();
+    return (await served.sql('SELECT 1 FROM headgate.collector_position')).length;
+  };
+  expect(await collect()).toMatchObject({ status: 'SUCCEEDED' });
+  expect(await apply('{ path: /orders, since: { field: /id, parameter: after, format: unix } }')).toBe(0);
+  expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsDeduplicated: '3' });
+  expect(await apply('{ path: /orders, since: { field: /id, parameter: after, format: unix, lag: 20m } }')).toBe(1);
+});
+
 test('who is no engineer starts, resets and removes none', async () => {
   for (const mutation of ['runCollector(name: "shop_orders") { id }', 'resetCollector(name: "shop_orders")', 'deleteCollector(name: "shop_orders")']) {
     const { errors } = await served.ask(nobody, `mutation { ${mutation} }`);

@@ -14,7 +14,6 @@ const LONGEST_WAIT_MS = 300_000;
 /** Rows of an API that answers with JSON, page by page. */
 export function httpCollector(clients: HttpClients): CollectorType {
   return {
-    kind: 'pull',
     async collect(job) {
       const { collector, source } = job;
       if (!collector.http || source.type !== 'http') return;

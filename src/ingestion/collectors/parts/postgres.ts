@@ -51,7 +51,7 @@ export type PostgresPart = z.output<typeof Shape>;
 export const postgresPart: CollectorPart<typeof Shape> = {
   shape: Shape,
   kind: (part) => ((part as PostgresPart).capture ? 'stream' : 'pull'),
-  identity: ['table', 'fields', 'since', 'capture'],
+  identity: ['table', 'fields', 'since.column', 'since.start', 'capture'],
   check(part, facts) {
     const { fields, since, capture } = part as PostgresPart;
     const { dataset, mode } = facts;

@@ -180,7 +180,6 @@ function firstByte(bytes: Buffer): number {
 function factsOf(message: Message, fields: Readonly<Record<string, MessageFact>>): string {
   const facts: Readonly<Record<MessageFact, () => string | null>> = {
     $time: () => new Date(message.time).toISOString(),
-    $key: () => message.key ?? null,
     $position: () => String(message.place),
     $subject: () => message.subject ?? null,
   };

@@ -21,7 +21,7 @@ export { formsOf, rawIsAbout, wordsOf } from './raw-subject.js';
 export { forgetEndedHolds, holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld, type LegalHold } from './legal-hold.js';
 export { sourceKind } from './source-kind.js';
 export { SOURCE_TYPES, SourceSpec, timeoutMsOf, toLiveSource, type LiveSource, type SourceType } from './source-spec.js';
-export { plainUrl, Secret, SecretUrl, withoutDefaults } from './sources/parts.js';
+export { plainUrl, Secret, SecretUrl, durationUpTo, withoutDefaults } from './sources/parts.js';
 export { Name, Text } from './field-spec.js';
 export { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, DEFAULT_TOLERANCE, type EventsSourceSpec, type SignaturePreset, type SignatureSpec } from './sources/events.js';
 export { durationText, parseDuration } from './duration.js';

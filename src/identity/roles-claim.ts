@@ -1,3 +1,4 @@
+import { pointerKeys } from '../kernel/index.js';
 import { isRecord } from './record.js';
 
 /**
@@ -6,12 +7,7 @@ import { isRecord } from './record.js';
  */
 export function claimAt(claims: Readonly<Record<string, unknown>>, place: string): unknown {
   if (Object.hasOwn(claims, place)) return claims[place];
-  const steps = place.startsWith('/')
-    ? place
-        .slice(1)
-        .split('/')
-        .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-    : place.split('.');
+  const steps = place.startsWith('/') ? pointerKeys(place) : place.split('.');
   let value: unknown = claims;
   for (const step of steps) {
     if (!isRecord(value) || !Object.hasOwn(value, step)) return undefined;

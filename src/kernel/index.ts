@@ -1,8 +1,10 @@
 export { canonicalJson } from './canonical-json.js';
 export { CONTENT_CODINGS, decoded, type ContentCoding, type DecodedLimits } from './decoded.js';
 export { ERROR_CODES, type ErrorCode } from './error-codes.js';
+export { isRawNumber, parseExactJson, type RawNumber } from './exact-json.js';
 export { HeadgateError, isHeadgateError, messageOf, type ErrorDetails } from './errors.js';
 export { newId, isUuid } from './ids.js';
+export { atPointer, isPointer, memberOf, pointerKeys, pointerOf } from './json-pointer.js';
 export { createLog, silentLog, type Log } from './log.js';
 export { camelCase, pascalCase } from './names.js';
 export { sha256, fingerprint } from './digest.js';

@@ -28,7 +28,6 @@ const kinds = [
   sourceKind,
   classificationKind,
   datasetKind,
-  collectorKind,
   pipelineKind,
   collectorKind,
   grantKind,

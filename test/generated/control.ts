@@ -242,8 +242,11 @@ export type Collector = {
   readonly description?: Maybe<Scalars['String']['output']>;
   readonly mode: LoadMode;
   readonly name: Scalars['String']['output'];
+  /** When its schedule starts it next; null while it is paused. */
+  readonly nextRunAt?: Maybe<Scalars['DateTime']['output']>;
   readonly partitions: ReadonlyArray<CollectorPartition>;
   readonly paused: Scalars['Boolean']['output'];
+  readonly schedule?: Maybe<Schedule>;
   /** The name of the source. */
   readonly source: Scalars['String']['output'];
   readonly updatedAt: Scalars['DateTime']['output'];

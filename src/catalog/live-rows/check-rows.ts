@@ -4,7 +4,7 @@ import type { ScalarType } from '../model.js';
 import { splitType } from '../split-type.js';
 import { didYouMean, listOf } from '../suggest.js';
 import { placesIn } from './http-rows.js';
-import { isPointer } from './parts.js';
+import { isPlace } from './parts.js';
 import type { GraphqlRows, Narrowing } from './rows.js';
 
 type Complain = (path: readonly (string | number)[], message: string) => void;
@@ -57,8 +57,7 @@ function checkColumns({ fields }: DatasetShape, kind: 'http' | 'graphql', compla
     const path = ['fields', i, 'column'];
     if (kind === 'graphql' && !FIELD_PATH.test(column))
       complain(path, 'expected a GraphQL field, or several with dots between them for one inside another: address.city');
-    if (kind === 'http' && column.startsWith('/') && !isPointer(column))
-      complain(path, 'expected the name of a member, or a JSON pointer such as /address/city');
+    if (kind === 'http' && column.startsWith('/') && !isPlace(column)) complain(path, 'expected the name of a member, or a JSON pointer such as /address/city');
   });
 }
 

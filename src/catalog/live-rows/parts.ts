@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPointer } from '../../kernel/index.js';
 import { Name } from '../field-spec.js';
 import { NARROWING } from './rows.js';
 
@@ -20,12 +21,12 @@ export const Limits = z
   });
 
 /** Where something is in an answer, as in RFC 6901; empty for all of it. */
-export const Pointer = z.string().refine((text) => isPointer(text), {
+export const Pointer = z.string().refine((text) => isPlace(text), {
   error: 'expected a JSON pointer, such as /data or /meta/next: a slash before each member; an empty one is the whole answer',
 });
 
-export function isPointer(text: string): boolean {
-  return text.length <= 500 && /^(\/([^/~]|~[01])*)*$/.test(text) && !/\p{Cc}/u.test(text);
+export function isPlace(text: string): boolean {
+  return text.length <= 500 && isPointer(text) && !/\p{Cc}/u.test(text);
 }
 
 /** Rows that one request asks for. */

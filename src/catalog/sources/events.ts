@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { durationText, parseDuration } from '../duration.js';
-import { COMMON, Secret } from './parts.js';
+import { COMMON, durationUpTo, Secret } from './parts.js';
 
 /** Senders whose way to sign is known. */
 export const SIGNATURE_PRESETS = ['generic', 'github', 'shopify', 'standard-webhooks', 'stripe'] as const;
@@ -11,16 +10,6 @@ export const DEFAULT_REMEMBER = '1w';
 export const DEFAULT_TOLERANCE = '5m';
 /** Events that may wait for their collectors. */
 export const DEFAULT_MAX_WAITING = 1_000_000;
-
-const duration = (most: string) => {
-  const limit = parseDuration(most) ?? 0;
-  return z
-    .string()
-    .refine((text) => (parseDuration(text) ?? Infinity) <= limit && (parseDuration(text) ?? 0) > 0, {
-      error: `expected a duration such as 30s, 5m or 7d, at most ${most}`,
-    })
-    .transform((text) => durationText(parseDuration(text) ?? 0));
-};
 
 const HeaderName = z.string().regex(/^[A-Za-z0-9-]{1,100}$/, { error: 'expected the name of an HTTP header' });
 
@@ -50,7 +39,7 @@ const Signature = z
       .optional(),
     signs: SignedText.optional(),
     timestamp: HeaderName.optional(),
-    tolerance: duration('1d').optional(),
+    tolerance: durationUpTo('1d').optional(),
   })
   .superRefine((signature, issues) => {
     const { preset = 'generic', secrets: _, preset: __, tolerance, ...own } = signature;
@@ -76,7 +65,7 @@ export const EventsSource = z
       .max(50)
       .optional(),
     /** How long an event is known by its id, so that it is taken once. */
-    remember: duration('90d').optional(),
+    remember: durationUpTo('90d').optional(),
     /** Events that may wait; more are refused, and sent again later. */
     maxWaiting: z.int().min(1).max(100_000_000).optional(),
   })

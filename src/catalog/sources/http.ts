@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { parseDuration } from '../duration.js';
-import { COMMON, plainUrl, Secret } from './parts.js';
+import { COMMON, durationUpTo, plainUrl, Secret } from './parts.js';
 
 /** A header's name; those that the client sets itself are not for a manifest. */
 const HeaderName = z
@@ -46,7 +45,7 @@ const Request = {
   rate: z
     .strictObject({
       requests: z.int().min(1).max(1_000_000),
-      per: z.string().refine((text) => (parseDuration(text) ?? Infinity) <= 86_400, { error: 'expected a duration of at most a day, such as 1s, 1m or 1h' }),
+      per: durationUpTo('1d'),
     })
     .optional(),
 };

@@ -2,9 +2,6 @@ import { z } from 'zod';
 import { durationText, parseDuration } from '../duration.js';
 import { Name, Text } from '../field-spec.js';
 
-/** A request waits for it: longer than this nobody does. */
-const LONGEST_TIMEOUT_S = 300;
-
 /** The whole of a value is a secret of the server, named and not told. */
 export const Secret = z.string().regex(/^\$\{HEADGATE_SECRET_[A-Z0-9_]+\}$/, {
   error: 'expected a reference to a secret of the server, such as ${HEADGATE_SECRET_CRM_TOKEN}, and nothing beside it: a secret has no place in a manifest',
@@ -33,19 +30,21 @@ function isPlainUrl(text: string, schemes: readonly string[]): boolean {
   return schemes.includes(url.protocol.slice(0, -1)) && url.username === '' && url.password === '' && url.hash === '' && url.hostname !== '';
 }
 
-/** A duration in its shortest form, at most five minutes. */
-export const Timeout = z
-  .string()
-  .refine((text) => (parseDuration(text) ?? Infinity) <= LONGEST_TIMEOUT_S, {
-    error: `expected a duration such as 2s or 30s, at most ${durationText(LONGEST_TIMEOUT_S)}`,
-  })
-  .transform((text) => durationText(parseDuration(text) ?? 0));
+/** A duration in its shortest form. */
+export function durationUpTo(most: string) {
+  const limit = parseDuration(most) ?? 0;
+  return z
+    .string()
+    .refine((text) => (parseDuration(text) ?? Infinity) <= limit, { error: `expected a duration such as 2s, 30m or 7d, at most ${most}` })
+    .transform((text) => durationText(parseDuration(text) ?? 0));
+}
 
 /** What documents of all types of sources have. */
 export const COMMON = {
   name: Name,
   description: Text.optional(),
-  timeout: Timeout.optional(),
+  /** A request waits for it: longer than this nobody does. */
+  timeout: durationUpTo('5m').optional(),
   /** Runs at a time that take from it, over all processes. */
   concurrency: z.int().min(1).max(100).optional(),
 } as const;

@@ -20,7 +20,7 @@ export interface ControlServices {
   readonly runs: Runs;
   readonly reports: QualityReports;
   readonly tagProposals: TagProposals;
-  readonly collectors: Pick<Collectors, 'list' | 'run' | 'reset'>;
+  readonly collectors: Pick<Collectors, 'list' | 'run' | 'reset' | 'schedules'>;
   readonly quarantine: Quarantine;
   readonly quarantineActs: Pick<QuarantineActs, 'discard'>;
   readonly consents: Consents;

@@ -1,8 +1,8 @@
 import { didYouMean, listOf, type ManifestKind } from '../../catalog/index.js';
 import { saveSchedule, scheduleOf } from '../../jobs/index.js';
-import { canonicalJson } from '../../kernel/index.js';
+import { canonicalJson, memberOf } from '../../kernel/index.js';
 import { CollectorEntity } from './collector.entity.js';
-import { CollectorShape, partNames, partOf, type CollectorSpec } from './collector-shape.js';
+import { askedOf, CollectorShape, isStream, partNames, partOf, type CollectorSpec } from './collector-shape.js';
 
 /** The kind of the owners of their schedules. */
 export const SCHEDULED = 'Collector';
@@ -29,10 +29,10 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
       if (problem)
         fail(['source'], `the source ${spec.source} is of type ${source.type}, so the key ${source.type}: is needed, with ${problem.path.join('.')}`);
     }
-    const asked = (spec as Readonly<Record<string, unknown>>)[source.type] as object | undefined;
-    const isStream = (typeof part.kind === 'function' ? part.kind(asked ?? {}) : part.kind) === 'stream';
-    if (isStream && spec.schedule !== undefined) fail(['schedule'], `a source of type ${source.type} is followed without end; leave the schedule out`);
-    if (isStream && spec.mode === 'replace') fail(['mode'], 'a stream never ends, so its rows can not replace the dataset; say append or merge');
+    const asked = askedOf(spec, source.type);
+    const streams = isStream(spec, source.type);
+    if (streams && spec.schedule !== undefined) fail(['schedule'], `a source of type ${source.type} is followed without end; leave the schedule out`);
+    if (streams && spec.mode === 'replace') fail(['mode'], 'a stream never ends, so its rows can not replace the dataset; say append or merge');
 
     const dataset = datasets.get(spec.dataset);
     if (!dataset) return fail(['dataset'], `there is no dataset "${spec.dataset}".${didYouMean(spec.dataset, datasets.keys())}`);
@@ -60,8 +60,7 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
     const [part] = entity ? partNames(entity.spec) : [];
     const dataset = entity && (await context.catalog()).datasets.get(entity.spec.dataset);
     if (!entity || part === undefined || !dataset) return;
-    const asked = (entity.spec as Readonly<Record<string, unknown>>)[part] as object;
-    const left = partOf(part)?.leaves?.(asked, { collector: name, dataset });
+    const left = partOf(part)?.leaves?.(askedOf(entity.spec, part) ?? {}, { collector: name, dataset });
     if (left !== undefined) context.warn(`Collector ${name}: ${left}`);
   },
   needs: ({ source, dataset }) => [
@@ -73,8 +72,8 @@ export const collectorKind: ManifestKind<CollectorSpec> = {
 /** What it collects, and into what: all but how. */
 function whatOf(spec: CollectorSpec): string {
   const parts = partNames(spec).map((name) => {
-    const part = (spec as Readonly<Record<string, unknown>>)[name] as Readonly<Record<string, unknown>>;
-    return (partOf(name)?.identity ?? []).map((key) => [key, part[key] ?? null]);
+    const part = askedOf(spec, name);
+    return (partOf(name)?.identity ?? []).map((key) => [key, key.split('.').reduce<unknown>(memberOf, part) ?? null]);
   });
   return canonicalJson([spec.source, spec.dataset, parts]);
 }

@@ -58,6 +58,17 @@ export function partOf(type: string): CollectorPart | undefined {
   return (COLLECTOR_PARTS as Readonly<Record<string, CollectorPart>>)[type];
 }
 
+/** What a collector asks of a source of the type; undefined where it says nothing. */
+export function askedOf(spec: object, type: string): object | undefined {
+  return (spec as Readonly<Record<string, object | undefined>>)[type];
+}
+
+/** Whether a collector of a source of the type never ends. */
+export function isStream(spec: object, type: string): boolean {
+  const kind = partOf(type)?.kind;
+  return (typeof kind === 'function' ? kind(askedOf(spec, type) ?? {}) : kind) === 'stream';
+}
+
 /** `200ms` or `2s`, in milliseconds. */
 export function waitMsOf(text: string): number {
   return text.endsWith('ms') ? Number.parseInt(text, 10) : (parseDuration(text) ?? 0) * 1_000;

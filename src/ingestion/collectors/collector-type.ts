@@ -4,8 +4,6 @@ import type { SourceSpec } from '../../catalog/index.js';
 
 /** How rows are collected from one type of source. */
 export interface CollectorType {
-  /** `pull`: a run takes what is there, and ends. `stream`: a run goes on until it is stopped. Some have both, as the document says. */
-  readonly kind: 'pull' | 'stream' | ((collector: CollectorSpec) => 'pull' | 'stream');
   /**
    * The partitions of a stream: each is consumed in order, by one run at a time. Without it there is one, named ''.
    * @throws HeadgateError UNAVAILABLE when the source can't be asked
@@ -16,9 +14,4 @@ export interface CollectorType {
    * It may be begun again at any time, from the position of the last batch that landed.
    */
   collect(job: CollectJob): Promise<void>;
-}
-
-/** Whether a collector of the type is a stream; of a type that this process does not know it is not. */
-export function isStream(type: CollectorType | undefined, collector: CollectorSpec): boolean {
-  return (typeof type?.kind === 'function' ? type.kind(collector) : type?.kind) === 'stream';
 }

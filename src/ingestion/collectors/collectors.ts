@@ -10,7 +10,8 @@ import { SCHEDULED } from './collector-kind.js';
 import { CollectorEntity } from './collector.entity.js';
 import type { Collector } from './collector.js';
 import { performCollector } from './collector-run.js';
-import { isStream, type CollectorType } from './collector-type.js';
+import { isStream } from './collector-shape.js';
+import type { CollectorType } from './collector-type.js';
 import { StreamKeeper, type RunningCollector } from './stream-keeper.js';
 import { StreamShares } from './stream-shares.js';
 
@@ -187,7 +188,7 @@ export class Collectors {
   }
 
   async #submit(tx: Transaction, { spec, source }: Collector, partition: string, actor: RunActor | Actor, dueAt?: string): Promise<RunEntity> {
-    const streams = isStream(this.#options.types.get(source.type), spec);
+    const streams = isStream(spec, source.type);
     const { run } = await this.#options.runs.submit(tx, {
       kind: 'INGESTION',
       dataset: spec.dataset,

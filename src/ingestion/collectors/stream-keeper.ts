@@ -2,7 +2,8 @@ import { HeadgateError, isHeadgateError, type Log } from '../../kernel/index.js'
 import type { RunEntity } from '../../lifecycle/index.js';
 import type { Database, Transaction } from '../../store/index.js';
 import type { Collector } from './collector.js';
-import { isStream, type CollectorType } from './collector-type.js';
+import { isStream } from './collector-shape.js';
+import type { CollectorType } from './collector-type.js';
 import type { StreamShares } from './stream-shares.js';
 
 /** How often streams without a run, and runs whose collector changed, are looked for. */
@@ -83,14 +84,14 @@ export class StreamKeeper {
 
   /** One look at all of them. */
   async look(): Promise<void> {
-    const { list, types, running, log } = this.#options;
+    const { list, running, log } = this.#options;
     const collectors = await list();
     const wanted = new Map(collectors.filter(({ spec }) => !spec.paused).map((collector) => [collector.spec.name, collector.updatedAt.getTime()]));
     for (const { collector, version, stop } of running.values()) {
       if (wanted.get(collector) !== version) stop.abort(new Error('The collector was changed, paused or removed.'));
     }
     for (const collector of collectors) {
-      if (collector.spec.paused || !isStream(types.get(collector.source.type), collector.spec)) continue;
+      if (collector.spec.paused || !isStream(collector.spec, collector.source.type)) continue;
       try {
         for (const partition of await this.partitionsOf(collector)) await this.#begin(collector, partition);
       } catch (error) {

@@ -33,7 +33,6 @@ export interface EventsCollectorOptions {
 
 /** Takes events out of the inbox, in the order in which they were committed there. */
 export class EventsCollector implements CollectorType {
-  readonly kind = 'stream';
   readonly #options: EventsCollectorOptions;
   readonly #wakes = new Set<Wake>();
   #stopListening: (() => void) | undefined;

@@ -1,3 +1,4 @@
+import { pointerKeys } from '../../kernel/index.js';
 import { elementsOf, membersOf, type JsonMember } from '../json-members.js';
 
 /** A JSON text whose parts are had as they are written. What was taken apart once is not taken apart again. */
@@ -21,10 +22,7 @@ export class JsonTree {
 
   /** @param pointer RFC 6901 */
   at(pointer: string): JsonTree | undefined {
-    if (pointer === '') return this;
-    const [, token = '', ...rest] = pointer.split('/');
-    const member = this.members?.get(token.replaceAll('~1', '/').replaceAll('~0', '~'));
-    return member?.at(rest.map((one) => `/${one}`).join(''));
+    return pointerKeys(pointer).reduce<JsonTree | undefined>((tree, key) => tree?.members?.get(key), this);
   }
 
   #takeApart(): ReadonlyMap<string, JsonTree> | null {

@@ -1,5 +1,5 @@
 import { ISO_PATTERNS, type Field } from '../../catalog/index.js';
-import { isRawNumber } from './json-text.js';
+import { isRawNumber } from '../../kernel/index.js';
 
 /** PostgreSQL's words for what is before and after all others are data as well: a source that is another PostgreSQL has them. */
 const ISO: Readonly<Partial<Record<Field['type'], RegExp>>> = {

@@ -1,6 +1,6 @@
 import type { FetchedDataset, Field } from '../../catalog/index.js';
+import { atPointer, memberOf } from '../../kernel/index.js';
 import { cellOf } from './cell.js';
-import { atPointer, memberOf } from './json-text.js';
 
 /** Where a field's value is in a row of the API: what its `column` says, else the name as such APIs write names. */
 export function columnOf({ source }: FetchedDataset, { column, name, graphqlName }: Field): string {

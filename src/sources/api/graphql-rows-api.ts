@@ -1,9 +1,8 @@
 import type { FetchedDataset, Field, GraphqlList, GraphqlPages, GraphqlRows } from '../../catalog/index.js';
-import { HeadgateError } from '../../kernel/index.js';
+import { HeadgateError, memberOf, parseExactJson } from '../../kernel/index.js';
 import type { FetchBudget } from './fetch-budget.js';
 import { columnOf } from './columns.js';
 import { Document } from './graphql-document.js';
-import { memberOf, parseJson } from './json-text.js';
 import { unlike } from './row-error.js';
 import type { AskedTest, Position, RowsApi, RowsPage } from './rows-api.js';
 import type { WantedRows } from './wanted-rows.js';
@@ -76,7 +75,7 @@ export class GraphqlRowsApi implements RowsApi {
     const { body } = await budget.send({ method: 'POST', repeatable: true, body: document.toJson() });
     let answer: unknown;
     try {
-      answer = parseJson(body.toString());
+      answer = parseExactJson(body.toString());
     } catch {
       throw unlike(dataset, 'the answer is no JSON');
     }

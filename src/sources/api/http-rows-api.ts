@@ -1,10 +1,9 @@
 import type { HttpList, HttpPages, HttpRows, Lists } from '../../catalog/index.js';
 import { placesIn } from '../../catalog/index.js';
-import { isHeadgateError } from '../../kernel/index.js';
+import { atPointer, isHeadgateError, parseExactJson } from '../../kernel/index.js';
 import { linkNext } from '../../outbound/index.js';
 import type { HttpAnswer } from '../http/http-answer.js';
 import type { FetchBudget } from './fetch-budget.js';
-import { atPointer, parseJson } from './json-text.js';
 import { unlike } from './row-error.js';
 import type { AskedTest, Position, RowsApi, RowsPage } from './rows-api.js';
 import type { WantedRows } from './wanted-rows.js';
@@ -108,7 +107,7 @@ function nextOf(pages: HttpPages, { at, rows, body, answer, budget }: Turned): P
 
 function jsonOf(answer: HttpAnswer, { dataset }: WantedRows): unknown {
   try {
-    return parseJson(answer.body.toString());
+    return parseExactJson(answer.body.toString());
   } catch {
     throw unlike(dataset, 'the answer is no JSON');
   }

@@ -90,6 +90,15 @@ test('a collector that is started brings the rows, and is shown with where it is
   expect(told.data.collectors[0]?.partitions[0]?.position).toBeNull();
 });
 
+test('its schedule is shown, with when it is started next', async () => {
+  const { data } = await served.ask<{ collector: { nextRunAt: string } }>(
+    engineer,
+    '{ collector(name: "shop_orders") { schedule { cron timeZone catchUp } nextRunAt } }',
+  );
+  expect(data.collector).toMatchObject({ schedule: { cron: '0 3 * * *', timeZone: 'Europe/Berlin', catchUp: 'once' } });
+  expect(await served.sql('SELECT next_at FROM headgate.schedule')).toEqual([{ next_at: new Date(data.collector.nextRunAt) }]);
+});
+
 test('rows that are there already are not brought twice, and those that are new are', async () => {
   orders = [...orders, { id: 3, note: 'third' }];
   expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsRead: '3', rowsLoaded: '1', rowsDeduplicated: '2' });
@@ -105,6 +114,19 @@ test('a collector that is reset begins from the beginning, and that is on the re
   expect(acts).toEqual(['collector.start', 'collector.start', 'collector.reset'].map((action) => ({ action, decision: 'ALLOWED', dataset: 'orders' })));
   const wrong = await served.ask(engineer, 'mutation { resetCollector(name: "shop_orders", partition: "9") }');
   expect(wrong.errors?.[0]?.extensions['code']).toBe('NOT_FOUND');
+});
+
+test('one that collects another thing begins from the beginning; a longer lag is no other thing', async () => {
+  const apply = async (part: string) => {
+    const manifest = MANIFESTS.replace('{ path: /orders }', part);
+    const { errors } = await served.ask(engineer, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: manifest });
+    expect(errors).toBeUndefined();
+    return (await served.sql('SELECT 1 FROM headgate.collector_position')).length;
+  };
+  expect(await collect()).toMatchObject({ status: 'SUCCEEDED' });
+  expect(await apply('{ path: /orders, since: { field: /id, parameter: after, format: unix } }')).toBe(0);
+  expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsDeduplicated: '3' });
+  expect(await apply('{ path: /orders, since: { field: /id, parameter: after, format: unix, lag: 20m } }')).toBe(1);
 });
 
 test('who is no engineer starts, resets and removes none', async () => {

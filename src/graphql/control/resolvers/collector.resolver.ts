@@ -55,6 +55,6 @@ export class CollectorPartitionResolver {
 }
 
 async function visibleCollectors({ services, visible }: RequestContext): Promise<Collector[]> {
-  const collectors = await services.collectors.list();
-  return collectors.filter(({ spec }) => visible.datasets.has(spec.dataset)).map(toCollector);
+  const [collectors, schedules] = await Promise.all([services.collectors.list(), services.collectors.schedules()]);
+  return collectors.filter(({ spec }) => visible.datasets.has(spec.dataset)).map((collector) => toCollector(collector, schedules.get(collector.spec.name)));
 }

@@ -1,7 +1,9 @@
 import { Field, Float, ObjectType } from 'type-graphql';
+import { scheduleOf, type ScheduleState } from '../../../jobs/index.js';
 import type { Collector as CollectorInForce, PartitionState } from '../../../ingestion/index.js';
 import { BigIntScalar, DateTimeScalar, JsonScalar } from '../../scalars.js';
 import { LoadModeEnum } from './enums.js';
+import { Schedule } from './schedule.type.js';
 
 @ObjectType({ description: 'One partition of what a collector collects: where it is, and how far behind.' })
 export class CollectorPartition {
@@ -27,13 +29,17 @@ export class Collector {
   @Field(() => String, { description: 'The name of the source.' }) source!: string;
   @Field(() => LoadModeEnum) mode!: keyof typeof LoadModeEnum;
   @Field(() => Boolean) paused!: boolean;
+  @Field(() => Schedule, { nullable: true }) schedule?: Schedule | undefined;
+  @Field(() => DateTimeScalar, { nullable: true, description: 'When its schedule starts it next; null while it is paused.' }) nextRunAt?: Date | undefined;
   @Field(() => String) updatedBy!: string;
   @Field(() => DateTimeScalar) updatedAt!: Date;
 }
 
-export function toCollector({ spec, updatedBy, updatedAt }: CollectorInForce): Collector {
+export function toCollector({ spec, updatedBy, updatedAt }: CollectorInForce, next: Pick<ScheduleState, 'nextAt'> | undefined): Collector {
   const { name, description, dataset, source, mode = 'append', paused = false } = spec;
-  return Object.assign(new Collector(), { name, description, datasetName: dataset, source, mode, paused, updatedBy, updatedAt });
+  const schedule = spec.schedule === undefined ? undefined : scheduleOf(spec.schedule);
+  const facts = { name, description, datasetName: dataset, source, mode, paused, schedule, nextRunAt: next?.nextAt, updatedBy, updatedAt };
+  return Object.assign(new Collector(), facts);
 }
 
 export function toPartition({ collector: _, position, ...state }: PartitionState, isTold: boolean): CollectorPartition {

@@ -1,7 +1,6 @@
 import { Field, ObjectType } from 'type-graphql';
-import type { CatchUp } from '../../../jobs/index.js';
 import { DateTimeScalar, JsonScalar } from '../../scalars.js';
-import { CatchUpEnum } from './enums.js';
+import { Schedule } from './schedule.type.js';
 
 @ObjectType({ description: 'What a step declares to have made harmless. Nobody has checked that it is true.' })
 export class Anonymisation {
@@ -16,13 +15,6 @@ export class PipelineStep {
   @Field(() => String, { description: 'transform, aggregate, sql or publish.' }) kind!: string;
   @Field(() => JsonScalar, { nullable: true, description: 'The step as it stands in the manifest; null for who may not know all names.' }) definition!: unknown;
   @Field(() => Anonymisation, { nullable: true }) anonymises?: Anonymisation | undefined;
-}
-
-@ObjectType({ description: 'When something is started again and again.' })
-export class Schedule {
-  @Field(() => String, { description: 'Minute, hour, day of the month, month, day of the week.' }) cron!: string;
-  @Field(() => String) timeZone!: string;
-  @Field(() => CatchUpEnum) catchUp!: CatchUp;
 }
 
 @ObjectType({ description: 'Steps over datasets, whose result is a dataset.' })

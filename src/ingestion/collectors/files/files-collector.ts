@@ -30,7 +30,6 @@ type FilesSpec = Extract<SourceSpec, { type: 'files' }>;
  */
 export function filesCollector(options: FilesCollectorOptions): CollectorType {
   return {
-    kind: 'pull',
     async collect(job) {
       const { source, collector, signal } = job;
       if (source.type !== 'files') throw new Error('a collector of files from another source');

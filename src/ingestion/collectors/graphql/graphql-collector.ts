@@ -17,7 +17,6 @@ const ACCEPT = 'application/graphql-response+json, application/json;q=0.9';
 /** Rows of another GraphQL API, page by page. */
 export function graphqlCollector(clients: HttpClients): CollectorType {
   return {
-    kind: 'pull',
     async collect(job) {
       const { collector, source } = job;
       if (!collector.graphql || source.type !== 'graphql') return;

@@ -1,4 +1,4 @@
-import { canonicalJson } from '../../../kernel/index.js';
+import { canonicalJson, pointerOf } from '../../../kernel/index.js';
 import type { HttpClient, HttpClients, HttpRequest } from '../../../sources/index.js';
 import type { CollectorType } from '../collector-type.js';
 import { collectPages } from '../pages/collect-pages.js';
@@ -14,7 +14,6 @@ const LONGEST_WAIT_MS = 300_000;
 /** Rows of an API that answers with JSON, page by page. */
 export function httpCollector(clients: HttpClients): CollectorType {
   return {
-    kind: 'pull',
     async collect(job) {
       const { collector, source } = job;
       if (!collector.http || source.type !== 'http') return;
@@ -49,7 +48,7 @@ function requestOf(part: HttpPart, place: PagePlace, from: string | undefined): 
   const where = isWhole ? { place } : { path, query };
   if (method === 'POST') {
     let sent: unknown = body;
-    for (const [name, value] of Object.entries(parameters)) sent = withPointed(sent, name.startsWith('/') ? name : `/${name.replaceAll('~', '~0')}`, value);
+    for (const [name, value] of Object.entries(parameters)) sent = withPointed(sent, name.startsWith('/') ? name : pointerOf([name]), value);
     return { ...common, ...where, body: JSON.stringify(sent), repeatable: true };
   }
   if (isWhole) return { ...common, place };

@@ -1,6 +1,6 @@
+import { atPointer } from '../../../kernel/index.js';
 import { linkNext, type OutboundHeaders } from '../../../outbound/index.js';
 import { rejected } from '../../rejection.js';
-import { pointed } from '../parts/pointer.js';
 import type { Page } from './page-rows.js';
 
 /** Where the next page is: its number, the row it begins with, what the last one said; undefined for the first. */
@@ -36,7 +36,7 @@ export function firstPlace(pages: PagesBy | undefined): PagePlace {
 export function nextPlace(pages: PagesBy | undefined, at: PagePlace, seen: number, { page, headers, placeOf }: PageAnswer): PagePlace {
   if (!pages) return undefined;
   if (pages.more !== undefined) {
-    const more = pointed(page.rest, pages.more);
+    const more = atPointer(page.rest, pages.more);
     if (typeof more !== 'boolean') throw rejected(`What the source answers has no true or false at ${pages.more}. Look at pages: more.`);
     if (!more) return undefined;
   }
@@ -54,14 +54,14 @@ function placeAfter(pages: PagesBy, at: PagePlace, seen: number, { page, headers
   }
   if (pages.by === 'next' || pages.by === 'cursor') {
     const pointer = pages.by === 'next' ? pages.next : pages.cursor;
-    const found = pointed(page.rest, pointer);
+    const found = atPointer(page.rest, pointer);
     if (found === undefined || found === null || found === '' || found === false) return undefined;
     if (typeof found !== 'string' && typeof found !== 'number') throw rejected(`What the source answers at ${pointer} is neither a text nor a number.`);
     return pages.by === 'next' ? placeOf(String(found)) : String(found);
   }
   if (page.count === 0) return undefined;
   if (pages.total !== undefined) {
-    const total = Number(pointed(page.rest, pages.total));
+    const total = Number(atPointer(page.rest, pages.total));
     if (!Number.isInteger(total)) throw rejected(`What the source answers has no whole number at ${pages.total}. Look at pages: total.`);
     if (seen >= total) return undefined;
   }

@@ -1,5 +1,5 @@
+import { atPointer, isRawNumber, parseExactJson, pointerKeys } from '../../../kernel/index.js';
 import { rejected } from '../../rejection.js';
-import { pointed, pointerKeys } from '../parts/pointer.js';
 import { momentOf, type Since } from '../parts/since.js';
 import { JsonText, broken, parsed, type Slice } from './json-text.js';
 
@@ -41,7 +41,7 @@ export function pageOf(body: Buffer, { items, fields, since }: PageShape): Page 
     // Each is read, so that of an answer that is broken somewhere nothing is taken.
     const row = exact(written);
     lines.push(fields ? JSON.stringify(mapped(row, fields)) : oneLine(written));
-    const moment = since && momentOf(plain(pointed(row, since.field)), since.format);
+    const moment = since && momentOf(plain(atPointer(row, since.field)), since.format);
     if (moment !== undefined) newest = Math.max(newest ?? moment, moment);
   }
   if (since && lines.length > 0 && newest === undefined) {
@@ -60,32 +60,21 @@ function arrayAt(text: JsonText, items: string): Slice | undefined {
   throw rejected(`What the source answers has no array ${where}. Look at items, a JSON pointer to the rows.`);
 }
 
-/** JSON whose numbers stay as they were written: a larger one than a double can hold is not changed. */
 function exact(text: string): unknown {
   try {
-    return JSON.parse(text, keepNumber as (key: string, value: unknown) => unknown) as unknown;
+    return parseExactJson(text);
   } catch {
     throw broken();
   }
 }
 
-interface RawJson {
-  readonly rawJSON: string;
-}
-/** Not yet among the types of the language. */
-const RAW = JSON as typeof JSON & { readonly rawJSON: (text: string) => RawJson; readonly isRawJSON: (value: unknown) => value is RawJson };
-
-function keepNumber(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  return typeof value === 'number' && source !== undefined && source !== String(value) ? RAW.rawJSON(source) : value;
-}
-
 function plain(value: unknown): unknown {
-  return RAW.isRawJSON(value) ? Number(value.rawJSON) : value;
+  return isRawNumber(value) ? Number(value.rawJSON) : value;
 }
 
 function mapped(row: unknown, fields: Readonly<Record<string, string>>): Record<string, unknown> {
   // What is not there is left out: the contract says what is required, or what stands for it.
-  const found = Object.entries(fields).map(([name, pointer]) => [name, pointed(row, pointer)] as const);
+  const found = Object.entries(fields).map(([name, pointer]) => [name, atPointer(row, pointer)] as const);
   return Object.fromEntries(found.filter(([, value]) => value !== undefined));
 }
 

@@ -4,7 +4,7 @@ import { MostPages } from './most-pages.js';
 import type { CollectorPart } from './part.js';
 import { Pointer } from './pointer.js';
 import { Since } from './since.js';
-import { checkSince } from './since-check.js';
+import { checkSince, SINCE_IDENTITY } from './since-check.js';
 
 const Variable = z.string().regex(/^[_A-Za-z][_0-9A-Za-z]*$/, { error: 'expected the name of a variable of the query, without its $' });
 const sized = { sizeVariable: Variable.optional(), size: z.int().min(1).max(100_000).optional(), max: MostPages };
@@ -54,7 +54,7 @@ export type GraphqlPart = z.output<typeof Shape>;
 export const graphqlPart: CollectorPart<typeof Shape> = {
   shape: Shape,
   kind: 'pull',
-  identity: ['query', 'variables', 'items', 'since', 'fields'],
+  identity: ['query', 'variables', 'items', ...SINCE_IDENTITY, 'fields'],
   check(part, facts) {
     const { query, pages, since, fields } = part as GraphqlPart;
     const declared = (operationOf(query)?.variableDefinitions ?? []).map(({ variable }) => variable.name.value);

@@ -3,7 +3,7 @@ import { MostPages } from './most-pages.js';
 import type { CollectorPart } from './part.js';
 import { Pointer } from './pointer.js';
 import { Since } from './since.js';
-import { checkSince } from './since-check.js';
+import { checkSince, SINCE_IDENTITY } from './since-check.js';
 
 /** A parameter of the query; with POST a key of the body, or a JSON pointer into it. */
 const Parameter = z.string().min(1).max(500);
@@ -69,7 +69,7 @@ export type HttpPart = z.output<typeof Shape>;
 export const httpPart: CollectorPart<typeof Shape> = {
   shape: Shape,
   kind: 'pull',
-  identity: ['path', 'query', 'method', 'body', 'items', 'since', 'fields'],
+  identity: ['path', 'query', 'method', 'body', 'items', ...SINCE_IDENTITY, 'fields'],
   check(part, facts) {
     const { body, method, since, fields } = part as HttpPart;
     if (body !== undefined && method !== 'POST') return { path: ['body'], message: 'a body is sent with POST; add method: POST, or leave the body out' };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Name } from '../../../catalog/index.js';
 
 /** What is known of a message beside its content. `$position` is its place in the stream, `$time` when the broker took it. */
-export const MESSAGE_FACTS = ['$time', '$key', '$position', '$subject'] as const;
+export const MESSAGE_FACTS = ['$time', '$position', '$subject'] as const;
 export type MessageFact = (typeof MESSAGE_FACTS)[number];
 
 /** How rows are in a message. */

@@ -18,7 +18,7 @@ export interface CollectorPart<Shape extends ZodType = ZodType> {
   readonly shape: Shape;
   /** `pull`: it takes what is there, by a schedule or when it is told to. `stream`: it never ends. A type may have both. */
   readonly kind: 'pull' | 'stream' | ((part: object) => 'pull' | 'stream');
-  /** The keys that say what is collected: when one changes, it begins from the beginning. */
+  /** The keys that say what is collected, `a.b` for one inside another: when one changes, it begins from the beginning. */
   readonly identity: readonly string[];
   /** What does not go together with mode and dataset. */
   check?(part: object, facts: PartFacts): PartProblem | undefined;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { parseDuration, parseTableName, tableNameText } from '../../../catalog/index.js';
+import { parseTableName, tableNameText } from '../../../catalog/index.js';
 import { captureNames, dropText } from './capture-names.js';
 import type { CollectorPart } from './part.js';
+import { Lag, Start } from './since.js';
 import { checkSince } from './since-check.js';
 
 const RemoteName = z.string().refine((text) => text !== '' && !text.includes('\0') && Buffer.byteLength(text) <= 63, {
@@ -17,15 +18,9 @@ const Table = z
 const Since = z.strictObject({
   column: RemoteName,
   /** What is asked for the first time; everything when absent. */
-  start: z
-    .union([z.string().min(1).max(100), z.number()])
-    .transform(String)
-    .optional(),
+  start: Start.optional(),
   /** Rows are committed later than others that are younger: so much is asked for again. Of a number that grows there is none. */
-  lag: z
-    .string()
-    .refine((text) => (parseDuration(text) ?? Infinity) <= 90 * 86_400, { error: 'expected a duration of at most 90 days, such as 10m or 2h' })
-    .optional(),
+  lag: Lag.optional(),
 });
 
 /** Each change of the table, deletes with them, as the source's log has it. */
@@ -51,7 +46,7 @@ export type PostgresPart = z.output<typeof Shape>;
 export const postgresPart: CollectorPart<typeof Shape> = {
   shape: Shape,
   kind: (part) => ((part as PostgresPart).capture ? 'stream' : 'pull'),
-  identity: ['table', 'fields', 'since', 'capture'],
+  identity: ['table', 'fields', 'since.column', 'since.start', 'capture'],
   check(part, facts) {
     const { fields, since, capture } = part as PostgresPart;
     const { dataset, mode } = facts;

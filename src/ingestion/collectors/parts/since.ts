@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import { parseDuration } from '../../../catalog/index.js';
+import { durationUpTo, parseDuration } from '../../../catalog/index.js';
 import { Pointer } from './pointer.js';
 
 /** How a moment is written: `2026-01-31T00:00:00.000Z`, seconds or milliseconds since 1970, `2026-01-31`; or a number that grows. */
 export const SINCE_FORMATS = ['iso', 'unix', 'unix_ms', 'date', 'number'] as const;
 export type SinceFormat = (typeof SINCE_FORMATS)[number];
 
-const Lag = z
-  .string()
-  .refine((text) => (parseDuration(text) ?? Infinity) <= 90 * 86_400, { error: 'expected a duration of at most 90 days, such as 10m or 2h' });
+/** Rows become visible at their source later than others that are younger: so much is asked for again. */
+export const Lag = durationUpTo('90d');
+
+/** What is asked for the first time. */
+export const Start = z.union([z.string().min(1).max(100), z.number()]).transform(String);
 
 /** What is new since the last time: a field of the rows that grows, and the parameter that asks for what is after a value of it. */
 export const Since = z
@@ -18,11 +20,7 @@ export const Since = z
     parameter: z.string().min(1).max(500),
     format: z.enum(SINCE_FORMATS).optional(),
     /** What is asked for the first time; everything when absent. */
-    start: z
-      .union([z.string().min(1).max(100), z.number()])
-      .transform(String)
-      .optional(),
-    /** Rows become visible at their source later than others that are younger: so much is asked for again. */
+    start: Start.optional(),
     lag: Lag.optional(),
   })
   .refine(({ format, lag }) => format !== 'number' || lag === undefined, { path: ['lag'], error: 'a number has no lag; leave it out' })

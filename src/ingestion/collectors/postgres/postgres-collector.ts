@@ -12,7 +12,6 @@ import { collectedFields, tableOfPart, type CollectedSources, type RemoteTableFa
 /** Rows of another PostgreSQL: all of them, those that are new, or each change. */
 export function postgresCollector(sources: CollectedSources): CollectorType {
   return {
-    kind: (collector) => (collector.postgres?.capture ? 'stream' : 'pull'),
     async collect(job) {
       const { collector, source } = job;
       const part = collector.postgres;

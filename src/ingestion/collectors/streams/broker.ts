@@ -8,7 +8,6 @@ export interface Message {
   readonly data: Uint8Array;
   /** When the broker took it, in milliseconds. */
   readonly time: number;
-  readonly key?: string | undefined;
   readonly subject?: string | undefined;
 }
 

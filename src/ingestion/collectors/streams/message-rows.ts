@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { isHeadgateError } from '../../../kernel/index.js';
+import { isHeadgateError, pointerKeys } from '../../../kernel/index.js';
 import { membersOf } from '../../json-members.js';
 import { JsonRows } from '../../json-rows.js';
 import type { MessageFact } from '../parts/index.js';
@@ -162,8 +162,7 @@ function elementsOf(content: Buffer): readonly Buffer[] {
 /** The bytes of a value inside of the message: numbers stay as they are written. */
 function valueAt(data: Buffer, pointer: string): Buffer {
   let text = data.toString('utf8');
-  for (const step of pointer.slice(1).split('/')) {
-    const name = step.replaceAll('~1', '/').replaceAll('~0', '~');
+  for (const name of pointerKeys(pointer)) {
     const member = membersOf(text)?.findLast((one) => one.name === name);
     if (!member) throw new Refusal(`the message has nothing at ${pointer}`);
     text = text.slice(member.from, member.to);
@@ -181,7 +180,6 @@ function firstByte(bytes: Buffer): number {
 function factsOf(message: Message, fields: Readonly<Record<string, MessageFact>>): string {
   const facts: Readonly<Record<MessageFact, () => string | null>> = {
     $time: () => new Date(message.time).toISOString(),
-    $key: () => message.key ?? null,
     $position: () => String(message.place),
     $subject: () => message.subject ?? null,
   };

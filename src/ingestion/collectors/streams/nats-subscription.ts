@@ -1,9 +1,9 @@
 import { createInbox, type Msg, type NatsConnection, type Subscription as NatsCoreSubscription } from '@nats-io/transport-node';
+import { Wake } from '../../../jobs/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Arrival, Message, Subscription } from './broker.js';
 import { natsError } from './nats-connection.js';
 import type { NatsInterest } from './nats-interest.js';
-import { Signal } from './signal.js';
 
 /** Where a collector is: a sequence of the stream, which is told from another one of its name by when it was made. */
 export interface NatsPosition {
@@ -57,7 +57,7 @@ export class NatsSubscription implements Subscription<NatsMessage> {
   readonly #options: NatsSubscriptionOptions;
   readonly #inbox: string;
   readonly #subscription: NatsCoreSubscription;
-  readonly #arrived = new Signal();
+  readonly #arrived = new Wake();
   #queue: NatsMessage[] = [];
   #queuedBytes = 0;
   #waiting: number | undefined;
@@ -89,7 +89,7 @@ export class NatsSubscription implements Subscription<NatsMessage> {
 
   async next(): Promise<Arrival<NatsMessage>> {
     if (this.#queue.length === 0) {
-      if (!this.#failure) await this.#arrived.wait(WAIT_MS);
+      if (!this.#failure) await this.#arrived.sleep(WAIT_MS);
       if (this.#asked > 0 && performance.now() - this.#heardAt > SILENCE_MS) this.#fail(natsError(new Error('silent'), this.#options.source));
     }
     // What came before the connection was cut is good.
@@ -157,7 +157,7 @@ export class NatsSubscription implements Subscription<NatsMessage> {
     this.#lastSequence = delivery.sequence;
     this.#queue.push({ place: delivery.sequence, data: message.data, time: delivery.time, subject: message.subject, reply });
     this.#queuedBytes += message.data.length + OVERHEAD_BYTES;
-    this.#arrived.give();
+    this.#arrived.wake();
     if (this.#asked === 0) this.#ask();
   }
 
@@ -176,7 +176,7 @@ export class NatsSubscription implements Subscription<NatsMessage> {
 
   #fail(error: Error): void {
     this.#failure ??= error;
-    this.#arrived.give();
+    this.#arrived.wake();
   }
 }
 

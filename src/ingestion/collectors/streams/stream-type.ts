@@ -5,7 +5,6 @@ import { StreamRun, type StreamRunOptions } from './stream-run.js';
 export function streamType(options: StreamRunOptions): CollectorType {
   const { broker } = options;
   return {
-    kind: 'stream',
     ...(broker.partitions && { partitions: (collector, source, signal) => broker.partitions?.(collector, source, signal) ?? Promise.resolve(['']) }),
     collect: (job) => new StreamRun(job, options).follow(),
   };

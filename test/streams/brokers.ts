@@ -7,7 +7,7 @@ import { findRedis } from '../support/redis.js';
 export interface TestBroker {
   readonly type: 'nats' | 'redis';
   /** The keys of the source's document beside its name. */
-  readonly source: object;
+  readonly source: { readonly type: string; readonly url: string };
   create(stream: string): Promise<void>;
   publish(stream: string, messages: readonly (string | Uint8Array)[]): Promise<void>;
   /** Takes the first messages away, unread or not. */
@@ -29,7 +29,7 @@ const subjectOf = (stream: string) => `${stream}.rows`;
 
 export class NatsTestBroker implements TestBroker {
   readonly type = 'nats';
-  readonly source: object;
+  readonly source: { readonly type: string; readonly url: string };
   readonly manager: JetStreamManager;
   readonly #connection: NatsConnection;
   readonly #streams = new Set<string>();
@@ -91,7 +91,7 @@ export class NatsTestBroker implements TestBroker {
 
 export class RedisTestBroker implements TestBroker {
   readonly type = 'redis';
-  readonly source: object;
+  readonly source: { readonly type: string; readonly url: string };
   readonly client: RedisClientType;
   readonly #streams = new Set<string>();
 

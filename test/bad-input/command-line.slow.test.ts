@@ -157,8 +157,8 @@ describe('a command that is called wrongly', () => {
   test.each<[args: string[], says: RegExp]>([
     [['ingst'], /unknown command 'ingst'.*Did you mean ingest\?/s],
     [['ingest', 'orders', 'good.csv', '--forse'], /unknown option '--forse'.*Did you mean --force\?/s],
-    [['ingest', 'orders'], /missing required argument 'file'/],
-    [['ingest', 'orders', 'good.csv', 'strict.csv'], /too many arguments/],
+    [['ingest', 'orders'], /missing required argument 'files'/],
+    [['quality', 'check', 'orders', 'strict'], /too many arguments/],
     [['ingest', 'orders', 'good.csv', '--mode', 'upsert'], /Allowed choices are append, replace, merge/],
     [['ingest', 'orders', 'good.csv', '--format'], /argument missing/],
     [['apply'], /missing required argument 'paths'/],

@@ -162,8 +162,8 @@ const INGEST = 'mutation ($input: IngestInput!) { ingest(input: $input) { id } }
 describe('a load that is asked for by mutation', () => {
   test.each<[what: string, input: object, code: string, says: RegExp]>([
     ['of an unknown dataset', { dataset: 'ordrs', content: 'id\n', format: 'csv' }, 'NOT_FOUND', /no dataset "ordrs"/],
-    ['of nothing', { dataset: 'orders' }, 'BAD_USER_INPUT', /either source or content/],
-    ['of two things', { dataset: 'orders', content: 'id\n', source: 'x.csv' }, 'BAD_USER_INPUT', /either source or content/],
+    ['of nothing', { dataset: 'orders' }, 'BAD_USER_INPUT', /exactly one of source, url and content/],
+    ['of two things', { dataset: 'orders', content: 'id\n', source: 'x.csv' }, 'BAD_USER_INPUT', /exactly one of source, url and content/],
     ['of content without a format', { dataset: 'orders', content: 'id\n' }, 'BAD_USER_INPUT', /Expected rows as csv/],
     ['of a file that is missing', { dataset: 'orders', source: 'none.csv' }, 'NOT_FOUND', /There is no file "none\.csv"/],
     ['of a file of another kind', { dataset: 'orders', source: 'orders.xls' }, 'BAD_USER_INPUT', /Expected rows as.*"orders\.xls"/],

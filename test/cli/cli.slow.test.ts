@@ -47,7 +47,7 @@ describe('usage', () => {
 
   test.each([
     [['nonsense'], /unknown command 'nonsense'/],
-    [['ingest', 'orders'], /missing required argument 'file'/],
+    [['ingest', 'orders'], /missing required argument 'files'/],
     [['ingest', 'orders', 'x.csv', '--mode', 'upsert'], /Allowed choices are append, replace, merge/],
     [['serve', '--prot', '1'], /unknown option '--prot'/],
     [['token', 'create'], /required option '--sub/],
@@ -129,7 +129,7 @@ describe('talking to the running server', () => {
     [['ingest', 'orders', '.'], /^BAD_USER_INPUT: Expected rows as|^BAD_USER_INPUT: "\." is a folder/],
     [['ingest', 'orders', 'package.json', '--format', 'csv', '--url', 'http://127.0.0.1:1'], /^UNAVAILABLE: http:\/\/127\.0\.0\.1:1 can't be reached/],
     [['ingest', 'unknown', 'package.json'], /^NOT_FOUND: There is no dataset "unknown"/],
-    [['ingest', 'orders', 'https://example.com/x.csv'], /^BAD_USER_INPUT: Loading from a URL is not supported/],
+    [['ingest', 'orders', 'http://169.254.169.254/x.csv'], /^BAD_USER_INPUT: .*HEADGATE_OUTBOUND_ALLOW/],
     [['apply', 'no-such-folder'], /^NOT_FOUND: There is no file or folder "no-such-folder"/],
     [['apply', 'test/cli'], /^BAD_USER_INPUT: The folder "test\/cli" holds no manifests/],
     [['pipeline', 'run', 'unknown'], /^NOT_FOUND: There is no pipeline "unknown"/],

@@ -195,7 +195,7 @@ test('what a live dataset can not do yet is refused or not offered; entities, al
     tokens.reader,
     '{ __schema { subscriptionType { fields { name } } } }',
   );
-  expect(schema.__schema.subscriptionType.fields.map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged']);
+  expect(schema.__schema.subscriptionType.fields.map(({ name }) => name)).toEqual(['auditAppended', 'datasetChanged', 'runProgress']);
 
   const { data, errors } = await served.ask(
     tokens.reader,

@@ -133,8 +133,8 @@ export async function openWork({
     ['files', filesCollector({ database, config, outbound })],
     ['http', httpCollector(clients)],
     ['graphql', graphqlCollector(clients)],
-    ['nats', stream(new NatsBroker(config.secrets))],
-    ['redis', stream(new RedisBroker(config.secrets))],
+    ['nats', stream(new NatsBroker(config.secrets, outbound))],
+    ['redis', stream(new RedisBroker(config.secrets, outbound))],
     ['postgres', postgresCollector(sources)],
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });

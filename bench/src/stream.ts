@@ -20,7 +20,7 @@ const manager = await jetstreamManager(nats);
 const shop = await Shop.open();
 try {
   await publish();
-  const headgate = await shop.serve('headgate');
+  const headgate = await shop.serve('headgate', { HEADGATE_OUTBOUND_ALLOW: new URL(url).host });
   await apply(headgate.url, [
     { kind: 'Source', name: 'broker', type: 'nats', url },
     { kind: 'Dataset', name: 'streamed', fields: Object.entries(FIELDS).map(([name, type]) => ({ name, type })) },

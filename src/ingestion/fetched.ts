@@ -24,7 +24,7 @@ export async function* fetched(outbound: Outbound, url: string, { maxBytes, sign
   const response = await outbound.fetch(request);
   if (response.status !== 200) {
     response.discard();
-    throw refusal(response.status, placeOf(url));
+    throw refusal(response.status, trusted ? originOf(url) : placeOf(url));
   }
   const coding = response.header('content-encoding');
   const length = Number(response.header('content-length') ?? Number.NaN);
@@ -38,6 +38,11 @@ export async function* fetched(outbound: Outbound, url: string, { maxBytes, sign
     ...(Number.isFinite(length) && !isPacked && { size: length }),
     ...(contentType !== undefined && isOfRows(contentType) && { contentType }),
   };
+}
+
+/** As much of a URL as may be told that is a secret as a whole. */
+export function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : 'the URL';
 }
 
 /** A URL as it may be told: its query can be a secret. */

@@ -26,4 +26,5 @@ export type { QuarantineCount, QuarantineFilter, QuarantineState, ReasonKind } f
 export type { ReplayInput } from './run-input.js';
 export { inFile } from './rejection.js';
 export type { IngestInput } from './run-input.js';
-export { isPattern, type Source } from './source.js';
+export { isPattern } from './file-pattern.js';
+export type { Source } from './source.js';

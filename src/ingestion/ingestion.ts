@@ -24,7 +24,8 @@ import { checkMode, type Loader, type ReplayRequest } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
 import { actorOf, dialectOf, keptDialect, ReplayContent, RunInput, type IngestInput, type ReplayInput } from './run-input.js';
-import { isPattern, type Source } from './source.js';
+import { isPattern } from './file-pattern.js';
+import type { Source } from './source.js';
 
 /** What follows a load, in its transaction: a quality report, the next job. Short: readers may wait for the commit. */
 export type AfterLoad = (tx: Transaction, dataset: Dataset, run: RunEntity, outcome: LoadOutcome, actor: Actor) => Promise<void>;

@@ -3,6 +3,7 @@ import { glob, open, realpath } from 'node:fs/promises';
 import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { Readable } from 'node:stream';
 import { HeadgateError } from '../kernel/index.js';
+import { checkPattern, isPattern } from './file-pattern.js';
 
 /** Where rows come from: a stream (an upload, standard input), a text that came inline, or a path on this machine. */
 export type Source =
@@ -28,11 +29,6 @@ export interface OpenSource {
   readonly contentType?: string;
 }
 
-/** Whether a path names files by a pattern. */
-export function isPattern(path: string): boolean {
-  return /[*?[{]/.test(path);
-}
-
 /**
  * All that a source is, in order; each is opened when its turn comes.
  * @throws HeadgateError as `openSource`
@@ -46,13 +42,17 @@ export async function* openSources(source: Exclude<Source, { readonly url: unkno
 
 /**
  * The files below the folder that a pattern names, in the order of their names.
- * @throws HeadgateError NOT_FOUND when there is none; BAD_USER_INPUT when there are too many, or the pattern leads out of the folder
+ * @throws HeadgateError NOT_FOUND when there is none; BAD_USER_INPUT when there are too many, the pattern leads out of the folder, or
+ *   takes too long
  */
 export async function filesBelow(pattern: string, filesDir: string | undefined): Promise<readonly string[]> {
   const folder = await folderOf(pattern, filesDir);
+  checkPattern(pattern);
   const found: string[] = [];
+  const isInside = insideOf(folder);
   for await (const entry of glob(pattern, { cwd: folder, withFileTypes: true })) {
     if (!entry.isFile() && !entry.isSymbolicLink()) continue;
+    if (!(await isInside(entry.parentPath))) continue;
     found.push(relative(folder, join(entry.parentPath, entry.name)));
     if (found.length > MOST_FILES)
       throw new HeadgateError('BAD_USER_INPUT', `"${pattern.slice(0, 200)}" names more than ${MOST_FILES} files. Name fewer at a time.`, {
@@ -61,6 +61,21 @@ export async function filesBelow(pattern: string, filesDir: string | undefined):
   }
   if (found.length === 0) throw noFile(pattern);
   return found.toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+/** Whether a folder is below another one also after every link was followed: what the names are outside is nobody's business. */
+function insideOf(folder: string): (path: string) => Promise<boolean> {
+  const known = new Map<string, Promise<boolean>>();
+  return async (path) => {
+    const found =
+      known.get(path) ??
+      realpath(path).then(
+        (real) => `${real}${sep}`.startsWith(folder + sep),
+        () => false,
+      );
+    known.set(path, found);
+    return found;
+  };
 }
 
 /** Files of one load. */

@@ -152,3 +152,32 @@ test('a pattern leads nowhere but below the folder', async () => {
   }
   expect(await it.rows(target)).toEqual([]);
 });
+
+test('a pattern that would take hours or all memory is refused before anything is looked for', async () => {
+  const target = dataset('costly_patterns', FIELDS);
+  await install(it.database, target);
+  await files('costly', { [`${'a'.repeat(40)}.csv`]: 'id,name\n1,a\n' });
+  const costly = [
+    '{1..99999999}.csv',
+    '{a,b}'.repeat(30),
+    '{a,{b,c}}.csv',
+    '+(a|aa)+(a|aa)+(a|aa)+(a|aa)*b',
+    '*a*a*a*a*a*a*a*a*b',
+    '**/**/**/**/**/b',
+    '*'.repeat(1_001),
+  ];
+  for (const pattern of costly) {
+    const error = await it.refusal(target, '', { source: { file: `costly/${pattern}` } });
+    expect([pattern, error.code, error.message.includes("can't be looked for")]).toEqual([pattern, 'BAD_USER_INPUT', true]);
+  }
+});
+
+test('the names of files that a link leads to outside of the folder are not told', async () => {
+  const target = dataset('linked_folder', FIELDS);
+  await install(it.database, target);
+  await files('linked', { 'a.csv': 'id,name\n1,a\n' });
+  await symlink('/etc', join(it.home, 'linked/out'));
+  const refusal = await it.refusal(target, '', { source: { file: 'linked/out/pass*' } });
+  expect(refusal).toMatchObject({ code: 'NOT_FOUND', details: { file: 'linked/out/pass*' } });
+  expect(await it.load(target, '', { source: { file: 'linked/*.csv' } })).toMatchObject({ loaded: 1 });
+});

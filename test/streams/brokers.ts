@@ -1,13 +1,14 @@
 import { jetstreamManager, RetentionPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { createClient, type RedisClientType } from '@redis/client';
+import { until } from '../support/processes.js';
 import { findRedis } from '../support/redis.js';
 
 /** What a broker is asked to do by tests; streams are its own to name. */
 export interface TestBroker {
   readonly type: 'nats' | 'redis';
   /** The keys of the source's document beside its name. */
-  readonly source: object;
+  readonly source: { readonly type: string; readonly url: string };
   create(stream: string): Promise<void>;
   publish(stream: string, messages: readonly (string | Uint8Array)[]): Promise<void>;
   /** Takes the first messages away, unread or not. */
@@ -29,7 +30,7 @@ const subjectOf = (stream: string) => `${stream}.rows`;
 
 export class NatsTestBroker implements TestBroker {
   readonly type = 'nats';
-  readonly source: object;
+  readonly source: { readonly type: string; readonly url: string };
   readonly manager: JetStreamManager;
   readonly #connection: NatsConnection;
   readonly #streams = new Set<string>();
@@ -55,10 +56,23 @@ export class NatsTestBroker implements TestBroker {
   }
 
   async publish(stream: string, messages: readonly (string | Uint8Array)[], subject = subjectOf(stream)): Promise<void> {
-    const { state } = await this.manager.streams.info(stream);
+    const before = await this.#lastOf(stream);
     for (const message of messages) this.#connection.publish(subject, message);
     await this.#connection.flush();
-    while ((await this.manager.streams.info(stream)).state.last_seq < state.last_seq + messages.length);
+    while ((await this.#lastOf(stream)) < before + messages.length);
+  }
+
+  /** The number of the newest message. A broker that has just begun answers later than it listens. */
+  async #lastOf(stream: string): Promise<number> {
+    let last: number | undefined;
+    await until(`the stream ${stream} answers`, async () => {
+      last = await this.manager.streams.info(stream).then(
+        ({ state }) => state.last_seq,
+        () => undefined,
+      );
+      return last !== undefined;
+    });
+    return last ?? 0;
   }
 
   async trim(stream: string, count: number): Promise<void> {
@@ -91,7 +105,7 @@ export class NatsTestBroker implements TestBroker {
 
 export class RedisTestBroker implements TestBroker {
   readonly type = 'redis';
-  readonly source: object;
+  readonly source: { readonly type: string; readonly url: string };
   readonly client: RedisClientType;
   readonly #streams = new Set<string>();
 

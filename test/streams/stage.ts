@@ -56,7 +56,10 @@ export class Stage {
   }
 
   static async open(broker: TestBroker, env: NodeJS.ProcessEnv = {}): Promise<Stage> {
-    const secrets = { HEADGATE_MASTER_KEY: randomBytes(32).toString('base64') };
+    const secrets = {
+      HEADGATE_MASTER_KEY: randomBytes(32).toString('base64'),
+      HEADGATE_OUTBOUND_ALLOW: [...new Set(['127.0.0.1', new URL(broker.source.url).hostname])].join(','),
+    };
     const served = await Served.start({ ...secrets, ...env });
     const stage = new Stage(served, broker, await served.token('engineer@example.com', ['admin']), secrets);
     await stage.apply([{ kind: 'Source', name: 'broker', ...broker.source }]);

@@ -1,6 +1,6 @@
 import type { RowGroup, SchemaTree } from 'hyparquet';
 import { assembleNested } from 'hyparquet/src/assemble.js';
-import { parquetHeader, readColumn } from 'hyparquet/src/column.js';
+import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { getTreePath } from 'hyparquet/src/schema.js';
 import { rejected } from '../rejection.js';
@@ -9,7 +9,7 @@ import { damaged } from './damage.js';
 import { valueText } from './entries.js';
 import { leafKind, type LeafKind } from './leaf-kind.js';
 import type { StoredValue } from './leaf-text.js';
-import { checkSizes, plainElement, readerOf } from './page-reader.js';
+import { checkSizes, headerOf, plainElement, readerOf } from './page-reader.js';
 import { chunkStart, type ParquetFile } from './parquet-file.js';
 
 type Decoder = Parameters<typeof readColumn>[2];
@@ -75,7 +75,7 @@ function checkPages(bytes: Buffer, column: string): void {
   let size = 0;
   let values = 0;
   while (reader.offset < bytes.length - 1) {
-    const header = parquetHeader(reader);
+    const header = headerOf(reader, bytes);
     checkSizes(header);
     size += header.uncompressed_page_size;
     values += Number(header.data_page_header?.num_values ?? header.data_page_header_v2?.num_values ?? header.dictionary_page_header?.num_values ?? 0);

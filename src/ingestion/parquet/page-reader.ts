@@ -7,6 +7,7 @@ import { codecs, MOST_PAGE_BYTES } from './codecs.js';
 import { damaged } from './damage.js';
 import type { ParquetFile } from './parquet-file.js';
 import { chunkStart } from './parquet-file.js';
+import { checkThrift } from './thrift-bounds.js';
 
 type Decoder = Parameters<typeof readPage>[2];
 type Values = NonNullable<ReturnType<typeof readPage>['data']>;
@@ -15,6 +16,8 @@ type Values = NonNullable<ReturnType<typeof readPage>['data']>;
 const MOST_PAGE_VALUES = 16 * 1024 * 1024;
 const FIRST_WINDOW = 64 * 1024;
 const LONGEST_HEADER = 16 * 1024 * 1024;
+/** Fields of a header; it has some 20. */
+const MOST_HEADER_PARTS = 1_000;
 
 /** A page of a plain column: for each row whether there is a value, and the values that there are. */
 export interface FlatPage {
@@ -95,7 +98,7 @@ export class PageReader {
       const reader = readerOf(begin);
       let header: ReturnType<typeof parquetHeader>;
       try {
-        header = parquetHeader(reader);
+        header = headerOf(reader, begin);
       } catch (error) {
         if (error instanceof RangeError && to < this.#end && window < LONGEST_HEADER) continue;
         throw error;
@@ -119,6 +122,12 @@ export function plainElement<T extends object>(element: T): T {
 
 export function readerOf(bytes: Buffer): { view: DataView<ArrayBuffer>; offset: number } {
   return { view: new DataView(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length), offset: 0 };
+}
+
+/** The header at the reader's place. @throws HeadgateError DATA_REJECTED for one with more parts than any has; an error of the decoder */
+export function headerOf(reader: ReturnType<typeof readerOf>, bytes: Buffer): ReturnType<typeof parquetHeader> {
+  checkThrift(bytes.subarray(reader.offset), MOST_HEADER_PARTS);
+  return parquetHeader(reader);
 }
 
 /** @throws HeadgateError DATA_REJECTED for a page that takes more memory than one may, by what its header says. */

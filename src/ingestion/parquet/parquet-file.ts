@@ -5,13 +5,15 @@ import type { Spooled } from '../spool.js';
 import { isKnownCodec } from './codecs.js';
 import { damaged } from './damage.js';
 import { leafKind, type LeafKind } from './leaf-kind.js';
+import { checkThrift } from './thrift-bounds.js';
 
 const MAGIC = 'PAR1';
 const ENCRYPTED = 'PARE';
 /** Magic, a footer of nothing, its length, magic. */
 const SHORTEST = 12;
-/** What a footer may have: that of 1,600 columns and 10,000 row groups. */
 const MOST_FOOTER_BYTES = 512 * 1024 * 1024;
+/** Fields and members of lists that a footer may have. A column in a row group has about 25; each takes some 200 bytes of memory. */
+const MOST_FOOTER_PARTS = 5_000_000;
 
 /** Where a Parquet file is: a file of its own, or a stretch of one. */
 export interface ParquetPlace extends Pick<Spooled, 'path' | 'veil'> {
@@ -78,6 +80,7 @@ export class ParquetFile {
         throw rejected('The Parquet file is cut off: its end, which says where everything is, is missing. Send the whole file.');
       const footer = (await read(size - 8, size - 4)).readUInt32LE(0);
       if (footer > size - SHORTEST || footer > MOST_FOOTER_BYTES) throw damaged('its footer is longer than the file');
+      checkFooter(await read(size - 8 - footer, size - 8));
       const metadata = await metadataOf(size, read);
       check(metadata, size);
       return new ParquetFile(handle, spooled, metadata);
@@ -105,6 +108,14 @@ async function readAt(handle: FileHandle, { veil, offset = 0 }: ParquetPlace, fr
     filled += bytesRead;
   }
   return veil ? veil.shown(bytes, offset + from) : bytes;
+}
+
+function checkFooter(bytes: Buffer): void {
+  try {
+    checkThrift(bytes, MOST_FOOTER_PARTS);
+  } catch (error) {
+    throw error instanceof RangeError ? damaged('its footer can not be read', {}, error) : error;
+  }
 }
 
 async function metadataOf(size: number, read: (from: number, to?: number) => Promise<Buffer>): Promise<FileMetaData> {

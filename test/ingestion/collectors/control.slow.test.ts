@@ -99,6 +99,15 @@ test('its schedule is shown, with when it is started next', async () => {
   expect(await served.sql('SELECT next_at FROM headgate.schedule')).toEqual([{ next_at: new Date(data.collector.nextRunAt) }]);
 });
 
+test('why nothing is collected may name what is secret, and is told in full to who may know all names', async () => {
+  await served.sql(`UPDATE headgate.collector_position SET problem = 'The column "hidden" is new.' WHERE collector = 'shop_orders'`);
+  const shown = '{ collector(name: "shop_orders") { partitions { problem } } }';
+  const asked = async (token: string) =>
+    (await served.ask<{ collector: { partitions: { problem: string }[] } }>(token, shown)).data.collector.partitions[0]?.problem;
+  expect(await asked(engineer)).toContain('hidden');
+  expect(await asked(auditor)).toMatch(/^Why is for those who may know all names/);
+});
+
 test('rows that are there already are not brought twice, and those that are new are', async () => {
   orders = [...orders, { id: 3, note: 'third' }];
   expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsRead: '3', rowsLoaded: '1', rowsDeduplicated: '2' });

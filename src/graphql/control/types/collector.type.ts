@@ -42,6 +42,8 @@ export function toCollector({ spec, updatedBy, updatedAt }: CollectorInForce, ne
   return Object.assign(new Collector(), facts);
 }
 
-export function toPartition({ collector: _, position, ...state }: PartitionState, isTold: boolean): CollectorPartition {
-  return Object.assign(new CollectorPartition(), { ...state, position: isTold ? position : null });
+export function toPartition({ collector: _, position, problem, ...state }: PartitionState, isTold: boolean): CollectorPartition {
+  // It may name what is secret, as the error of a run.
+  const why = isTold || problem === null ? problem : 'Why is for those who may know all names in it: engineers and admins.';
+  return Object.assign(new CollectorPartition(), { ...state, position: isTold ? position : null, problem: why });
 }

@@ -6,7 +6,7 @@ import type { Outbound } from '../../../outbound/index.js';
 import type { Database } from '../../../store/index.js';
 import { dialectRequest } from '../../dialect/dialect.js';
 import { formatOf, type Format } from '../../format.js';
-import { isPattern } from '../../source.js';
+import { isPattern } from '../../file-pattern.js';
 import type { CollectJob } from '../collect-job.js';
 import type { CollectorType } from '../collector-type.js';
 import { Bucket } from './bucket.js';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DECIMALS, QUOTES } from '../../dialect/dialect.js';
+import { patternFault } from '../../file-pattern.js';
 import { FORMATS } from '../../format.js';
 import type { CollectorPart } from '../parts/part.js';
 
@@ -13,6 +14,10 @@ export const filesPart = {
       .max(1_000)
       .refine((pattern) => !pattern.startsWith('/') && !pattern.split('/').includes('..') && !/[\0\\]/.test(pattern), {
         error: 'expected a pattern such as 2024/*.csv.gz, below the folder of the source',
+      })
+      .superRefine((pattern, issues) => {
+        const fault = patternFault(pattern);
+        if (fault !== undefined) issues.addIssue({ code: 'custom', message: fault });
       })
       .optional(),
     format: z.enum(FORMATS).optional(),

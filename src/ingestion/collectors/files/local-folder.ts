@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join, posix, relative, sep } from 'node:path';
 import { isHeadgateError } from '../../../kernel/index.js';
-import { filesBelow, openSources, type OpenSource } from '../../source.js';
+import { filesBelow, openSource, type OpenSource } from '../../source.js';
 import type { FilePlace, RemoteFile } from './remote-file.js';
 
 /** A folder below the one that HEADGATE_FILES names. */
@@ -32,6 +32,7 @@ export class LocalFolder implements FilePlace {
   }
 
   async *open({ name }: RemoteFile): AsyncGenerator<OpenSource> {
-    for await (const source of openSources({ file: posix.join(this.#folder, name) }, this.#filesDir)) yield { ...source, name };
+    // By its very name, which may have signs that would be a pattern.
+    yield { ...(await openSource({ file: posix.join(this.#folder, name) }, this.#filesDir)), name };
   }
 }

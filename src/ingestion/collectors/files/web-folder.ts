@@ -1,6 +1,6 @@
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Outbound } from '../../../outbound/index.js';
-import { fetched, isFinal, placeOf } from '../../fetched.js';
+import { fetched, isFinal, originOf, placeOf } from '../../fetched.js';
 import type { OpenSource } from '../../source.js';
 import type { FilePlace, RemoteFile } from './remote-file.js';
 
@@ -33,7 +33,7 @@ export class WebFolder implements FilePlace {
       response.discard();
       throw new HeadgateError(
         isFinal(response.status) ? 'BAD_USER_INPUT' : 'UNAVAILABLE',
-        `${placeOf(this.#base.href)} answers with ${response.status} instead of a list of files.`,
+        `${trusted ? originOf(this.#base.href) : placeOf(this.#base.href)} answers with ${response.status} instead of a list of files.`,
         {
           status: response.status,
         },

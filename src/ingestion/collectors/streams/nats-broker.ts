@@ -4,6 +4,7 @@ import type { SourceSpec } from '../../../catalog/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { CollectorSpec } from '../collector-shape.js';
 import type { Broker, Consuming, Message, Subscription } from './broker.js';
+import type { Reach } from './check-reach.js';
 import { connectNats, natsError } from './nats-connection.js';
 import { filterOf } from './nats-filter.js';
 import { NatsInterest } from './nats-interest.js';
@@ -23,9 +24,11 @@ const ACK_WAIT_NS = 60 * SECOND_NS;
  */
 export class NatsBroker implements Broker {
   readonly #secrets: ReadonlyMap<string, string>;
+  readonly #reach: Reach;
 
-  constructor(secrets: ReadonlyMap<string, string>) {
+  constructor(secrets: ReadonlyMap<string, string>, reach: Reach) {
     this.#secrets = secrets;
+    this.#reach = reach;
   }
 
   nameOf({ collector }: Pick<Consuming, 'collector'>, { place }: Message): string {
@@ -35,7 +38,7 @@ export class NatsBroker implements Broker {
   async open(consuming: Consuming): Promise<Subscription> {
     const { collector, source } = consuming;
     const part = partOf(collector);
-    const connection = await connectNats(sourceOf(source), this.#secrets);
+    const connection = await connectNats(sourceOf(source), this.#secrets, this.#reach);
     try {
       return await subscribe(connection, part, consuming);
     } catch (error) {

@@ -11,19 +11,27 @@ import {
 } from '@nats-io/transport-node';
 import { timeoutMsOf, type SourceSpec } from '../../../catalog/index.js';
 import { HeadgateError, isHeadgateError } from '../../../kernel/index.js';
+import { checkReach, type Reach } from './check-reach.js';
 import { secretOf, tlsOf, urlOf } from './secrets-of.js';
 
 type NatsSource = Extract<SourceSpec, { type: 'nats' }>;
 
 /** A server that does not answer is given up after twice so long. */
 const PING_MS = 2_000;
+const USUAL_PORT = 4222;
 
 /**
  * A connection that does not mend itself: when it is cut, whoever uses it begins anew from the position.
- * @throws HeadgateError UNAVAILABLE
+ * @throws HeadgateError UNAVAILABLE; BAD_USER_INPUT for a host that may not be reached
  */
-export async function connectNats(source: NatsSource, secrets: ReadonlyMap<string, string>): Promise<NatsConnection> {
-  const urls = [source.url].flat().map((url) => urlOf(url, source.name, secrets, ['nats', 'tls']));
+export async function connectNats(source: NatsSource, secrets: ReadonlyMap<string, string>, reach: Reach): Promise<NatsConnection> {
+  const texts = [source.url].flat();
+  const urls = texts.map((url) => urlOf(url, source.name, secrets, ['nats', 'tls']));
+  await checkReach(
+    reach,
+    urls.map((url, i) => [texts[i] ?? '', url] as const),
+    USUAL_PORT,
+  );
   const tls = tlsOf(source.tls, source.name, secrets) ?? (urls.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
   const authenticator = authenticatorOf(source, urls, secrets);
   try {
@@ -31,6 +39,8 @@ export async function connectNats(source: NatsSource, secrets: ReadonlyMap<strin
       servers: urls.map(({ host }) => host),
       name: 'headgate',
       reconnect: false,
+      // What a server says of others in its cluster was checked by nobody.
+      ignoreClusterUpdates: true,
       timeout: timeoutMsOf(source),
       pingInterval: PING_MS,
       maxPingOut: 2,

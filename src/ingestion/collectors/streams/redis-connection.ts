@@ -1,20 +1,29 @@
 import { createClient, type RedisClientType } from '@redis/client';
 import { timeoutMsOf, type SourceSpec } from '../../../catalog/index.js';
 import { HeadgateError, isHeadgateError } from '../../../kernel/index.js';
+import { checkReach, isOperators, portOf, type Reach } from './check-reach.js';
 import { secretOf, tlsOf, urlOf } from './secrets-of.js';
 
 type RedisSource = Extract<SourceSpec, { type: 'redis' }>;
 
-/** A connection that does not mend itself: when it is cut, whoever uses it begins anew from the position. */
-export function redisClient(source: RedisSource, secrets: ReadonlyMap<string, string>): RedisClientType {
+const USUAL_PORT = 6379;
+
+/**
+ * A connection that does not mend itself: when it is cut, whoever uses it begins anew from the position.
+ * @throws HeadgateError UNAVAILABLE; BAD_USER_INPUT for a host that may not be reached
+ */
+export async function redisClient(source: RedisSource, secrets: ReadonlyMap<string, string>, reach: Reach): Promise<RedisClientType> {
   const { name, auth } = source;
   const url = urlOf(source.url, name, secrets, ['redis', 'rediss']);
   const tls = tlsOf(source.tls, name, secrets);
+  await checkReach(reach, [[source.url, url]], USUAL_PORT);
+  // The very address that was checked, whatever the name stands for a moment later.
+  const lookup = isOperators(source.url) ? {} : { lookup: reach.lookupFor(portOf(url, USUAL_PORT)) };
   const client = createClient({
     url: url.href,
     ...(auth?.user !== undefined && { username: auth.user }),
     ...(auth && { password: secretOf(auth.password, name, secrets) }),
-    socket: { connectTimeout: timeoutMsOf(source), reconnectStrategy: false, ...(url.protocol === 'rediss:' && { tls: true, ...tls }) },
+    socket: { connectTimeout: timeoutMsOf(source), reconnectStrategy: false, ...lookup, ...(url.protocol === 'rediss:' && { tls: true, ...tls }) },
     pingInterval: 2_000,
     commandOptions: { timeout: timeoutMsOf(source) },
   }) as RedisClientType;

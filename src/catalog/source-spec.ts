@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseDuration } from './duration.js';
-import { NatsSource, RedisSource } from './sources/brokers.js';
+import { KafkaSource, NatsSource, RedisSource } from './sources/brokers.js';
 import { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, EventsSource } from './sources/events.js';
 import { FilesSource } from './sources/files.js';
 import { GraphqlSource, HttpSource } from './sources/http.js';
@@ -13,7 +13,7 @@ const DEFAULT_TIMEOUT = '5s';
 const LATER_TYPES = ['kafka'];
 
 /** The types there are, in the order in which they are told. */
-const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource, NatsSource, RedisSource, FilesSource] as const;
+const SOURCE_SHAPES = [PostgresSource, HttpSource, GraphqlSource, EventsSource, NatsSource, RedisSource, KafkaSource, FilesSource] as const;
 
 const SourceShape = z.discriminatedUnion('type', SOURCE_SHAPES, {
   error: (issue) => {

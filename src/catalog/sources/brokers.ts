@@ -48,3 +48,21 @@ export const RedisSource = z.strictObject({
   auth: Password.optional(),
   tls: Tls.optional(),
 });
+
+const kafkaUrl = plainUrl(['kafka', 'kafkas']);
+
+/** How a client of Kafka says who it is (SASL). */
+const KafkaAuth = z.strictObject({
+  mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional(),
+  user: Line,
+  password: Secret,
+});
+
+/** A Kafka. Several URLs are brokers of one cluster, which are asked for the others. */
+export const KafkaSource = z.strictObject({
+  ...COMMON,
+  type: z.literal('kafka'),
+  url: z.union([kafkaUrl, z.array(kafkaUrl).min(1).max(50)]),
+  auth: KafkaAuth.optional(),
+  tls: Tls.optional(),
+});

@@ -3,7 +3,9 @@ import { Name } from '../../../catalog/index.js';
 
 /** What is known of a message beside its content. `$position` is its place in the stream, `$time` when the broker took it. */
 export const MESSAGE_FACTS = ['$time', '$position', '$subject'] as const;
-export type MessageFact = (typeof MESSAGE_FACTS)[number];
+/** Kafka knows more of a message. */
+export const KAFKA_FACTS = [...MESSAGE_FACTS, '$key', '$headers', '$partition', '$offset'] as const;
+export type MessageFact = (typeof KAFKA_FACTS)[number];
 
 /** How rows are in a message. */
 export const MESSAGES = {

@@ -9,6 +9,10 @@ export interface Message {
   /** When the broker took it, in milliseconds. */
   readonly time: number;
   readonly subject?: string | undefined;
+  readonly key?: Uint8Array | null | undefined;
+  readonly headers?: readonly (readonly [name: Uint8Array | null, value: Uint8Array | null])[] | undefined;
+  readonly partition?: number | undefined;
+  readonly offset?: number | undefined;
 }
 
 /** Messages that came together, in their order. */
@@ -52,7 +56,10 @@ export interface Consuming {
 
 /** A kind of broker. */
 export interface Broker {
-  /** @throws HeadgateError UNAVAILABLE when the source can't be asked */
+  /**
+   * Of a stream that has several. It is asked often, and answers soon, with what was known before if need be.
+   * @throws HeadgateError UNAVAILABLE when the source can't be asked; NOT_FOUND when it has no such stream
+   */
   partitions?(collector: CollectorSpec, source: SourceSpec, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * @throws HeadgateError UNAVAILABLE when the broker is away; NOT_FOUND when it has no such stream; CONFLICT when the stream is

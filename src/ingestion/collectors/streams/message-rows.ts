@@ -178,14 +178,23 @@ function firstByte(bytes: Buffer): number {
 
 /** `"name":value, ...` of what is known of the message. */
 function factsOf(message: Message, fields: Readonly<Record<string, MessageFact>>): string {
-  const facts: Readonly<Record<MessageFact, () => string | null>> = {
+  const facts: Readonly<Record<MessageFact, () => unknown>> = {
     $time: () => new Date(message.time).toISOString(),
     $position: () => String(message.place),
     $subject: () => message.subject ?? null,
+    $key: () => textOf(message.key),
+    $headers: () => Object.fromEntries((message.headers ?? []).map(([name, value]) => [textOf(name) ?? '', textOf(value)])),
+    $partition: () => message.partition ?? null,
+    $offset: () => message.offset ?? null,
   };
   return Object.entries(fields)
     .map(([name, fact]) => `${JSON.stringify(name)}:${JSON.stringify(facts[fact]())}`)
     .join(',');
+}
+
+/** Null for what is none. */
+function textOf(bytes: Uint8Array | null | undefined): string | null {
+  return bytes && isUtf8(bytes) ? Buffer.from(bytes).toString('utf8') : null;
 }
 
 /** The members go to the end, where they count when the message has the same ones. A row that is broken stays so. */

@@ -78,8 +78,9 @@ function describeLaws(setting: () => Setting): void {
     );
     expect(refused.every(({ reasons }) => reasons.length > 0)).toBe(true);
     expect(refused.some(({ raw }) => raw[''] === 'no json')).toBe(true);
-    const [run] = await stage.runs(name);
-    expect(run).toMatchObject({ status: 'RUNNING', rows_read: String(messages.length) });
+    const runs = await stage.runs(name);
+    expect(runs.every(({ status }) => status === 'RUNNING')).toBe(true);
+    expect(runs.reduce((sum, { rows_read }) => sum + Number(rows_read), 0)).toBe(messages.length);
   });
 
   test('a stream of nothing but broken messages goes on', async () => {
@@ -141,7 +142,7 @@ function describeLaws(setting: () => Setting): void {
     expect((await stage.refused(name)).map(({ position }) => position).toSorted()).toEqual([`${await broker.place(name, 2)}#3`, await broker.place(name, 3)]);
   });
 
-  test('it begins at what is new, or at a time, when the document says so, and then from its own position', async () => {
+  test('it begins at what is new when the document says so, and then from its own position', async () => {
     const { broker, stage } = setting();
     const name = stage.name();
     await broker.create(name);
@@ -151,7 +152,11 @@ function describeLaws(setting: () => Setting): void {
     await broker.publish(name, rows(6, 8));
     await stage.loaded(name, 3);
     await stage.expectExactly(name, [6, 7, 8]);
+  });
 
+  test('it begins at a time when the document says so', async (context) => {
+    const { broker, stage } = setting();
+    if (!broker.knowsTimes) return context.skip('the broker that there is to test with knows no times');
     const late = stage.name();
     await broker.create(late);
     await broker.publish(late, rows(1, 5));
@@ -182,8 +187,9 @@ function describeLaws(setting: () => Setting): void {
     await until('its run has ended', async () => (await stage.runs(name)).every(({ status }) => status !== 'RUNNING' && status !== 'QUEUED'));
   });
 
-  test('messages that were gone before they were read are counted', async () => {
+  test('messages that were gone before they were read are counted', async (context) => {
     const { broker, stage } = setting();
+    if (!broker.trim) return context.skip('the broker that there is to test with takes nothing away when it is told to');
     const name = await stage.follow();
     await broker.publish(name, rows(1, 3));
     await stage.loaded(name, 3);
@@ -231,7 +237,8 @@ function describeLaws(setting: () => Setting): void {
       `{ collector(name: "${name}") { partitions { partition position lagMessages lagSeconds rowsPerSecond missed problem updatedAt } } }`,
     );
     expect(errors).toBeUndefined();
-    expect(data.collector.partitions).toMatchObject([{ lagMessages: '0', missed: '0', problem: null }]);
+    const partition = broker.partition(name);
+    expect(data.collector.partitions).toContainEqual(expect.objectContaining({ partition, lagMessages: '0', missed: '0', problem: null }));
     const metrics = await (await fetch(`${stage.served.url}/metrics`)).text();
     expect(metrics).toMatch(/^headgate_stream_rows_total \d+$/m);
     expect(metrics).toMatch(/^headgate_stream_lag_messages \d+$/m);

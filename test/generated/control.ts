@@ -1541,6 +1541,7 @@ export type SourceType =
   | 'files'
   | 'graphql'
   | 'http'
+  | 'kafka'
   | 'nats'
   | 'postgres'
   | 'redis';

@@ -2,7 +2,6 @@ import { crc32 } from 'node:zlib';
 import { jetstreamManager, RetentionPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { createClient, type RedisClientType } from '@redis/client';
-import type { KafkaProducer } from 'kafka-crab-js';
 import { until } from '../support/processes.js';
 import { findRedis } from '../support/redis.js';
 import { KafkaServer } from './kafka-server.js';
@@ -177,12 +176,10 @@ export class KafkaTestBroker implements TestBroker {
   readonly source: { readonly type: string; readonly url: readonly string[] };
   readonly server: KafkaServer;
   readonly #streams = new Set<string>();
-  #producer: KafkaProducer;
 
   constructor(server: KafkaServer) {
     this.server = server;
     this.source = { type: 'kafka', url: server.url };
-    this.#producer = server.producer();
   }
 
   static async find(): Promise<FoundBroker> {
@@ -196,14 +193,16 @@ export class KafkaTestBroker implements TestBroker {
   }
 
   async publish(stream: string, messages: readonly (string | Uint8Array)[], keys: readonly string[] = [FIRST_KEY]): Promise<void> {
-    const payloads = messages.map((message, i) => ({ payload: Buffer.from(message as Uint8Array), key: Buffer.from(keys[i % keys.length] ?? '') }));
-    await this.#producer.send({ topic: stream, messages: payloads });
+    const base64 = (content: string | Uint8Array) => Buffer.from(content as Uint8Array).toString('base64');
+    await this.server.publish(
+      stream,
+      messages.map((message, i) => [base64(message), base64(keys[i % keys.length] ?? '')] as const),
+    );
   }
 
   /** The whole cluster is another one. */
   async recreate(): Promise<void> {
     await this.server.renew();
-    this.#producer = this.server.producer();
     for (const stream of this.#streams) await this.server.create(stream);
   }
 

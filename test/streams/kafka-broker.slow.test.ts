@@ -77,7 +77,7 @@ async function codecsOf(server: KafkaServer, topic: string): Promise<readonly nu
   const cluster = await KafkaCluster.open({ name: 'broker', type: 'kafka', url: [...server.url] }, SECRETS, outbound);
   opened.push(outbound, cluster);
   const fetched = await cluster.fetch({ topic: await cluster.topic(topic), partition: 0 }, 0, 1_000_000);
-  return fetched?.batches.map(({ attributes }) => attributes & 7) ?? [];
+  return fetched?.batches.map((batch) => ('attributes' in batch ? batch.attributes & 7 : -1)) ?? [];
 }
 
 async function start(options: KafkaRelayOptions = {}): Promise<KafkaServer | undefined> {

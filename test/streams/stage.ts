@@ -133,7 +133,16 @@ export class Stage {
   async runs(
     name: string,
   ): Promise<
-    { id: string; status: string; partition: string; worker: string | null; rows_read: string; rows_loaded: string; error_code: string | null; error_message: string | null }[]
+    {
+      id: string;
+      status: string;
+      partition: string;
+      worker: string | null;
+      rows_read: string;
+      rows_loaded: string;
+      error_code: string | null;
+      error_message: string | null;
+    }[]
   > {
     return (await this.served.sql(`SELECT * FROM headgate.run WHERE collector = '${name}' ORDER BY created_at, id`)) as never;
   }

@@ -9,6 +9,8 @@ export interface Message {
   /** When the broker took it, in milliseconds. */
   readonly time: number;
   readonly subject?: string | undefined;
+  /** Why its content could not be read. */
+  readonly broken?: string | undefined;
   readonly key?: Uint8Array | null | undefined;
   readonly headers?: readonly (readonly [name: Uint8Array | null, value: Uint8Array | null])[] | undefined;
   readonly partition?: number | undefined;

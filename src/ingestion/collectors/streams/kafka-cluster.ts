@@ -2,8 +2,11 @@ import type { metadataV10, RecordsBatch } from '@platformatic/kafka';
 import type { SourceSpec } from '../../../catalog/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Reach } from './check-reach.js';
-import { kafkaClient, KafkaConnector, WAIT_MS, type BrokerAddress, type KafkaLink } from './kafka-connection.js';
+import { readBatches, type UnreadableBatch } from './kafka-batches.js';
+import { kafkaClient } from './kafka-client.js';
+import { KafkaConnector, WAIT_MS, type BrokerAddress, type KafkaLink } from './kafka-connection.js';
 import { kafkaError, protocolErrorOf } from './kafka-error.js';
+import { fetchApi } from './kafka-fetch.js';
 import type { AbortedTransaction } from './kafka-records.js';
 
 /** What a cluster tells of a topic. */
@@ -22,7 +25,7 @@ export interface TopicPartition {
 
 /** What a broker has of a partition, from an offset on. */
 export interface Fetched {
-  readonly batches: readonly RecordsBatch[];
+  readonly batches: readonly (RecordsBatch | UnreadableBatch)[];
   readonly aborted: readonly AbortedTransaction[];
   /** The offset that the next message will have. */
   readonly end: number;
@@ -36,6 +39,7 @@ const READ_COMMITTED = 1;
 const NO_REPLICA = -1;
 const NO_EPOCH = -1;
 const OF_GROUP = 0;
+const OUT_OF_RANGE = 1;
 /** How a time is asked for that is none. */
 const TIMES = { first: -2n, end: -1n } as const;
 
@@ -97,22 +101,22 @@ export class KafkaCluster {
    * @throws HeadgateError UNAVAILABLE
    */
   async fetch({ topic, partition }: TopicPartition, offset: number, maxBytes: number): Promise<Fetched | undefined> {
-    const { fetchV11, fetchV13 } = await kafkaClient();
     const { connection, knowsTopicIds } = await this.#leader({ topic, partition });
     const isById = knowsTopicIds && topic.id !== undefined;
     const wanted = { partition, currentLeaderEpoch: NO_EPOCH, fetchOffset: BigInt(offset), lastFetchedEpoch: NO_EPOCH, partitionMaxBytes: maxBytes };
     const topics = [{ topicId: (isById ? topic.id : undefined) ?? topic.name, partitions: [wanted] }];
-    const fetching = isById
-      ? fetchV13.api.async(connection, WAIT_MS, 1, maxBytes, READ_COMMITTED, 0, -1, topics, [], '')
-      : fetchV11.api.async(connection, WAIT_MS, 1, maxBytes, READ_COMMITTED, 0, -1, topics, [], '');
-    const answer = await fetching.catch((error: unknown) => {
-      if (protocolErrorOf(error) === 'OFFSET_OUT_OF_RANGE') return undefined;
+    const fetch = await fetchApi(isById ? 'id' : 'name');
+    const found = await fetch.async(connection, WAIT_MS, 1, maxBytes, READ_COMMITTED, 0, -1, topics, [], '').catch((error: unknown) => {
       throw this.#passing(error);
     });
-    if (!answer) return undefined;
-    const [found] = answer.responses[0]?.partitions ?? [];
     if (!found) throw kafkaError(undefined, this.#source);
-    return { batches: found.records ?? [], aborted: found.abortedTransactions ?? [], end: Number(found.highWatermark) };
+    const { error, end, aborted, records } = found;
+    if (error === OUT_OF_RANGE) return undefined;
+    if (error !== 0) {
+      const { ProtocolError } = await kafkaClient();
+      throw this.#passing(new ProtocolError(error));
+    }
+    return { batches: records ? await readBatches(records) : [], aborted, end };
   }
 
   /** Tells the group that what is before the offset is done. @throws HeadgateError UNAVAILABLE */
@@ -164,7 +168,12 @@ export class KafkaCluster {
   #passing(error: unknown): Error {
     const said = protocolErrorOf(error);
     if (said !== 'UNKNOWN_TOPIC_OR_PARTITION') return kafkaError(error, this.#source);
-    return new HeadgateError('UNAVAILABLE', `The source ${this.#source} did not do what it was asked for (${said}).`, { source: this.#source }, { cause: error });
+    return new HeadgateError(
+      'UNAVAILABLE',
+      `The source ${this.#source} did not do what it was asked for (${said}).`,
+      { source: this.#source },
+      { cause: error },
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { Connection, ConnectionOptions } from '@platformatic/kafka';
 import { timeoutMsOf, type SourceSpec } from '../../../catalog/index.js';
 import { checkReach, isOperators, portOf, type Reach } from './check-reach.js';
+import { kafkaClient } from './kafka-client.js';
 import { kafkaError } from './kafka-error.js';
 import { secretOf, tlsOf, urlOf } from './secrets-of.js';
 
@@ -15,11 +16,6 @@ const MECHANISMS = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sh
 /** Of the protocol's requests. */
 const FETCH = 1;
 const METADATA = 3;
-
-/** The client; it is loaded by the first who needs it, since that takes most of a second. */
-export async function kafkaClient(): Promise<typeof import('@platformatic/kafka')> {
-  return import('@platformatic/kafka');
-}
 
 export interface BrokerAddress {
   readonly host: string;

@@ -1,5 +1,6 @@
 import type { RecordsBatch } from '@platformatic/kafka';
 import type { Message } from './broker.js';
+import type { UnreadableBatch } from './kafka-batches.js';
 
 export interface KafkaMessage extends Message {
   readonly place: string;
@@ -29,12 +30,20 @@ const LATEST_TIME = 8.64e15;
 const NOTHING = new Uint8Array(0);
 
 /** The messages of batches as they were fetched, and the offset that comes after all of them. */
-export function messagesOf(batches: readonly RecordsBatch[], { from, aborted, topic, partition }: Reading): { messages: KafkaMessage[]; next: number } {
+export function messagesOf(
+  batches: readonly (RecordsBatch | UnreadableBatch)[],
+  { from, aborted, topic, partition }: Reading,
+): { messages: KafkaMessage[]; next: number } {
   const pending = aborted.toSorted((a, b) => Number(a.firstOffset - b.firstOffset));
   const discarded = new Set<bigint>();
   const messages: KafkaMessage[] = [];
   let next = from;
   for (const batch of batches) {
+    if ('reason' in batch) {
+      next = Math.max(next, batch.last + 1);
+      messages.push(unreadable(batch, partition, topic));
+      continue;
+    }
     const first = Number(batch.firstOffset);
     const last = first + batch.lastOffsetDelta;
     for (let begun = pending[0]; begun && Number(begun.firstOffset) <= last; begun = pending[0]) {
@@ -63,4 +72,11 @@ export function messagesOf(batches: readonly RecordsBatch[], { from, aborted, to
     }
   }
   return { messages, next };
+}
+
+/** In the place of all messages of the batch. */
+function unreadable({ first, last, reason }: UnreadableBatch, partition: number, subject: string): KafkaMessage {
+  const place = last > first ? `${partition}/${first}-${last}` : `${partition}/${first}`;
+  // When they were sent is not known; no row comes of them.
+  return { place, data: NOTHING, time: Date.now(), subject, partition, offset: last, broken: reason };
 }

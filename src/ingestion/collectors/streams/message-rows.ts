@@ -85,6 +85,7 @@ function readEach(messages: readonly Message[], reading: Reading): MessageRows {
   const partOfLine: number[] = [];
   messages.forEach((message, i) => {
     try {
+      if (message.broken !== undefined) throw new Refusal(message.broken);
       const rows = rowsOf(Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length), reading);
       const more = format.fields && Buffer.from(factsOf(message, format.fields));
       rows.forEach((row, part) => {

@@ -28,6 +28,7 @@ export { durationText, parseDuration } from './duration.js';
 export { isRemoteName } from './field-spec.js';
 export { DEFAULT_BATCH, limitsOf } from './live-rows/rows-at-api.js';
 export { placesIn } from './live-rows/http-rows.js';
+export { graphqlPages, httpPages, Pointer } from './pages.js';
 export type * from './live-rows/rows.js';
 export { ISO_PATTERNS } from './iso-patterns.js';
 export { refuseLive } from './live-dataset.js';

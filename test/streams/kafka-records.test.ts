@@ -87,5 +87,5 @@ test('a message has its partition and offset as its place, and none has no conte
   const empty = batch(8, [8]);
   const [record] = empty.records;
   if (record) record.value = null;
-  expect(read([empty]).messages).toMatchObject([{ place: '3/8', partition: 3, offset: 8, subject: 't', data: new Uint8Array(0), key: null }]);
+  expect(read([empty]).messages).toMatchObject([{ place: '3/8', partition: 3, offset: 8, topic: 't', data: new Uint8Array(0), key: null }]);
 });

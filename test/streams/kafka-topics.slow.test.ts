@@ -50,16 +50,19 @@ describe('topics of Kafka', () => {
       { name: 'headers', type: 'json' },
       { name: 'partition', type: 'integer' },
       { name: 'at', type: 'bigint' },
+      { name: 'topic', type: 'text' },
     ];
-    const part = { fields: { key: '$key', headers: '$headers', partition: '$partition', at: '$offset' } };
+    const part = { fields: { key: '$key', headers: '$headers', partition: '$partition', at: '$offset', topic: '$topic' }, rest: true };
     await stage.apply(stage.documents(name, { part, dataset: { fields } }));
     await stage.loaded(name, 40);
     await stage.expectExactly(name, numbers(1, 40));
-    const landed = await stage.served.sql(`SELECT id::int, key, headers, partition::int, at::int FROM data."${name}" WHERE id IN (1, 2, 40) ORDER BY id`);
+    const landed = await stage.served.sql(
+      `SELECT id::int, key, headers, partition::int, at::int, topic FROM data."${name}" WHERE id IN (1, 2, 40) ORDER BY id`,
+    );
     expect(landed).toEqual([
-      { id: 1, key: keys[0], headers: {}, partition: 0, at: 0 },
-      { id: 2, key: keys[1], headers: {}, partition: 1, at: 0 },
-      { id: 40, key: keys[3], headers: {}, partition: 3, at: 9 },
+      { id: 1, key: keys[0], headers: {}, partition: 0, at: 0, topic: name },
+      { id: 2, key: keys[1], headers: {}, partition: 1, at: 0, topic: name },
+      { id: 40, key: keys[3], headers: {}, partition: 3, at: 9, topic: name },
     ]);
   });
 
@@ -85,7 +88,7 @@ describe('topics of Kafka', () => {
     expect(await refused(stage.documents(name, { collector: { schedule: '* * * * *' } }))).toContain('followed without end');
     const url = 'kafka://reader:secret@kafka.example.com';
     expect(await refused([{ kind: 'Source', name: 'open', type: 'kafka', url }])).toContain('"path":"url"');
-    const auth = { user: 'reader', password: 'secret' };
-    expect(await refused([{ kind: 'Source', name: 'open', type: 'kafka', url: 'kafka://kafka.example.com', auth }])).toContain('"path":"auth.password"');
+    const auth = { basic: { user: 'reader', password: 'secret' } };
+    expect(await refused([{ kind: 'Source', name: 'open', type: 'kafka', url: 'kafka://kafka.example.com', auth }])).toContain('"path":"auth.basic.password"');
   });
 });

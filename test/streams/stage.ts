@@ -130,9 +130,7 @@ export class Stage {
     )) as never;
   }
 
-  async runs(
-    name: string,
-  ): Promise<
+  async runs(name: string): Promise<
     {
       id: string;
       status: string;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { Name } from '../../../catalog/index.js';
-import { KAFKA_FACTS, MESSAGES } from './messages.js';
+import { checkRowKeys } from './fields.js';
+import { messageKeys } from './messages.js';
 import type { CollectorPart } from './part.js';
 
 /** A name as Kafka takes it. */
@@ -12,9 +12,10 @@ const shape = z.strictObject({
   group: z.string().min(1).max(255).optional(),
   /** Where a partition begins that has no position yet: at the first message that is there, or at the next that comes. */
   from: z.enum(['first', 'new']).optional(),
-  ...MESSAGES,
-  fields: z.record(Name, z.enum(KAFKA_FACTS)).optional(),
+  ...messageKeys('$topic', '$partition', '$offset', '$key', '$headers'),
 });
 
 /** A topic of Kafka. */
-export const kafkaPart = { shape, kind: 'stream', identity: ['topic'] } as const satisfies CollectorPart<typeof shape>;
+export const kafkaPart = { shape, kind: 'stream', identity: ['topic'], check: (part, facts) => checkRowKeys(part, facts) } as const satisfies CollectorPart<
+  typeof shape
+>;

@@ -8,13 +8,18 @@ export interface Message {
   readonly data: Uint8Array;
   /** When the broker took it, in milliseconds. */
   readonly time: number;
+  /** Of NATS. */
   readonly subject?: string | undefined;
-  /** Why its content could not be read. */
-  readonly broken?: string | undefined;
-  readonly key?: Uint8Array | null | undefined;
-  readonly headers?: readonly (readonly [name: Uint8Array | null, value: Uint8Array | null])[] | undefined;
+  /** Of Redis: its key. */
+  readonly stream?: string | undefined;
+  /** Of Kafka, with what follows. */
+  readonly topic?: string | undefined;
   readonly partition?: number | undefined;
   readonly offset?: number | undefined;
+  readonly key?: Uint8Array | null | undefined;
+  readonly headers?: readonly (readonly [name: Uint8Array | null, value: Uint8Array | null])[] | undefined;
+  /** Why its content could not be read. */
+  readonly broken?: string | undefined;
 }
 
 /** Messages that came together, in their order. */

@@ -12,7 +12,8 @@ type Sasl = NonNullable<ConnectionOptions['sasl']>;
 const USUAL_PORT = 9092;
 /** How long a broker may wait for messages before it says that there are none; it is given so much longer to answer. */
 export const WAIT_MS = 1_000;
-const MECHANISMS = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sha-512': 'SCRAM-SHA-512' } as const;
+const MECHANISMS = { basic: 'PLAIN', scramSha256: 'SCRAM-SHA-256', scramSha512: 'SCRAM-SHA-512' } as const;
+const WAYS = Object.keys(MECHANISMS) as (keyof typeof MECHANISMS)[];
 /** Of the protocol's requests. */
 const FETCH = 1;
 const METADATA = 3;
@@ -110,7 +111,10 @@ export class KafkaConnector {
 }
 
 function saslOf({ auth, name }: KafkaSource, [url]: readonly URL[], secrets: ReadonlyMap<string, string>): Sasl | undefined {
-  if (auth) return { mechanism: MECHANISMS[auth.mechanism ?? 'plain'], username: auth.user, password: secretOf(auth.password, name, secrets) };
+  for (const way of WAYS) {
+    const given = auth?.[way];
+    if (given) return { mechanism: MECHANISMS[way], username: given.user, password: secretOf(given.password, name, secrets) };
+  }
   if (!url?.username) return undefined;
   return { mechanism: 'PLAIN', username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) };
 }

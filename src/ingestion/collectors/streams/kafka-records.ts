@@ -62,7 +62,7 @@ export function messagesOf(
           data: value ?? NOTHING,
           // Producers may say anything.
           time: Math.min(Math.max(Number(time), 0), LATEST_TIME),
-          subject: topic,
+          topic,
           key,
           headers,
           partition,
@@ -75,8 +75,8 @@ export function messagesOf(
 }
 
 /** In the place of all messages of the batch. */
-function unreadable({ first, last, reason }: UnreadableBatch, partition: number, subject: string): KafkaMessage {
+function unreadable({ first, last, reason }: UnreadableBatch, partition: number, topic: string): KafkaMessage {
   const place = last > first ? `${partition}/${first}-${last}` : `${partition}/${first}`;
   // When they were sent is not known; no row comes of them.
-  return { place, data: NOTHING, time: Date.now(), subject, partition, offset: last, broken: reason };
+  return { place, data: NOTHING, time: Date.now(), topic, partition, offset: last, broken: reason };
 }

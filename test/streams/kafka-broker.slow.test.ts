@@ -33,7 +33,8 @@ interface Asked {
 }
 
 function asking(server: { readonly url: readonly string[] }, topic: string, { source, part, partition = '0', position, allow }: Asked = {}) {
-  const outbound = new Outbound({ allow: allow ?? [{ range: '127.0.0.1/32' }], log });
+  const resolve = () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]);
+  const outbound = new Outbound({ allow: allow ?? [{ range: '127.0.0.1/32' }], log, resolve });
   opened.push(outbound);
   const collector = { name: 'c', source: 'broker', dataset: 'd', kafka: { topic, ...part } };
   const of = { name: 'broker', type: 'kafka', url: server.url, ...source };
@@ -242,6 +243,15 @@ describe('a broker of Kafka', () => {
     for (const tls of [undefined, { ca: wrong.cert }]) {
       expect(await refusal(safe, 'safe', { source: { tls } })).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('can not be reached') });
     }
+    // By a name, it is the name that counts, and not the address that it stands for.
+    const named = { url: safe.url.map((url) => url.replace('127.0.0.1', 'data.example.com')) };
+    expect(await refusal(named, 'safe', { source: { tls: { ca: right.cert } } })).toMatchObject({ code: 'UNAVAILABLE' });
+    const both = await certificateOf('IP:127.0.0.1', 'DNS:data.example.com');
+    const known = both && (await start({ tls: both }));
+    if (!known) throw new Error('no cluster');
+    await known.create('safe');
+    const byName = { url: known.url.map((url) => url.replace('127.0.0.1', 'data.example.com')) };
+    expect(await read(await opening(byName, 'safe', { source: { tls: { ca: both.cert } } }), 0)).toMatchObject({ messages: [] });
     const misnamed = await start({ tls: wrong });
     expect(misnamed && (await refusal(misnamed, 'safe', { source: { tls: { ca: wrong.cert } } }))).toMatchObject({ code: 'UNAVAILABLE' });
   });

@@ -1,6 +1,6 @@
+import type { ChunkPool } from './chunk-pool.js';
 import { ROW_ID_BYTES, type RowIds } from './row-ids.js';
 
-const CHUNK = 512 * 1024;
 const ZERO = 0x30;
 const NINE = 0x39;
 const MOST_DIGITS = 16;
@@ -9,18 +9,18 @@ const MOST_DIGITS = 16;
 export class NumberedRecords {
   readonly #delimiter: number;
   readonly #ids: RowIds | undefined;
+  readonly #pool: ChunkPool;
   /** The number of the last record, as it is written. */
   readonly #digits = Buffer.alloc(MOST_DIGITS, ZERO);
   /** Where it begins; behind the last digit there is none yet. */
   #first = MOST_DIGITS;
   #number = 0;
-  #out = Buffer.alloc(0);
-  /** What of it was given on, and how far it is written. */
-  #given = 0;
+  #out: Buffer = Buffer.alloc(0);
   #at = 0;
   #full: Buffer[] = [];
 
-  constructor(delimiter: number, ids: RowIds | undefined) {
+  constructor(pool: ChunkPool, delimiter: number, ids: RowIds | undefined) {
+    this.#pool = pool;
     this.#delimiter = delimiter;
     this.#ids = ids;
   }
@@ -59,24 +59,28 @@ export class NumberedRecords {
     this.#at = at + end - start;
   }
 
-  /** What was added since the last call. It is never written to again. */
+  /** Chunks that are full. */
   take(): readonly Buffer[] {
-    this.#give();
     const taken = this.#full;
     this.#full = [];
     return taken;
   }
 
-  #reserve(size: number): void {
-    if (this.#at + size <= this.#out.length) return;
-    this.#give();
-    this.#out = Buffer.allocUnsafeSlow(Math.max(CHUNK, size));
-    this.#given = 0;
-    this.#at = 0;
+  /** All that is left. */
+  end(): readonly Buffer[] {
+    this.#close();
+    return this.take();
   }
 
-  #give(): void {
-    if (this.#at > this.#given) this.#full.push(this.#out.subarray(this.#given, this.#at));
-    this.#given = this.#at;
+  #reserve(size: number): void {
+    if (this.#at + size <= this.#out.length) return;
+    this.#close();
+    this.#out = this.#pool.take(size);
+  }
+
+  #close(): void {
+    if (this.#at > 0) this.#full.push(this.#out.subarray(0, this.#at));
+    this.#out = Buffer.alloc(0);
+    this.#at = 0;
   }
 }

@@ -1,5 +1,6 @@
 import { type Field, ROW_ID } from '../catalog/index.js';
 import { identifier, join, literal, param, raw, sql, type Sql } from '../sql/index.js';
+import { ChunkPool } from './chunk-pool.js';
 import { CsvFile } from './csv-file.js';
 import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
@@ -45,11 +46,12 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   const held: TextRow[] = [];
   const marks = new RecordMarks();
   const memory = new Allowance();
-  const numbered = new NumberedRecords(delimiter, job.withRowIds ? new RowIds() : undefined);
+  const pool = new ChunkPool();
+  const numbered = new NumberedRecords(pool, delimiter, job.withRowIds ? new RowIds() : undefined);
   let sent = 0;
   let sentLines = 0;
   let crlf: boolean | undefined;
-  const stream = file.records(
+  const records = file.records(
     shapes,
     (record, bytes, offset) => {
       if (offset + record.start >= marks.due) marks.add({ offset: offset + record.start, line: record.line, rows: numbered.number, sentLines });
@@ -69,6 +71,10 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
     () => numbered.take(),
     onBytes,
   );
+  async function* stream(): AsyncGenerator<Buffer> {
+    yield* records;
+    yield* numbered.end();
+  }
 
   const refusedLines = new Set<number>();
   const onNotice = ({ message }: { message?: string | undefined }) => {
@@ -82,7 +88,8 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   tx.client.on('notice', onNotice);
   let copied: number;
   try {
-    copied = await copyIn(tx, copyStatement(job, fields, delimiter), stream, signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);
+    const anyStop = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    copied = await copyIn(tx, copyStatement(job, fields, delimiter), stream(), anyStop, (chunk) => pool.give(chunk));
   } finally {
     tx.client.off('notice', onNotice);
   }

@@ -15,16 +15,14 @@ export async function refuseBadRows(tx: Transaction, rules: ContractRules): Prom
   const any = join([sql`l._bad IS NOT NULL`, ...checks.map(({ failing }) => failing)], ' OR ');
   const marks = checks.map((check) => sql`CASE WHEN ${check.failing} THEN ${check.place} END`);
   const reasons = marks.length > 0 ? sql`coalesce(l._bad, '{}') || array_remove(ARRAY[${join(marks)}], NULL)` : sql`l._bad`;
-  // In most loads none is bad; and a look alone is shared out to more than one processor.
-  const bad = await rows<{ pos: string }>(tx, sql`SELECT l._pos AS pos FROM ${LANDED} l WHERE ${any} LIMIT ${raw(String(FEW + 1))}`);
+  // In most loads none is bad; and a look alone, without a LIMIT, is shared out to more than one processor.
+  const [found] = await rows<{ bad: readonly string[] }>(
+    tx,
+    sql`SELECT (array_agg(l._pos))[1:${raw(String(FEW + 1))}]::text[] AS bad FROM ${LANDED} l WHERE ${any}`,
+  );
+  const bad = found?.bad ?? [];
   if (bad.length === 0) return 0;
-  const which =
-    bad.length > FEW
-      ? any
-      : sql`l._pos = ANY (${param(
-          bad.map(({ pos }) => pos),
-          'bigint[]',
-        )})`;
+  const which = bad.length > FEW ? any : sql`l._pos = ANY (${param(bad, 'bigint[]')})`;
   // One statement, so that many bad ones of a million rows are looked at once.
   return run(tx, sql`WITH bad AS (DELETE FROM ${LANDED} l WHERE ${which} RETURNING l._pos, ${reasons}) INSERT INTO ${REFUSED} SELECT * FROM bad`);
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RecordMarks } from '../../src/ingestion/record-marks.js';
+import { ChunkPool } from '../../src/ingestion/chunk-pool.js';
 import { NumberedRecords } from '../../src/ingestion/numbered-records.js';
 import { ROW_ID_BYTES, RowIds } from '../../src/ingestion/row-ids.js';
 import { dataset, install, setup, type LoadSetup } from './setup.js';
@@ -95,7 +96,7 @@ test('records go on with their numbers before them, and where it is wanted with 
       fc.boolean(),
       fc.constantFrom(',', '_', ' '),
       (records, withIds, delimiter) => {
-        const numbered = new NumberedRecords(delimiter.charCodeAt(0), withIds ? new RowIds() : undefined);
+        const numbered = new NumberedRecords(new ChunkPool(), delimiter.charCodeAt(0), withIds ? new RowIds() : undefined);
         const pieces: Buffer[] = [];
         const expected: string[] = [];
         records.forEach(({ text, isLeft }, i) => {
@@ -107,7 +108,7 @@ test('records go on with their numbers before them, and where it is wanted with 
           numbered.add(bytes, 6, bytes.length - 5);
           if (i % 7 === 0) pieces.push(...numbered.take());
         });
-        pieces.push(...numbered.take());
+        pieces.push(...numbered.end());
         const ids = new Set<string>();
         const all = Buffer.concat(pieces).toString();
         let at = 0;
@@ -132,7 +133,7 @@ test('records go on with their numbers before them, and where it is wanted with 
 });
 
 test('numbers go on by one, whatever their length, and a record that is longer than what is given on at a time is whole', () => {
-  const numbered = new NumberedRecords(0x2c, undefined);
+  const numbered = new NumberedRecords(new ChunkPool(), 0x2c, undefined);
   const long = Buffer.alloc(700_000, 'x');
   const pieces: Buffer[] = [];
   for (let i = 1; i <= 120_000; i += 1) {
@@ -141,6 +142,7 @@ test('numbers go on by one, whatever their length, and a record that is longer t
     if (i === 50_000) numbered.add(long, 0, long.length);
     if (i % 10_000 === 0) pieces.push(...numbered.take());
   }
+  pieces.push(...numbered.end());
   const lines = Buffer.concat(pieces).toString().split('\n');
   expect(lines.filter((line) => line.length < 100)).toEqual([
     ...Array.from({ length: 50_000 }, (_, i) => `${i + 1},`),

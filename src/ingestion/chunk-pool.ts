@@ -1,4 +1,6 @@
 const CHUNK = 512 * 1024;
+/** Larger ones are made anew each time. */
+const LARGEST_KEPT = 2 * 1024 * 1024;
 /** Chunks that are kept for later; more are on their way only where much waits. */
 const MOST_KEPT = 16;
 
@@ -8,12 +10,13 @@ export class ChunkPool {
 
   /** At least so many bytes, of any content. */
   take(size: number): Buffer {
-    if (size > CHUNK) return Buffer.allocUnsafeSlow(size);
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
+    const found = this.#free.findIndex((chunk) => chunk.length >= size);
+    const [chunk] = found < 0 ? [] : this.#free.splice(found, 1);
+    return chunk ?? Buffer.allocUnsafeSlow(Math.ceil(size / CHUNK) * CHUNK);
   }
 
   /** Takes a chunk, or a part of one, back that nobody reads any more. */
   give({ buffer }: Buffer): void {
-    if (buffer.byteLength === CHUNK && this.#free.length < MOST_KEPT) this.#free.push(Buffer.from(buffer));
+    if (buffer.byteLength >= CHUNK && buffer.byteLength <= LARGEST_KEPT && this.#free.length < MOST_KEPT) this.#free.push(Buffer.from(buffer));
   }
 }

@@ -1,4 +1,5 @@
 import type { FieldCipher } from '../../vault/index.js';
+import type { ChunkPool } from '../chunk-pool.js';
 import { rejected } from '../rejection.js';
 import { ROW_ID_BYTES, type RowIds } from '../row-ids.js';
 import { REFUSED_VALUE, type Sealer, type ToSeal } from '../sealer.js';
@@ -59,6 +60,8 @@ export interface CopyRowsOptions {
   /** What a load may have, unpacked: a small file can be of many rows. */
   readonly maxBytes: number;
   readonly head: RowHead;
+  /** Where the memory of what is yielded comes from, for who gives it back; else it is new. */
+  readonly pool?: ChunkPool;
   /** The first row's number less one. */
   readonly before?: number;
   /** Of encrypted fields: what is encrypted never leaves this process plain. */
@@ -96,7 +99,7 @@ export async function* copyRows(options: CopyRowsOptions): AsyncGenerator<Buffer
   yield TRAILER;
 }
 
-async function* groupRows(group: Group, { file, columns, maxValueBytes, head, before = 0, sealing }: CopyRowsOptions): AsyncGenerator<Buffer> {
+async function* groupRows(group: Group, { file, columns, maxValueBytes, head, pool, before = 0, sealing }: CopyRowsOptions): AsyncGenerator<Buffer> {
   if (group.rows === 0) return;
   const cursors = openCursors(file, columns, group, maxValueBytes);
   const begin = 2 + head.size;
@@ -115,7 +118,7 @@ async function* groupRows(group: Group, { file, columns, maxValueBytes, head, be
         places[row] = size;
         size += bytes;
       }
-      const out = Buffer.allocUnsafeSlow(size);
+      const out = pool ? pool.take(size).subarray(0, size) : Buffer.allocUnsafeSlow(size);
       for (let row = 0; row < count; row += 1) {
         const at = places[row] as number;
         out.writeInt16BE(fields, at);

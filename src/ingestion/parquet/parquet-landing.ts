@@ -1,5 +1,6 @@
 import { type Dataset, ROW_ID } from '../../catalog/index.js';
 import { identifier, join, param, raw, sql, type Sql } from '../../sql/index.js';
+import { ChunkPool } from '../chunk-pool.js';
 import { copyIn } from '../copy.js';
 import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from '../landing.js';
 import { inFile, rejected } from '../rejection.js';
@@ -94,6 +95,7 @@ export async function landParquet(job: LandingJob): Promise<Landed> {
   const { tx, dataset, signal } = job;
   let read = 0;
   const head = job.withRowIds ? numberAndId(new RowIds()) : NUMBER;
+  const pool = new ChunkPool();
   const heads = job.withRowIds ? ['_pos', ROW_ID] : ['_pos'];
   await eachFile(job, async (file) => {
     const columns = columnsOfFile(file, dataset).map((source) => {
@@ -106,8 +108,9 @@ export async function landParquet(job: LandingJob): Promise<Landed> {
     const copied = await copyIn(
       tx,
       sql`COPY ${job.table} (${names}) FROM STDIN (FORMAT binary${raw(job.withRowIds ? ', FREEZE' : '')})`,
-      copyRows({ ...optionsOf(job, file), columns, head, before: read }),
+      copyRows({ ...optionsOf(job, file), columns, head, pool, before: read }),
       signal,
+      (chunk) => pool.give(chunk),
     );
     if (copied !== file.rows) throw rejected('The Parquet file has other rows than it says. Write it anew.', { expected: file.rows, actual: copied });
     read += copied;

@@ -20,7 +20,7 @@ import type { LoadMode, LoadOutcome } from './outcome.js';
 import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
 import { isPattern } from './file-pattern.js';
-import { filesBelow, openSource, openSources, type OpenSource } from './source.js';
+import { filesBelow, mayBeSeveral, openSource, openSources, type OpenSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
 import { announcedPacking, ByteCounter } from './unpack.js';
@@ -86,7 +86,7 @@ export class Loader {
       onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
     );
     const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
-    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes });
+    const content = await JoinedContent.open({ sources, several: mayBeSeveral(request.source), format: wanted, contentEncoding, dialect, dataset, maxBytes });
     const { format } = content;
     try {
       const sealing = await this.#sealing(dataset, format);

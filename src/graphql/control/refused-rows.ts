@@ -1,6 +1,6 @@
 import { fieldsByColumn, type Dataset } from '../../catalog/index.js';
 import { hasRole } from '../../identity/index.js';
-import type { QuarantinedRowEntity, ReasonKind } from '../../ingestion/index.js';
+import { MESSAGE_RULE, type QuarantinedRowEntity, type ReasonKind } from '../../ingestion/index.js';
 import type { RequestContext } from '../context.js';
 import { OVERSEERS } from './rights.js';
 
@@ -63,7 +63,7 @@ export function rawFor(row: Raw, { known, plain, isAllPlain, seesUnknown }: Show
 }
 
 /** Reasons about the whole row that every dataset has. */
-const OF_ROWS = ['json', 'key', 'drift'];
+const OF_ROWS = ['json', 'key', 'drift', MESSAGE_RULE];
 
 /** @param shown everything when absent */
 export function toldOf(dataset: Dataset, shown?: Pick<Shown, 'plain' | 'isAllPlain'>): Shown['isTold'] {

@@ -18,3 +18,4 @@ export { KafkaBroker } from './streams/kafka-broker.js';
 export { NatsBroker } from './streams/nats-broker.js';
 export { RedisBroker } from './streams/redis-broker.js';
 export { streamType } from './streams/stream-type.js';
+export { MESSAGE_RULE } from './refused-messages.js';

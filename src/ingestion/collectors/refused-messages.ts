@@ -13,7 +13,7 @@ export interface RefusedMessage {
 }
 
 /** Its rule in the list of reasons. */
-const RULE = 'message';
+export const MESSAGE_RULE = 'message';
 const LONGEST_REASON = 500;
 
 export async function quarantineMessages(tx: Transaction, dataset: Dataset, runId: string, refused: readonly RefusedMessage[]): Promise<void> {
@@ -26,7 +26,7 @@ export async function quarantineMessages(tx: Transaction, dataset: Dataset, runI
       dataset.id,
       runId,
       refused.map(({ raw }) => raw),
-      refused.map(({ reason }) => JSON.stringify({ field: null, rule: RULE, message: reason.slice(0, LONGEST_REASON) } satisfies Reason)),
+      refused.map(({ reason }) => JSON.stringify({ field: null, rule: MESSAGE_RULE, message: reason.slice(0, LONGEST_REASON) } satisfies Reason)),
       refused.map(({ position }) => position),
     ],
   );

@@ -75,6 +75,13 @@ export function natsError(error: unknown, source: string): Error {
     return new HeadgateError('UNAVAILABLE', `The source ${source} does not permit what is needed to read the stream.`, { source }, options);
   if (error instanceof JetStreamError && error.name === 'JetStreamNotEnabled')
     return new HeadgateError('UNAVAILABLE', `The source ${source} has no JetStream.`, { source }, options);
+  if (error instanceof errors.InvalidArgumentError && error.message.startsWith("'filter_subjects' requires server"))
+    return new HeadgateError(
+      'UNAVAILABLE',
+      `The source ${source} is an older NATS than 2.10, which can't tell several subjects apart. Name one, or none.`,
+      { source },
+      options,
+    );
   const detail = error instanceof JetStreamApiError ? ` (JetStream error ${error.code})` : '';
   return new HeadgateError('UNAVAILABLE', `The source ${source} can not be reached, or did not do what it was asked for${detail}.`, { source }, options);
 }

@@ -17,6 +17,8 @@ interface CollectorAnswer {
     readonly updatedAt: string | null;
     readonly lagMessages: string | null;
     readonly lagSeconds: number | null;
+    readonly missed: string | null;
+    readonly problem: string | null;
     readonly run: {
       readonly id: string;
       readonly status: string;
@@ -29,7 +31,7 @@ interface CollectorAnswer {
 type Options = ServerOptions & { readonly json?: boolean; readonly wait?: boolean; readonly partition?: string };
 
 const FIELDS = `name source dataset { name } mode paused
-  partitions { partition position updatedAt lagMessages lagSeconds run { id status throughput error { code message } } }`;
+  partitions { partition position updatedAt lagMessages lagSeconds missed problem run { id status throughput error { code message } } }`;
 
 export function collectorCommand(program: Command): void {
   const collector = program
@@ -95,7 +97,7 @@ export function collectorCommand(program: Command): void {
 
 function listed({ name, source, dataset, mode, paused, partitions }: CollectorAnswer): string[][] {
   const state = paused ? 'paused' : (partitions.map(({ run }) => run?.status).find((status) => status !== undefined) ?? 'not run yet');
-  return [[name, `${source} -> ${dataset?.name ?? '?'}`, mode, state, behind(partitions)]];
+  return [[name, `${source} -> ${dataset?.name ?? '?'}`, mode, state, paused ? '' : behind(partitions)]];
 }
 
 function behind(partitions: CollectorAnswer['partitions']): string {
@@ -111,8 +113,16 @@ function shown(collector: CollectorAnswer): string[] {
     `  ${partition === '' ? '(all)' : partition}`,
     position === null || position === undefined ? 'at the beginning' : JSON.stringify(position),
     updatedAt ?? '',
-    lagMessages === null ? '' : `${lagMessages} behind${lagSeconds === null ? '' : `, ${lagSeconds.toFixed(1)} s`}`,
+    // Nobody asks while it is paused.
+    lagMessages === null || paused ? '' : `${lagMessages} behind${lagSeconds === null ? '' : `, ${lagSeconds.toFixed(1)} s`}`,
     run === null ? '' : `${run.status}${run.throughput === null ? '' : `, ${Math.round(run.throughput)} rows/s`}${run.error ? `: ${run.error.message}` : ''}`,
   ]);
-  return [...table(facts), ...(rows.length > 0 ? ['partitions', ...table(rows)] : [])];
+  const notes = partitions.flatMap(({ partition, missed, problem, run }) => {
+    const of = partition === '' ? '' : ` of ${partition}`;
+    return [
+      ...(Number(missed ?? 0) > 0 ? [`missed${of}: ${missed} messages that were gone before they were read`] : []),
+      ...(problem === null || paused || run?.error ? [] : [`problem${of}: ${problem}`]),
+    ];
+  });
+  return [...table(facts), ...(rows.length > 0 ? ['partitions', ...table(rows)] : []), ...notes];
 }

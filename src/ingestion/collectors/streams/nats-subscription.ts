@@ -13,7 +13,7 @@ export interface NatsPosition {
 
 export interface NatsMessage extends Message {
   readonly place: number;
-  /** Where it is acknowledged. */
+  /** Where it is acknowledged; empty where it is not. */
   readonly reply: string;
 }
 
@@ -30,6 +30,8 @@ interface NatsSubscriptionOptions {
   readonly begins: NatsPosition | undefined;
   /** Whether each message is acknowledged to its consumer. */
   readonly acknowledges: boolean;
+  /** Whether somebody wants to know the subjects of messages. */
+  readonly tellsSubjects: boolean;
   readonly interest: NatsInterest | undefined;
   readonly source: string;
   readonly ahead: number;
@@ -155,7 +157,10 @@ export class NatsSubscription implements Subscription<NatsMessage> {
     if (this.#options.countsGaps && this.#isBegun) this.#missed += delivery.sequence - this.#lastSequence - 1;
     this.#isBegun = true;
     this.#lastSequence = delivery.sequence;
-    this.#queue.push({ place: delivery.sequence, data: message.data, time: delivery.time, subject: message.subject, reply });
+    const { acknowledges, tellsSubjects } = this.#options;
+    // Both are decoded from bytes, and kept as long as the message.
+    const subject = tellsSubjects ? message.subject : undefined;
+    this.#queue.push({ place: delivery.sequence, data: message.data, time: delivery.time, subject, reply: acknowledges ? reply : '' });
     this.#queuedBytes += message.data.length + OVERHEAD_BYTES;
     this.#arrived.wake();
     if (this.#asked === 0) this.#ask();
@@ -188,9 +193,21 @@ interface Delivery {
   readonly waiting: number;
 }
 
-/** `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<number>.<time>.<waiting>`; newer servers put domain and account before the stream. */
+const DOT = 0x2e;
+
+/** `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<number>.<time>.<waiting>`; newer servers put domain and account before the stream, and a token behind. */
 function deliveryOf(reply: string): Delivery {
-  const parts = reply.split('.');
-  const at = parts.length >= 11 ? 7 : 5;
-  return { sequence: Number(parts[at]), number: Number(parts[at + 1]), time: Math.floor(Number(parts[at + 2]) / 1e6), waiting: Number(parts[at + 3]) };
+  // A call for each message of a stream: it makes no list of the parts.
+  let dots = 0;
+  for (let i = 0; i < reply.length; i += 1) if (reply.charCodeAt(i) === DOT) dots += 1;
+  let at = 0;
+  for (let skipped = dots >= 10 ? 7 : 5; skipped > 0; skipped -= 1) at = reply.indexOf('.', at) + 1;
+  const next = (): number => {
+    const end = reply.indexOf('.', at);
+    const part = reply.slice(at, end < 0 ? reply.length : end);
+    at = end < 0 ? reply.length : end + 1;
+    return Number(part);
+  };
+  const [sequence, number, time, waiting] = [next(), next(), next(), next()];
+  return { sequence, number, time: Math.floor(time / 1e6), waiting };
 }

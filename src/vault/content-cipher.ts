@@ -33,7 +33,17 @@ export class ContentCipher {
   /** 16 bytes of a keyed hash over the parts, each with its length. */
   hash(...parts: readonly (string | Buffer)[]): Buffer {
     const hmac = createHmac('sha256', this.#hashKey);
-    for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:`).update(part);
+    // Texts that stand together are hashed by one call.
+    let text = '';
+    for (const part of parts) {
+      text += `${Buffer.byteLength(part)}:`;
+      if (typeof part === 'string') text += part;
+      else {
+        hmac.update(text).update(part);
+        text = '';
+      }
+    }
+    if (text !== '') hmac.update(text);
     return hmac.digest().subarray(0, HASH_BYTES);
   }
 }

@@ -15,6 +15,8 @@ export interface ArrivingEvent {
   readonly id: string;
   /** A keyed hash of the id. */
   readonly key: Buffer;
+  /** The same in hex. */
+  readonly name: string;
   /** A keyed hash of what makes the event; undefined where the sender may send it again with other content. */
   readonly hash: Buffer | undefined;
   /** Encrypted. */
@@ -37,9 +39,9 @@ export function inboxOf(source: string): string {
   return `inbox/${source}`;
 }
 
-/** What an encrypted event belongs to. */
-export function placeOf(source: string, key: Buffer): string {
-  return `${source}/${key.toString('hex')}`;
+/** What an encrypted event belongs to. @param name its key in hex */
+export function placeOf(source: string, name: string): string {
+  return `${source}/${name}`;
 }
 
 export interface ArrivingOptions {
@@ -55,5 +57,6 @@ export function arriving(event: ReceivedEvent, { source, cipher, seconds, mayVar
   const id = idOf(event);
   const key = cipher.hash('id', String(attributes['source'] ?? ''), id);
   const hash = mayVary ? undefined : cipher.hash('event', String(attributes['type'] ?? ''), kind, data);
-  return { id, key, hash, content: cipher.seal(placeOf(source, key), writtenEvent(event)), seconds };
+  const name = key.toString('hex');
+  return { id, key, name, hash, content: cipher.seal(placeOf(source, name), writtenEvent(event)), seconds };
 }

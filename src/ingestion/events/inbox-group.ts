@@ -15,7 +15,8 @@ export interface InboxGroup {
 }
 
 /**
- * One statement, one transaction: which of the events are new, those, and the entry of the audit. Whoever reads by numbers must
+ * One statement, one transaction: the events that are new, and the entry of the audit. It tells the keys that were there before, in hex:
+ * of events, and of signed texts. Whoever reads by numbers must
  * not pass one that is not committed yet, so they are given under a lock, which is taken before anything else; all others
  * wait for it here and nowhere else. An id that was signed with nothing is not even remembered when the request was there before.
  */
@@ -26,10 +27,11 @@ offered AS MATERIALIZED (
     substr($6::bytea, o.start, o.length) AS content, o.seconds, CASE WHEN o.nonce > 0 THEN substr($7::bytea, 1 + (o.nonce - 1) * ${KEY_BYTES}, ${KEY_BYTES}) END AS nonce
   FROM turn, unnest($1::text[], $2::int[], $3::int[], $8::int[], $9::int[]) WITH ORDINALITY AS o(source, start, length, seconds, nonce, n)
 ),
+signed AS MATERIALIZED (
+  SELECT substr($7::bytea, 1 + (m.n - 1)::int * ${KEY_BYTES}, ${KEY_BYTES}) AS key, m.seconds FROM turn, unnest($10::int[]) WITH ORDINALITY AS m(seconds, n)
+),
 nonces AS (
-  INSERT INTO headgate.inbox_seen (key, expires_at)
-  SELECT substr($7::bytea, 1 + (m.n - 1)::int * ${KEY_BYTES}, ${KEY_BYTES}), now() + make_interval(secs => m.seconds)
-  FROM turn, unnest($10::int[]) WITH ORDINALITY AS m(seconds, n) ON CONFLICT DO NOTHING RETURNING key
+  INSERT INTO headgate.inbox_seen (key, expires_at) SELECT key, now() + make_interval(secs => seconds) FROM signed ON CONFLICT DO NOTHING RETURNING key
 ),
 taken AS MATERIALIZED (
   SELECT DISTINCT ON (key) * FROM offered WHERE nonce IS NULL OR nonce IN (SELECT key FROM nonces) ORDER BY key, n
@@ -45,7 +47,8 @@ recorded AS (
   INSERT INTO headgate.audit_pending (id, size, entries) VALUES ($11::uuid, $12::int, $13::json) ON CONFLICT (id) DO NOTHING
 ),
 told AS (SELECT pg_notify('${INBOX_CHANNEL}', '') FROM fresh LIMIT 1)
-SELECT encode(key, 'hex') FROM fresh UNION ALL SELECT encode(key, 'hex') FROM nonces UNION ALL SELECT NULL FROM told`;
+SELECT encode(key, 'hex') FROM taken WHERE key NOT IN (SELECT key FROM fresh) UNION ALL SELECT encode(key, 'hex') FROM signed WHERE key NOT IN (SELECT key FROM nonces)
+UNION ALL SELECT NULL FROM told`;
 
 /** @param pendingFor the values of an audit entry's row for acts */
 export function inboxGroup(arrivals: readonly Arrival[], pendingFor: (facts: readonly AuditFact[]) => readonly unknown[]): InboxGroup {
@@ -92,19 +95,27 @@ function placeOfNonce({ nonce }: Arrival, nonces: Map<string, { key: Buffer; sec
 
 /** One entry for each source and sender: how many events came. */
 function factsOf(arrivals: readonly Arrival[]): AuditFact[] {
-  const counts = new Map<string, { arrival: Arrival; requests: number; events: number }>();
+  const counts = new Map<string, Map<string, { arrival: Arrival; requests: number; events: number }>>();
   for (const arrival of arrivals) {
-    const name = JSON.stringify([arrival.source, arrival.actor.subject]);
-    const count = counts.get(name) ?? { arrival, requests: 0, events: 0 };
+    const bySender = getOrMake(counts, arrival.source, () => new Map<string, { arrival: Arrival; requests: number; events: number }>());
+    const count = getOrMake(bySender, arrival.actor.subject, () => ({ arrival, requests: 0, events: 0 }));
     count.requests += 1;
     count.events += arrival.events.length;
-    counts.set(name, count);
   }
-  return [...counts.values()].map(({ arrival: { actor, source }, requests, events }) => ({
+  const all = [...counts.values()].flatMap((bySender) => [...bySender.values()]);
+  return all.map(({ arrival: { actor, source }, requests, events }) => ({
     actor,
     action: 'event.receive',
     decision: 'ALLOWED',
     rowCount: events,
     details: { source, requests },
   }));
+}
+
+function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
 }

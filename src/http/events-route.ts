@@ -37,7 +37,9 @@ export function eventsRoute(app: FastifyInstance, options: EventsRouteOptions): 
     scope.removeAllContentTypeParsers();
     // What was signed are bytes: nothing is read out of them before the signature is.
     // Those that come all the time are found by their names; '*' is looked for anew with each request.
-    scope.addContentTypeParser([...EVENT_TYPES, '*'], { parseAs: 'buffer', bodyLimit: options.limits.maxRequestBytes }, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser([...EVENT_TYPES, '*'], { parseAs: 'buffer', bodyLimit: options.limits.maxRequestBytes }, (_request, body, done) =>
+      done(null, body),
+    );
     scope.options<{ Params: { source: string } }>('/events/:source', async (request, reply) => handshake(options, request, reply));
     scope.post<{ Params: { source: string } }>('/events/:source', async (request, reply) => {
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);

@@ -8,17 +8,15 @@ export interface Arrival {
   readonly actor: Actor;
   readonly events: readonly ArrivingEvent[];
   /** Of a request whose ids are not signed: what stands for the signed text. No two requests with one are taken. */
-  readonly nonce?: { readonly key: Buffer; readonly seconds: number } | undefined;
+  readonly nonce?: { readonly key: string; readonly seconds: number } | undefined;
 }
 
 export interface ArrivingEvent {
   readonly id: string;
-  /** A keyed hash of the id. */
-  readonly key: Buffer;
-  /** The same in hex. */
-  readonly name: string;
-  /** A keyed hash of what makes the event; undefined where the sender may send it again with other content. */
-  readonly hash: Buffer | undefined;
+  /** A keyed hash of the id, in hex. */
+  readonly key: string;
+  /** A keyed hash of what makes the event, in hex; undefined where the sender may send it again with other content. */
+  readonly hash: string | undefined;
   /** Encrypted. */
   readonly content: Buffer;
   /** How long it is known by its id. */
@@ -39,9 +37,9 @@ export function inboxOf(source: string): string {
   return `inbox/${source}`;
 }
 
-/** What an encrypted event belongs to. @param name its key in hex */
-export function placeOf(source: string, name: string): string {
-  return `${source}/${name}`;
+/** What an encrypted event belongs to. @param key in hex */
+export function placeOf(source: string, key: string): string {
+  return `${source}/${key}`;
 }
 
 export interface ArrivingOptions {
@@ -57,6 +55,5 @@ export function arriving(event: ReceivedEvent, { source, cipher, seconds, mayVar
   const id = idOf(event);
   const key = cipher.hash('id', String(attributes['source'] ?? ''), id);
   const hash = mayVary ? undefined : cipher.hash('event', String(attributes['type'] ?? ''), kind, data);
-  const name = key.toString('hex');
-  return { id, key, name, hash, content: cipher.seal(placeOf(source, name), writtenEvent(event)), seconds };
+  return { id, key, hash, content: cipher.seal(placeOf(source, key), writtenEvent(event)), seconds };
 }

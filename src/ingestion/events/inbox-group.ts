@@ -6,7 +6,7 @@ export const INBOX_CHANNEL = 'headgate_inbox';
 /** Any number that is ours: held from the first number that is given to an event until it is committed. */
 export const INBOX_LOCK = 4_830_911_018;
 const KEY_BYTES = 16;
-const NO_HASH = Buffer.alloc(KEY_BYTES);
+const NO_HASH = '00'.repeat(KEY_BYTES);
 
 /** Events of several requests that go into the inbox by one statement. */
 export interface InboxGroup {
@@ -38,7 +38,7 @@ taken AS MATERIALIZED (
 ),
 fresh AS (
   INSERT INTO headgate.inbox_seen (key, hash, expires_at)
-  SELECT key, nullif(hash, '\\x${NO_HASH.toString('hex')}'), now() + make_interval(secs => seconds) FROM taken ON CONFLICT DO NOTHING RETURNING key
+  SELECT key, nullif(hash, '\\x${NO_HASH}'), now() + make_interval(secs => seconds) FROM taken ON CONFLICT DO NOTHING RETURNING key
 ),
 kept AS (
   INSERT INTO headgate.inbox (source, key, content) SELECT source, key, content FROM taken JOIN fresh USING (key) ORDER BY n
@@ -53,7 +53,7 @@ UNION ALL SELECT NULL FROM told`;
 /** @param pendingFor the values of an audit entry's row for acts */
 export function inboxGroup(arrivals: readonly Arrival[], pendingFor: (facts: readonly AuditFact[]) => readonly unknown[]): InboxGroup {
   const offered: { arrival: Arrival; event: ArrivingEvent; nonce: number }[] = [];
-  const nonces = new Map<string, { key: Buffer; seconds: number; place: number }>();
+  const nonces = new Map<string, { seconds: number; place: number }>();
   for (const arrival of arrivals) {
     const place = placeOfNonce(arrival, nonces);
     // The same request twice at the same time: the first of them is taken.
@@ -71,10 +71,10 @@ export function inboxGroup(arrivals: readonly Arrival[], pendingFor: (facts: rea
     offered.map(({ arrival }) => arrival.source),
     starts,
     events.map(({ content }) => content.length),
-    Buffer.concat(events.map(({ key }) => key)),
-    Buffer.concat(events.map(({ hash }) => hash ?? NO_HASH)),
+    bytesOf(events.map(({ key }) => key)),
+    bytesOf(events.map(({ hash }) => hash ?? NO_HASH)),
     Buffer.concat(events.map(({ content }) => content)),
-    Buffer.concat([...nonces.values()].map(({ key }) => key)),
+    bytesOf([...nonces.keys()]),
     events.map(({ seconds }) => seconds),
     offered.map(({ nonce }) => nonce),
     [...nonces.values()].map(({ seconds }) => seconds),
@@ -83,13 +83,17 @@ export function inboxGroup(arrivals: readonly Arrival[], pendingFor: (facts: rea
   return { offered, values };
 }
 
+function bytesOf(hex: readonly string[]): Buffer {
+  return Buffer.from(hex.join(''), 'hex');
+}
+
 /** From 1; 0 for a request without one, undefined for one that is in the group already. */
-function placeOfNonce({ nonce }: Arrival, nonces: Map<string, { key: Buffer; seconds: number; place: number }>): number | undefined {
+function placeOfNonce({ nonce }: Arrival, nonces: Map<string, { seconds: number; place: number }>): number | undefined {
   if (!nonce) return 0;
-  const key = nonce.key.toString('hex');
+  const { key, seconds } = nonce;
   if (nonces.has(key)) return undefined;
   const place = nonces.size + 1;
-  nonces.set(key, { ...nonce, place });
+  nonces.set(key, { seconds, place });
   return place;
 }
 

@@ -142,12 +142,12 @@ export class Inbox {
   }
 
   /** What is known of the events that were there before: the hashes of their contents. */
-  async #hashes(group: readonly Waiting[], before: ReadonlySet<string>): Promise<Map<string, Buffer>> {
-    const asked = group.flatMap(({ arrival }) => arrival.events.filter(({ name, hash }) => hash !== undefined && before.has(name)));
+  async #hashes(group: readonly Waiting[], before: ReadonlySet<string>): Promise<Map<string, string>> {
+    const asked = group.flatMap(({ arrival }) => arrival.events.filter(({ key, hash }) => hash !== undefined && before.has(key)));
     if (asked.length === 0) return new Map();
-    const rows = await this.#options.database.query<{ key: string; hash: Buffer | null }>(
-      "SELECT encode(key, 'hex') AS key, hash FROM headgate.inbox_seen WHERE key = ANY ($1::bytea[])",
-      [asked.map(({ key }) => key)],
+    const rows = await this.#options.database.query<{ key: string; hash: string | null }>(
+      "SELECT encode(key, 'hex') AS key, encode(hash, 'hex') AS hash FROM headgate.inbox_seen WHERE key = ANY ($1::bytea[])",
+      [asked.map(({ key }) => Buffer.from(key, 'hex'))],
     );
     return new Map(rows.flatMap(({ key, hash }) => (hash === null ? [] : [[key, hash] as const])));
   }
@@ -158,21 +158,21 @@ export class Inbox {
  * @param before the keys that were there before, in hex
  * @param hashes of the events that were there before; those of the new ones are added
  */
-function receiptsOf(group: readonly Waiting[], before: ReadonlySet<string>, hashes: Map<string, Buffer>): readonly (readonly Receipt[])[] {
+function receiptsOf(group: readonly Waiting[], before: ReadonlySet<string>, hashes: Map<string, string>): readonly (readonly Receipt[])[] {
   // Of two that came together one was new.
   const given = new Set<string>();
   return group.map(({ arrival: { events, nonce } }) => {
-    const nonceKey = nonce?.key.toString('hex');
+    const nonceKey = nonce?.key;
     const isReplay = nonceKey !== undefined && (before.has(nonceKey) || given.has(nonceKey));
     if (nonceKey !== undefined) given.add(nonceKey);
-    return events.map(({ id, name, hash }): Receipt => {
+    return events.map(({ id, key, hash }): Receipt => {
       if (isReplay) return { id, duplicate: true };
-      const isNew = !before.has(name) && !given.has(name);
-      given.add(name);
+      const isNew = !before.has(key) && !given.has(key);
+      given.add(key);
       if (hash === undefined) return { id, duplicate: !isNew };
-      if (isNew) hashes.set(name, hash);
-      const known = hashes.get(name);
-      return { id, duplicate: !isNew, ...(known !== undefined && !hash.equals(known) && { conflict: true as const }) };
+      if (isNew) hashes.set(key, hash);
+      const known = hashes.get(key);
+      return { id, duplicate: !isNew, ...(known !== undefined && known !== hash && { conflict: true as const }) };
     });
   });
 }

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/processes.js';
 import type { FoundBroker, TestBroker } from './brokers.js';
@@ -258,4 +260,25 @@ function describeLaws(setting: () => Setting): void {
     expect(JSON.stringify(await stage.refused(name))).not.toContain(secret);
     expect(JSON.stringify(await stage.served.sql(`SELECT * FROM data."${name}"`))).not.toContain(secret);
   });
+  test('what has landed is held in memory no more', async () => {
+    const { broker, stage } = setting();
+    const name = stage.name();
+    await broker.create(name);
+    const [messages, batch] = [1_000, 20];
+    const note = 'x'.repeat(20_000);
+    await broker.publish(name, rows(1, messages, { note }));
+    const before = heldBytes();
+    await stage.apply(stage.documents(name, { collector: { batch: { rows: batch, wait: '50ms' } } }));
+    await stage.loaded(name, messages);
+    // The collector still runs: a batch or two may be in its hands.
+    await until('the batches are let go', () => heldBytes() - before < (messages / 4) * note.length);
+  });
+}
+
+/** Of buffers and of the heap, without what is only not collected yet. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { arrayBuffers, heapUsed } = process.memoryUsage();
+  return arrayBuffers + heapUsed;
 }

@@ -193,21 +193,9 @@ interface Delivery {
   readonly waiting: number;
 }
 
-const DOT = 0x2e;
-
-/** `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<number>.<time>.<waiting>`; newer servers put domain and account before the stream, and a token behind. */
+/** `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.<number>.<time>.<waiting>`; newer servers put domain and account before the stream. */
 function deliveryOf(reply: string): Delivery {
-  // A call for each message of a stream: it makes no list of the parts.
-  let dots = 0;
-  for (let i = 0; i < reply.length; i += 1) if (reply.charCodeAt(i) === DOT) dots += 1;
-  let at = 0;
-  for (let skipped = dots >= 10 ? 7 : 5; skipped > 0; skipped -= 1) at = reply.indexOf('.', at) + 1;
-  const next = (): number => {
-    const end = reply.indexOf('.', at);
-    const part = reply.slice(at, end < 0 ? reply.length : end);
-    at = end < 0 ? reply.length : end + 1;
-    return Number(part);
-  };
-  const [sequence, number, time, waiting] = [next(), next(), next(), next()];
-  return { sequence, number, time: Math.floor(time / 1e6), waiting };
+  const parts = reply.split('.');
+  const at = parts.length >= 11 ? 7 : 5;
+  return { sequence: Number(parts[at]), number: Number(parts[at + 1]), time: Math.floor(Number(parts[at + 2]) / 1e6), waiting: Number(parts[at + 3]) };
 }

@@ -47,7 +47,7 @@ const MISFIT = '{"id": "x", "at": "yesterday"}';
 /** The same load with another row behind it that is broken, or one that does not fit, so that every row is looked at by itself. */
 test('what is tried as if all were good ends as what is looked at row by row', { timeout: PATIENCE }, async () => {
   await fc.assert(fc.asyncProperty(batches(), fc.constantFrom(...BROKEN, MISFIT), fc.constantFrom<Drift[]>('freeze', 'quarantine'), same), {
-    ...runs(600),
+    ...runs(250),
     examples: EXAMPLES.map((text): [string[], string, Drift] => [[text], MISFIT, 'quarantine']),
   });
 });

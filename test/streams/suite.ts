@@ -274,12 +274,15 @@ function describeLaws({ knowsTimes, trims }: { readonly knowsTimes: boolean; rea
     const { broker, stage } = setting();
     const name = stage.name();
     await broker.create(name);
-    const [messages, batch] = [1_000, 20];
-    const note = 'x'.repeat(20_000);
-    await broker.publish(name, rows(1, messages, { note }));
+    const [messages, wave] = [400, 80];
+    const note = 'x'.repeat(50_000);
     const before = heldBytes();
-    await stage.apply(stage.documents(name, { collector: { batch: { rows: batch, wait: '50ms' } } }));
-    await stage.loaded(name, messages);
+    await stage.apply(stage.documents(name, { collector: { batch: { rows: 20, wait: '50ms' } } }));
+    // No broker has to keep all of them.
+    for (let to = wave; to <= messages; to += wave) {
+      await broker.publish(name, rows(to - wave + 1, to, { note }));
+      await stage.loaded(name, to);
+    }
     // The collector still runs: a batch or two may be in its hands.
     await until('the batches are let go', () => heldBytes() - before < (messages / 4) * note.length);
   });

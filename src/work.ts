@@ -20,6 +20,7 @@ import {
   postgresCollector,
   QuarantineSweep,
   RedisBroker,
+  SourceInference,
   streamType,
   type AfterBatch,
   type Broker,
@@ -44,6 +45,7 @@ export interface Work {
   readonly ingestion: Ingestion;
   readonly collectors: Collectors;
   readonly pipelines: Pipelines;
+  readonly inference: SourceInference;
   /** @throws HeadgateError CONFLICT for a run that is not over, or whose input is gone. */
   readonly retryRun: (run: RunEntity, principal: Principal) => Promise<RunEntity>;
   /** @throws HeadgateError BAD_USER_INPUT without a condition */
@@ -139,6 +141,12 @@ export async function openWork({
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
+  const inference = new SourceInference({
+    clients,
+    sources,
+    maxValueBytes: config.limits.maxValueBytes,
+    collectors: async () => (await collectors.list()).map(({ spec }) => spec.name),
+  });
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
     const sweep = new QuarantineSweep({ database, audit, log });
@@ -172,6 +180,7 @@ export async function openWork({
     ingestion,
     collectors,
     pipelines,
+    inference,
     workers,
     redriveRuns,
     retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines, redriveRuns }),

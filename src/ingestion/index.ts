@@ -4,6 +4,7 @@ export * from './events/index.js';
 export { fetched } from './fetched.js';
 export { FORMATS, formatOf, type Format } from './format.js';
 export { infer, type InferredFile, type InferRequest } from './infer/infer.js';
+export { SourceInference, type InferredSource, type SourceInferRequest } from './infer/source/source-inference.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
 export { forgetAllKeptContent, forgetKeptContent, isInKeptContent, mayHold } from './kept-content.js';
 export type { LoadRequest } from './load-request.js';

@@ -25,8 +25,8 @@ export function graphqlCollector(clients: HttpClients): CollectorType {
   };
 }
 
-/** What the part of a document asks for. */
-export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSource {
+/** What the part of a document asks for. @param longestWaitMs as of HttpRequest */
+export function graphqlPagesOf(client: HttpClient, part: GraphqlPart, longestWaitMs = LONGEST_WAIT_MS): PageSource {
   const { query, items, fields, since, pages, maxBytes } = part;
   const { max: mostPages = DEFAULT_MOST_PAGES, ...places } = pages ?? { by: undefined };
   return {
@@ -44,7 +44,7 @@ export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSourc
         // A query changes nothing.
         repeatable: true,
         ...(maxBytes !== undefined && { maxBytes }),
-        longestWaitMs: LONGEST_WAIT_MS,
+        longestWaitMs,
         signal,
       });
       refuseErrors(client.name, answer.body);

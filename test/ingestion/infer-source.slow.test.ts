@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SourceInference } from '../../src/ingestion/index.js';
 import { silentLog } from '../../src/kernel/index.js';
@@ -8,7 +9,7 @@ import { HttpClients, Sources } from '../../src/sources/index.js';
 import { ApiServer, json, type Answering } from '../support/api-server.js';
 import { createTestDatabase } from '../support/database.js';
 import { Served, type Response } from '../support/served.js';
-import pg from 'pg';
+import { headgateHere } from '../cli/support.js';
 
 const VEGA = join(import.meta.dirname, '../../node_modules/vega-datasets/data');
 const TOKEN = 'sesame-for-the-shop';
@@ -301,6 +302,27 @@ test('what can not be looked at is told, without a word of an answer', async () 
     [{ source: 'erp', from: 'movie' }, /^BAD_USER_INPUT: There is no table or view "movie" at erp/],
   ];
   for (const [input, told] of refused) expect(await refusal(input)).toMatch(told);
+});
+
+test('the command writes what the mutation gives', async () => {
+  api.answer = (_, response) => json(response, { data: rowsOf('cars.json') });
+  const served = ['--url', here.url, '--token', engineer];
+  const told = await headgateHere(['dataset', 'infer', '--source', 'shop', '/cars', '--name', 'cars_by_hand', ...served]);
+  expect(told).toMatchObject({ code: 0, stderr: '' });
+  expect(told.stdout.trim()).toBe((await infer({ source: 'shop', from: '/cars', name: 'cars_by_hand' })).manifest.trim());
+  const asJson = await headgateHere(['dataset', 'infer', '--source', 'shop', '/cars', '--name', 'cars_by_hand', '--sample', '10', '--json', ...served]);
+  expect(JSON.parse(asJson.stdout)).toMatchObject({ dataset: 'cars_by_hand', collector: 'shop_cars_by_hand', rows: 10, isWhole: false });
+  const wrong = [
+    [['--source', 'shop', '/a', '/b'], 'Give one path, field or table'],
+    [['--source', 'shop', '/a', '--no-header'], '--no-header: it says how files are written'],
+    [['cars.csv', '--items', '/data'], '--items: it is for a source'],
+    [['--source', 'shop', '/a', '--pages', 'x'], '--pages: expected a number'],
+  ] as const;
+  for (const [args, message] of wrong) {
+    const { code, stderr } = await headgateHere(['dataset', 'infer', ...args, ...served]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(message);
+  }
 });
 
 test('a source that does not answer is not waited for for long', async () => {

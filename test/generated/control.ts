@@ -553,6 +553,38 @@ export type GrantUse = {
   readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
+/** What of a source is looked at. */
+export type InferInput = {
+  /** Of an API: an object of JSON, which is sent with POST. */
+  readonly body?: InputMaybe<Scalars['String']['input']>;
+  /** Of an API a path below its URL, with its query; of a GraphQL API a root field; of a PostgreSQL schema.table. */
+  readonly from: Scalars['String']['input'];
+  /** Of an API: a JSON pointer to the rows; found when left out. */
+  readonly items?: InputMaybe<Scalars['String']['input']>;
+  /** Of the dataset; by what is looked at when left out. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** Pages that are looked at: 10 when left out, 100 at the most. */
+  readonly pages?: InputMaybe<Scalars['Int']['input']>;
+  /** Rows that are looked at: 10,000 when left out, 100,000 at the most. */
+  readonly rows?: InputMaybe<Scalars['Int']['input']>;
+  /** Its name; of type http, graphql or postgres. */
+  readonly source: Scalars['String']['input'];
+};
+
+/** A contract as some rows of a source have it, and the collector that brings them. No value of a row is in it. Nothing is applied yet. */
+export type InferredDataset = {
+  /** The name of the collector in it. */
+  readonly collector: Scalars['String']['output'];
+  /** The name of the dataset in it. */
+  readonly dataset: Scalars['String']['output'];
+  /** Whether they were all there are, as far as the source says. */
+  readonly isWhole: Scalars['Boolean']['output'];
+  /** A document of kind Dataset and one of kind Collector, as YAML. */
+  readonly manifest: Scalars['String']['output'];
+  /** Rows that were looked at. */
+  readonly rows: Scalars['Int']['output'];
+};
+
 /** What to load. Give one of source, url and content. */
 export type IngestInput = {
   /** The rows themselves. */
@@ -745,6 +777,8 @@ export type Mutation = {
   readonly exportSubject: SubjectExport;
   /** Describes tables and views of a source as manifests of datasets. It changes nothing: apply what comes. */
   readonly importSource: SourceImport;
+  /** Looks at some rows of a source and writes the contract that they have, with the collector that brings them. It changes nothing: apply what comes. */
+  readonly inferDataset: InferredDataset;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
   /** Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values. */
@@ -897,6 +931,11 @@ export type MutationExportSubjectArgs = {
 export type MutationImportSourceArgs = {
   source: Scalars['String']['input'];
   tables?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
+
+export type MutationInferDatasetArgs = {
+  input: InferInput;
 };
 
 

@@ -42,10 +42,7 @@ export function collectedFields({ fields }: PostgresPart, dataset: Dataset, { so
 }
 
 /** The columns of `t` as the contract has them. */
-export function columnsSql(
-  fields: readonly { readonly field: Pick<Field, 'name' | 'type' | 'list'>; readonly column: RemoteColumn }[],
-  version: number,
-): Sql {
+export function columnsSql(fields: readonly { readonly field: Pick<Field, 'name' | 'type' | 'list'>; readonly column: RemoteColumn }[], version: number): Sql {
   return join(
     fields.map(({ field, column }) => {
       const value = castColumn(column, field, sql`t.${identifier(column.name)}`, version);

@@ -20,6 +20,7 @@ import {
   postgresCollector,
   QuarantineSweep,
   RedisBroker,
+  SlotLags,
   SourceInference,
   streamType,
   type AfterBatch,
@@ -163,6 +164,9 @@ export async function openWork({
     const inboxSweep = new InboxSweep({ database, log });
     closing.add('sweep of the inbox', () => inboxSweep.close());
     inboxSweep.start();
+    const slotLags = new SlotLags({ database, sources, log });
+    closing.add('lags of slots', () => slotLags.close());
+    slotLags.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), {
       concurrency: 2,
       grouped: true,

@@ -121,15 +121,15 @@ class Writer {
       await this.#client.query('BEGIN');
       // Each transaction changes all tables, so that none has nothing to collect.
       for (const table of TABLES) for (let i = 0; i < 3; i += 1) await this.#client.query(this.#change(table));
-      if (this.transactions % 40 === 39) {
+      if (this.transactions % 50 === 20) {
         // More changes than five batches may have: they land piece by piece.
-        await this.#client.query(`UPDATE cdc_hold SET version = nextval('versions'), note = 'large ' || ${this.transactions}`);
-        await this.#client.query(`UPDATE cdc_move SET version = nextval('versions'), big = repeat(md5(random()::text), 100) WHERE id % 2 = 0`);
+        await this.#client.query(`UPDATE cdc_hold SET version = nextval('versions'), note = 'large ' || ${this.transactions} WHERE id <= 900`);
+        await this.#client.query(`UPDATE cdc_move SET version = nextval('versions'), big = repeat(md5(random()::text), 100) WHERE id <= 700`);
       }
       if (this.transactions === 100) await this.#client.query('TRUNCATE cdc_cut');
       await this.#client.query(this.transactions % 7 === 3 ? 'ROLLBACK' : 'COMMIT');
       this.transactions += 1;
-      await delay(10);
+      await delay(30);
     }
   }
 

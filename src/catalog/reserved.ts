@@ -34,7 +34,7 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection QuarantinedRowEdge
   Run RunConnection RunEdge RunError RunKind RunPriority RunProgress RunStatus RunStep Schedule CatchUp Worker Severity Sight Source SourceImport InferInput InferredDataset SourceStatus SourceType StorageReport
   AggregateDecision AggregateOnly SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility SubjectExportDataset
-  Collector CollectorPartition CollectorSchedule Worker Priority CatchUp IngestPreview PreviewReason PreviewRow DriftChange QuarantineCount QuarantineState RunPriority
+  Collector CollectorPartition CollectorSchedule Worker Priority CatchUp IngestPreview PreviewReason PreviewRow ReadAs ReadFormat DriftChange QuarantineCount QuarantineState RunPriority
   `),
 );
 

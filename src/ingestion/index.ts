@@ -24,6 +24,7 @@ export { Quarantine, QuarantinedRowEntity, type QuarantinePage } from './quarant
 export { MOST_IDS, QuarantineActs } from './quarantine-acts.js';
 export { QuarantineSweep } from './quarantine-sweep.js';
 export type { QuarantineCount, QuarantineFilter, QuarantineState, ReasonKind } from './quarantine-filter.js';
+export type { ReadAs } from './read-as.js';
 export type { ReplayInput } from './run-input.js';
 export { inFile } from './rejection.js';
 export type { IngestInput } from './run-input.js';

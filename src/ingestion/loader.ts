@@ -91,11 +91,12 @@ export class Loader {
     const { format } = content;
     try {
       const sealing = await this.#sealing(dataset, format);
-      const outcome = await this.#spool.with(runId, content, { maxBytes, signal, sealing }, (spooled) =>
-        this.#loadSpooled({ ...request, spooled, format, inTransaction: tellingFiles(request, content) }),
-      );
+      const outcome = await this.#spool.with(runId, content, { maxBytes, signal, sealing }, async (spooled) => {
+        request.onRead?.(content.readAs);
+        return this.#loadSpooled({ ...request, spooled, format, inTransaction: tellingFiles(request, content) });
+      });
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
-      return outcome;
+      return { ...outcome, readAs: content.readAs };
     } catch (error) {
       signal?.throwIfAborted();
       throw inPart(fromOutside(error), content);

@@ -37,6 +37,7 @@ export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>,
     rowsQuarantined: String(quarantined),
     rowsDeduplicated: String(deduplicated),
     bytesRead: String(outcome.bytes),
+    readAs: outcome.readAs ?? null,
     drift: [
       ...(drift?.columns ?? []).map(({ field, column, type }) => Object.assign(new DriftChange(), { field, column, from: null, to: type })),
       ...(drift?.wider ?? []).filter(({ field }) => shown.known.has(field)).map((change) => Object.assign(new DriftChange(), { ...change, column: null })),

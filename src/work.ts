@@ -187,7 +187,7 @@ export async function openWork({
     inference,
     workers,
     redriveRuns,
-    retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines, redriveRuns }),
+    retryRun: (run, principal) => retryRun(run, principal, { ingestion, collectors, pipelines, redriveRuns }),
   };
 }
 
@@ -232,7 +232,7 @@ function afterBatches({ subjects, detection }: { readonly subjects: Subjects; re
 async function retryRun(
   run: RunEntity,
   principal: Principal,
-  { ingestion, pipelines, redriveRuns }: Pick<Work, 'ingestion' | 'pipelines' | 'redriveRuns'>,
+  { ingestion, collectors, pipelines, redriveRuns }: Pick<Work, 'ingestion' | 'collectors' | 'pipelines' | 'redriveRuns'>,
 ): Promise<RunEntity> {
   if (run.status !== 'FAILED' && run.status !== 'CANCELLED') {
     throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, {
@@ -243,9 +243,19 @@ async function retryRun(
   const [again] = run.deadLetteredAt !== null && run.redrivenAs === null ? await redriveRuns({ ids: [run.id] }, principal) : [];
   if (again) return again;
   if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
+  if (run.collector !== null) return collectors.run(run.collector, principal);
   const { source, mode, format, force, dialect, detect } = run.input as Omit<IngestInput, 'dataset'> & { readonly dialect?: SaidDialect };
   if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
-    throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
+    throw new HeadgateError('CONFLICT', goneText(run), { run: run.id });
   }
   return ingestion.submit({ dataset: run.dataset, source, mode, format, force, ...dialect, detect }, principal);
+}
+
+/** Why what a load was given is not here any more, and what to do. */
+function goneText({ input, resumable }: RunEntity): string {
+  const { url, replay } = input as { readonly url?: string; readonly replay?: true };
+  if (!resumable) return 'What an upload brings is not kept: send it again.';
+  if (replay) return 'Which rows were to be replayed is kept until the run is over: ask for the replay again.';
+  if (url !== undefined) return 'A URL is kept until its run is over, since what stands behind its "?" may be a secret: ask for the load again, with the URL.';
+  return 'Inline content is kept until its run is over: send it again.';
 }

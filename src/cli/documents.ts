@@ -11,8 +11,8 @@ const KEY_FIELDS = 'id state activatedAt replacedAt retiredAt held dependents { 
  */
 export const DOCUMENTS = {
   runPipeline: `mutation ($name: String!, $priority: RunPriority) { runPipeline(name: $name, priority: $priority) { ${RUN_FIELDS} } }`,
-  listRuns: `query ($dataset: String, $pipeline: String, $kind: RunKind, $status: RunStatus, $deadLetter: Boolean, $first: Int) {
-  runs(dataset: $dataset, pipeline: $pipeline, kind: $kind, status: $status, deadLetter: $deadLetter, first: $first) {
+  listRuns: `query ($dataset: String, $pipeline: String, $collector: String, $kind: RunKind, $status: RunStatus, $deadLetter: Boolean, $first: Int) {
+  runs(dataset: $dataset, pipeline: $pipeline, collector: $collector, kind: $kind, status: $status, deadLetter: $deadLetter, first: $first) {
   totalCount nodes { ${RUN_FIELDS} } } }`,
   showRun: `query ($id: ID!) { found: run(id: $id) { ${RUN_FIELDS} } }`,
   cancelRun: `mutation ($id: ID!) { found: cancelRun(id: $id) { ${RUN_FIELDS} } }`,

@@ -255,6 +255,8 @@ export type Collector = {
 
 /** One partition of what a collector collects: where it is, and how far behind. */
 export type CollectorPartition = {
+  /** Bytes of the log of a PostgreSQL that were written since what the collector confirmed, and are kept for it there. */
+  readonly lagBytes?: Maybe<Scalars['BigInt']['output']>;
   /** Messages that wait, where that is known. */
   readonly lagMessages?: Maybe<Scalars['BigInt']['output']>;
   /** For how long the oldest of them has waited, where that is known. */
@@ -626,6 +628,7 @@ export type IngestPreview = {
   /** Fields whose values are null here because you may not see them plain in every row. */
   readonly masked: ReadonlyArray<Scalars['String']['output']>;
   readonly mode: LoadMode;
+  readonly readAs?: Maybe<ReadAs>;
   /** Without those about fields that you may not know of. */
   readonly reasons: ReadonlyArray<PreviewReason>;
   /** The same content was loaded before, and would add nothing. */
@@ -1380,6 +1383,7 @@ export type QueryRunArgs = {
 
 export type QueryRunsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
+  collector?: InputMaybe<Scalars['String']['input']>;
   dataset?: InputMaybe<Scalars['String']['input']>;
   deadLetter?: InputMaybe<Scalars['Boolean']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -1406,6 +1410,28 @@ export type QueryWhoCanSeeArgs = {
 export type QueryWhoSawArgs = {
   since?: InputMaybe<Scalars['DateTime']['input']>;
   tag: Scalars['String']['input'];
+};
+
+/** As what a content is read: what was said, what was found out, and else what is usual. Of several files the first one. */
+export type ReadAs = {
+  readonly decimal?: Maybe<Scalars['String']['output']>;
+  /** Of CSV, as are the next three. */
+  readonly delimiter?: Maybe<Scalars['String']['output']>;
+  /** Of a text. */
+  readonly encoding?: Maybe<Scalars['String']['output']>;
+  readonly format: FileFormat;
+  /** Of fields that have none in the contract, where they were found out. */
+  readonly formats: ReadonlyArray<ReadFormat>;
+  readonly header?: Maybe<Scalars['Boolean']['output']>;
+  /** gzip or zstd. */
+  readonly packing?: Maybe<Scalars['String']['output']>;
+  readonly quote?: Maybe<Scalars['String']['output']>;
+};
+
+/** The format in which dates and times of a field are read. */
+export type ReadFormat = {
+  readonly field: Scalars['String']['output'];
+  readonly format: Scalars['String']['output'];
 };
 
 /** One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */

@@ -5,9 +5,8 @@ import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
 import type { Outbound } from '../outbound/index.js';
 import { prepareParser } from '../sql/index.js';
-import type { Database } from '../store/index.js';
+import { cancelOnAbort, type Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
-import { cancelOnAbort } from './cancellation.js';
 import { tellRows } from './copy-progress.js';
 import type { DialectRequest } from './dialect/dialect.js';
 import { JoinedContent } from './joined/joined-content.js';
@@ -21,7 +20,7 @@ import type { LoadMode, LoadOutcome } from './outcome.js';
 import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
 import { isPattern } from './file-pattern.js';
-import { filesBelow, openSource, openSources, type OpenSource } from './source.js';
+import { filesBelow, mayBeSeveral, openSource, openSources, type OpenSource } from './source.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
 import { announcedPacking, ByteCounter } from './unpack.js';
@@ -87,7 +86,7 @@ export class Loader {
       onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
     );
     const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
-    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes });
+    const content = await JoinedContent.open({ sources, several: mayBeSeveral(request.source), format: wanted, contentEncoding, dialect, dataset, maxBytes });
     const { format } = content;
     try {
       const sealing = await this.#sealing(dataset, format);
@@ -170,7 +169,7 @@ export class Loader {
 
   async #attempt(request: SpooledLoad): Promise<LoadOutcome> {
     return this.#database.transaction(async (tx) => {
-      const stop = await cancelOnAbort(this.#database, tx, request.signal);
+      const stop = await cancelOnAbort(this.#database.connection, tx, request.signal);
       const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
         return await load(tx, { ...request, onProgress: rows.onProgress }, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
@@ -179,7 +178,7 @@ export class Loader {
         throw error;
       } finally {
         rows.stop();
-        stop();
+        await stop();
       }
     });
   }

@@ -20,13 +20,14 @@ export interface ListedField {
 /** A root field of a GraphQL API that gives rows, and how they are asked for page by page. */
 export interface ListedGraphql {
   readonly field: string;
-  /** Where the rows are in its answer, by the names of the fields; empty when they are the answer. */
-  readonly items: readonly string[];
+  /** A JSON pointer to where the rows are in its answer, and to where the row is in each of them. */
+  readonly items: string;
+  readonly item: string;
   readonly fields: readonly ListedField[];
   /** Fields of the rows that are objects, or need an argument. */
   readonly leftOut: readonly string[];
   /** Arguments of pages; `size` says how many rows one has. */
-  readonly pages: { readonly by: 'relay' | 'offset'; readonly argument: string; readonly type: string } | undefined;
+  readonly pages: { readonly by: 'cursor' | 'offset'; readonly argument: string; readonly type: string } | undefined;
   readonly size: string | undefined;
 }
 
@@ -50,7 +51,8 @@ export async function listedGraphql(client: Pick<HttpClient, 'send' | 'name'>, f
   const [after, offset] = [hasInfo ? argument('after') : undefined, argument('offset')];
   return {
     field,
-    items: rows.items?.split('.') ?? [],
+    items: rows.items ?? '',
+    item: rows.item ?? '',
     fields: shown.map(({ name, type, description }) => {
       const known = contractTypeOf(type);
       const isId = String(type) === 'ID!';
@@ -58,7 +60,7 @@ export async function listedGraphql(client: Pick<HttpClient, 'send' | 'name'>, f
       return { ...facts, ...(known && { type: known.type }) };
     }),
     leftOut: remote.filter((each) => !shown.includes(each)).map(({ name }) => name),
-    pages: after ? { by: 'relay', argument: 'after', type: String(after.type) } : offset && { by: 'offset', argument: 'offset', type: String(offset.type) },
+    pages: after ? { by: 'cursor', argument: 'after', type: String(after.type) } : offset && { by: 'offset', argument: 'offset', type: String(offset.type) },
     size: ['first', 'limit'].find(argument),
   };
 }

@@ -46,7 +46,7 @@ source: shop
 dataset: ${name}
 mode: merge
 batch: { rows: 100 }
-http: { path: /cars, pages: { by: offset, parameter: offset, sizeParameter: limit, size: 100 } }
+http: { path: /cars, pages: { by: offset, parameter: offset, size: { parameter: limit, rows: 100 } } }
 `);
 }
 

@@ -88,7 +88,8 @@ function placeOf(spec: FilesSpec, { config, outbound }: FilesCollectorOptions): 
   const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
   if (bucket === '')
     throw new HeadgateError('BAD_USER_INPUT', `The url of the source ${spec.name} has no bucket: expected s3://bucket/prefix.`, { source: spec.name });
-  const { credentials, endpoint } = spec;
+  const { auth, endpoint } = spec;
+  const key = auth?.accessKey;
   return new Bucket({
     ...shared,
     bucket,
@@ -96,10 +97,10 @@ function placeOf(spec: FilesSpec, { config, outbound }: FilesCollectorOptions): 
     endpoint: endpoint === undefined ? undefined : resolved(endpoint),
     trusted: isSecret(endpoint),
     region: spec.region ?? 'us-east-1',
-    credentials: credentials && {
-      accessKeyId: resolved(credentials.accessKeyId),
-      secretAccessKey: resolved(credentials.secretAccessKey),
-      sessionToken: credentials.sessionToken === undefined ? undefined : resolved(credentials.sessionToken),
+    credentials: key && {
+      accessKeyId: resolved(key.id),
+      secretAccessKey: resolved(key.secret),
+      sessionToken: key.sessionToken === undefined ? undefined : resolved(key.sessionToken),
     },
   });
 }

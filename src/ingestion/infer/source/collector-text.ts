@@ -10,7 +10,7 @@ export interface InferredCollector {
 }
 
 /** Keys whose values are short, and stand in one line. */
-const IN_LINE = new Set(['pages', 'query', 'fields']);
+const IN_LINE = new Set(['pages', 'query', 'fields', 'columns']);
 
 /** A collector as a manifest: all rows there are, each time it runs. */
 export function collectorText({ name, source, dataset, part, remarks }: InferredCollector): string {

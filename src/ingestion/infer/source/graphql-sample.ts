@@ -1,4 +1,4 @@
-import { HeadgateError } from '../../../kernel/index.js';
+import { HeadgateError, pointerKeys } from '../../../kernel/index.js';
 import { listedGraphql, localName, TakenNames, type HttpClient, type ListedField, type ListedGraphql } from '../../../sources/index.js';
 import { graphqlPagesOf } from '../../collectors/graphql/graphql-collector.js';
 import type { GraphqlPart } from '../../collectors/parts/graphql.js';
@@ -50,20 +50,19 @@ export async function graphqlSample(client: HttpClient, field: string, bounds: S
 }
 
 /** What asks for all rows: each field under its name in the contract. */
-function partOf({ field, items, pages, size }: ListedGraphql, fields: readonly NamedField[]): GraphqlPart {
-  const isEdges = items.length > 1;
+function partOf({ field, items, item, pages, size }: ListedGraphql, fields: readonly NamedField[]): GraphqlPart {
   const selected = fields.map(({ name, local }) => (name === local ? name : `${local}: ${name}`)).join(' ');
-  const rows = items.toReversed().reduce((inner, item) => `${item} { ${inner} }`, selected);
+  const rows = pointerKeys(`${items}${item}`).reduceRight((inner, name) => `${name} { ${inner} }`, selected);
   const given = [...(size === undefined ? [] : [`${size}: ${PAGE}`]), ...(pages ? [`${pages.argument}: $${pages.argument}`] : [])];
   const called = `${field}${given.length > 0 ? `(${given.join(', ')})` : ''}`;
-  const info = pages?.by === 'relay' ? 'pageInfo { hasNextPage endCursor } ' : '';
+  const info = pages?.by === 'cursor' ? 'pageInfo { hasNextPage endCursor } ' : '';
   const operation = pages ? `query ($${pages.argument}: ${pages.type})` : 'query';
   return {
     query: `${operation} {\n  ${called} { ${info}${rows} }\n}\n`,
-    items: `/${[field, ...items.slice(0, 1)].join('/')}`,
+    items: `/${field}${items}`,
     ...(pages && {
-      pages: pages.by === 'relay' ? { by: 'relay', variable: pages.argument, pageInfo: `/${field}/pageInfo` } : { by: 'offset', variable: pages.argument },
+      pages: { by: pages.by, variable: pages.argument },
     }),
-    ...(isEdges && { fields: Object.fromEntries(fields.map(({ local }) => [local, `/${items.slice(1).join('/')}/${local}`])) }),
+    ...(item !== '' && { fields: Object.fromEntries(fields.map(({ local }) => [local, `${item}/${local}`])) }),
   };
 }

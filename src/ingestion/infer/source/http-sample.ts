@@ -1,4 +1,4 @@
-import { HeadgateError } from '../../../kernel/index.js';
+import { HeadgateError, pointerOf } from '../../../kernel/index.js';
 import type { HttpClient } from '../../../sources/index.js';
 import { pagesOf } from '../../collectors/http/http-collector.js';
 import { JsonText, parsed } from '../../collectors/pages/json-text.js';
@@ -32,7 +32,7 @@ export async function httpSample(client: HttpClient, wanted: HttpWanted, bounds:
   const first = await pagesOf(client, asked, LONGEST_WAIT_MS).ask(undefined, undefined, bounds.signal);
   const text = new JsonText(first.body);
   const items = wanted.items ?? itemsIn(client.name, parsed(text.text(text.whole())));
-  const page = pageOf(first.body, { items });
+  const page = pageOf(first.body, { items }, new Date());
   const next = nextPageIn({ rest: page.rest, count: page.count, headers: first.headers, placeOf: first.placeOf, query: asked.query ?? {} });
   const part: HttpPart = { ...asked, ...(items !== '' && { items }), ...(next.pages && { pages: next.pages }) };
   const walk = new Walk(pagesOf(client, part, LONGEST_WAIT_MS), first, bounds);
@@ -45,7 +45,7 @@ export async function httpSample(client: HttpClient, wanted: HttpWanted, bounds:
     seen: () => `${asked.path || 'the URL'} of the source ${client.name}${walk.pages > 1 ? `, ${walk.pages} pages` : ''}`,
     part: (fields, key) => {
       const changed = fields.find(({ name, type }) => type === 'timestamp' && CHANGED.test(name));
-      const since = changed && `since: { field: /${changed.alias ?? changed.name}, parameter: <its parameter> }`;
+      const since = changed && `since: { pointer: ${pointerOf([changed.alias ?? changed.name])}, parameter: <its parameter> }`;
       return {
         part: { http: part },
         remarks: [...next.remarks, ...(since && key.length > 0 ? [`To ask only for what is new: mode: merge, and ${since}`] : [])],
@@ -56,7 +56,7 @@ export async function httpSample(client: HttpClient, wanted: HttpWanted, bounds:
 }
 
 function walkRemarks({ pages }: NextPage): string[] {
-  return pages ? [`Pages follow each other by ${pages.by === 'next' ? `the URL at ${pages.next}` : 'the header Link'}.`] : [];
+  return pages ? [`Pages follow each other by ${pages.by === 'url' ? `the URL at ${pages.next}` : 'the header Link'}.`] : [];
 }
 
 /** @throws HeadgateError BAD_USER_INPUT */

@@ -38,7 +38,7 @@ export function nextPageIn(answer: FirstAnswer): NextPage {
   const next = members.find(({ name, value }) => NEXT.test(name) && urlOf(value) !== undefined);
   const url = next && urlOf(next.value);
   if (next && url !== undefined && leads(url, placeOf)) {
-    return known({ by: 'next', next: typeof next.value === 'string' ? next.pointer : `${next.pointer}/href` });
+    return known({ by: 'url', next: typeof next.value === 'string' ? next.pointer : `${next.pointer}/href` });
   }
   const elsewhere = link !== undefined || next !== undefined;
   return unknown(answer, members, elsewhere ? ['The URL of the next page leads to another host, which gets no credentials.'] : []);
@@ -56,7 +56,7 @@ function unknown({ count, query }: FirstAnswer, members: readonly Member[], rema
   if (place !== undefined) remarks.push(`The parameter ${place} asks for one page only: take it out of the query, and say pages.`);
   if (more) remarks.push(`${more.pointer} says that more pages follow.`);
   if (total) remarks.push(`${total.pointer} says that there are more rows.`);
-  if (cursor) remarks.push(`A cursor seems to be there: pages: { by: cursor, parameter: <its parameter>, cursor: ${cursor.pointer} }`);
+  if (cursor) remarks.push(`A cursor seems to be there: pages: { by: cursor, parameter: <its parameter>, next: ${cursor.pointer} }`);
   const isMore = remarks.length > 0;
   remarks.push(
     isMore

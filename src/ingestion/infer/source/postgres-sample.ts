@@ -91,7 +91,7 @@ function partOf(table: ListedTable, named: readonly NamedColumn[]): PostgresPart
   const isMapped = named.some(({ column, field }) => column.name !== field.name);
   return {
     table: tableNameText(table),
-    ...(isMapped && { fields: Object.fromEntries(named.map(({ column, field }) => [field.name, column.name])) }),
+    ...(isMapped && { columns: Object.fromEntries(named.map(({ column, field }) => [field.name, column.name])) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildSchema, graphql } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SourceInference } from '../../src/ingestion/index.js';
@@ -60,6 +61,7 @@ fields: { '*': allow }
     HEADGATE_SECRET_SHOP_TOKEN: TOKEN,
     HEADGATE_SECRET_PEER: `${peer.url}/graphql`,
     HEADGATE_SECRET_PEER_TOKEN: await peer.token('partner', ['partner'], { purposes: ['reporting'] }),
+    HEADGATE_SECRET_CARS: `${api.url}/graphql`,
     HEADGATE_SECRET_ERP: urlOf(remote.connection),
   });
   engineer = await here.token('engineer', ['engineer']);
@@ -75,6 +77,11 @@ name: peer
 type: graphql
 url: \${HEADGATE_SECRET_PEER}
 auth: { bearer: '\${HEADGATE_SECRET_PEER_TOKEN}' }
+---
+kind: Source
+name: cars
+type: graphql
+url: \${HEADGATE_SECRET_CARS}
 ---
 kind: Source
 name: erp
@@ -230,6 +237,47 @@ test('another GraphQL API: types, key and pages by its introspection', async () 
   expect(inferred).toMatchObject({ dataset: 'airports', collector: 'peer_airports', rows: 3376, isWhole: true });
   expect(inferred.manifest).toMatchSnapshot();
   expect(await collected(inferred)).toMatchObject({ status: 'SUCCEEDED', rowsLoaded: '3376', rowsQuarantined: '0' });
+});
+
+test('GraphQL APIs whose rows are in edges, or that count them', async () => {
+  const schema = buildSchema(`
+    scalar Pounds
+    enum Origin { USA Europe Japan }
+    type Maker { name: String }
+    "A car that was sold."
+    type Car { id: ID! "As it is called." modelName: String! weight: Pounds horsepower: Int origin: Origin! words: [String!]! maker: Maker price(in: String!): Float }
+    type Edge { node: Car! cursor: String! }
+    type Info { hasNextPage: Boolean! endCursor: String }
+    type Cars { edges: [Edge!]! pageInfo: Info! }
+    type Query { cars(first: Int!, after: String): Cars! allCars(limit: Int, offset: Int): [Car!]! carsOf(maker: String!): [Car!]! everything: [Car!]! }`);
+  const cars = rowsOf('cars.json').map((car, i) => ({
+    id: `c${i + 1}`,
+    modelName: car['Name'],
+    weight: car['Weight_in_lbs'],
+    horsepower: car['Horsepower'],
+    origin: car['Origin'],
+    words: String(car['Name']).split(' '),
+  }));
+  const rootValue = {
+    cars: ({ first, after }: { first: number; after?: string }) => {
+      const from = after ? Number(after) : 0;
+      const edges = cars.slice(from, from + first).map((node, i) => ({ node, cursor: String(from + i + 1) }));
+      return { edges, pageInfo: { hasNextPage: from + first < cars.length, endCursor: edges.at(-1)?.cursor ?? null } };
+    },
+    allCars: ({ limit = 10, offset = 0 }: { limit?: number; offset?: number }) => cars.slice(offset, offset + limit),
+    everything: cars,
+  };
+  api.answer = async ({ body }, response) => {
+    const { query, variables } = JSON.parse(body) as { query: string; variables: Record<string, unknown> };
+    json(response, JSON.stringify(await graphql({ schema, source: query, rootValue, variableValues: variables })));
+  };
+  for (const from of ['cars', 'allCars', 'everything']) {
+    const inferred = await infer({ source: 'cars', from, name: `graphql_${from.toLowerCase()}` });
+    expect(inferred).toMatchObject({ rows: 406, isWhole: true });
+    expect(inferred.manifest).toMatchSnapshot();
+    expect(await collected(inferred)).toMatchObject({ status: 'SUCCEEDED', rowsLoaded: '406', rowsQuarantined: '0' });
+  }
+  expect(await refusal({ source: 'cars', from: 'carsOf' })).toMatch(/^BAD_USER_INPUT: carsOf at cars needs the argument maker/);
 });
 
 test('another PostgreSQL: types, key and what is required by its catalog', async () => {

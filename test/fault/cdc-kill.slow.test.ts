@@ -82,7 +82,7 @@ name: ${name}
 source: erp
 dataset: ${name}
 mode: merge
-batch: { rows: 100, wait: 50ms }
+batch: { rows: 100, wait: 250ms }
 postgres: { table: public.${name}, capture: {} }
 `,
   );
@@ -121,15 +121,15 @@ class Writer {
       await this.#client.query('BEGIN');
       // Each transaction changes all tables, so that none has nothing to collect.
       for (const table of TABLES) for (let i = 0; i < 3; i += 1) await this.#client.query(this.#change(table));
-      if (this.transactions % 50 === 20) {
+      if (this.transactions % 40 === 20) {
         // More changes than five batches may have: they land piece by piece.
         await this.#client.query(`UPDATE cdc_hold SET version = nextval('versions'), note = 'large ' || ${this.transactions} WHERE id <= 900`);
         await this.#client.query(`UPDATE cdc_move SET version = nextval('versions'), big = repeat(md5(random()::text), 100) WHERE id <= 700`);
       }
-      if (this.transactions === 100) await this.#client.query('TRUNCATE cdc_cut');
+      if (this.transactions === 80) await this.#client.query('TRUNCATE cdc_cut');
       await this.#client.query(this.transactions % 7 === 3 ? 'ROLLBACK' : 'COMMIT');
       this.transactions += 1;
-      await delay(30);
+      await delay(60);
     }
   }
 
@@ -265,7 +265,7 @@ test('whatever its workers are killed at, a followed table is at the end what it
     worker = await takeOver(worker);
   }
 
-  await until('much was written', () => writer.transactions > 150);
+  await until('much was written', () => writer.transactions > 120);
   await writer.stop();
   for (const table of TABLES) {
     const [there] = await source.run(checksum(table));

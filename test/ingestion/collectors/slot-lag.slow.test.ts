@@ -88,5 +88,11 @@ test(
     await declare();
     await until('it has gone on', async () => ((await lagBytes()) ?? Infinity) < 1_000_000, 30_000);
     expect(await served.sql('SELECT count(*)::int AS n FROM data.items')).toEqual([{ n: 5_100 }]);
+
+    // What nobody knows is not told as it was.
+    await declare('paused: true\n');
+    await until('its session has ended', async () => (await source.run('SELECT active FROM pg_replication_slots'))[0]?.['active'] === false);
+    await source.run('SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
+    await until('nothing is known of it', async () => (await lagBytes()) === undefined);
   },
 );

@@ -10,6 +10,7 @@ import type { Sample, SampleBounds } from './sample.js';
 const FETCHED = 500;
 /** Rows may be long: what is in so many bytes is enough. */
 const MOST_BYTES = 64 * 1_024 * 1_024;
+const LONGEST_STATEMENT_MS = 30_000;
 const CHANGED = /^(last_)?(updated|modified|changed)(_|$)/;
 
 interface NamedColumn {
@@ -44,6 +45,8 @@ export async function postgresSample(sources: CollectedSources, source: SourceSp
     const session = await sources.open(source, bounds.signal);
     try {
       await session.query('BEGIN READ ONLY');
+      // A view may take long to its first row, and its server would go on when nobody waits any more.
+      await session.query(`SET LOCAL statement_timeout = ${LONGEST_STATEMENT_MS}`);
       const { schema, name } = table;
       await session.query(sql`DECLARE rows NO SCROLL CURSOR FOR SELECT (SELECT pg_catalog.row_to_json(r)::text FROM (SELECT ${columnsSql(named, version)}) r) AS row
         FROM ${identifier(schema, name)} t`);

@@ -1605,6 +1605,7 @@ export type SourceType =
   | 'files'
   | 'graphql'
   | 'http'
+  | 'kafka'
   | 'nats'
   | 'postgres'
   | 'redis';

@@ -1,7 +1,7 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Dataset as Model } from '../../../catalog/index.js';
-import { MOST_IDS, type QuarantinedRowEntity, type QuarantineState } from '../../../ingestion/index.js';
-import { HeadgateError, isUuid } from '../../../kernel/index.js';
+import { checkPatch, MOST_IDS, type QuarantinedRowEntity, type QuarantineState } from '../../../ingestion/index.js';
+import { HeadgateError, isHeadgateError, isUuid } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
 import { JsonScalar } from '../../scalars.js';
 import { askedReasons, rawFor, shownOf, type Shown } from '../refused-rows.js';
@@ -73,6 +73,7 @@ export class QuarantineResolver {
   ): Promise<Run> {
     const dataset = visibleDataset(context, name);
     const input = { dataset: name, ...(ids && { ids: checkIds(ids) }), patch: patchOf(patch, dataset), mode };
+    await mayPatch(context, dataset, Object.keys(input.patch));
     return toRun(await context.services.submitReplay(input, context.principal));
   }
 
@@ -213,6 +214,23 @@ function checkIds(ids: readonly string[]): readonly string[] {
   if (ids.some((id) => !/^\d{1,18}$/.test(id)))
     throw new HeadgateError('BAD_USER_INPUT', 'ids: expected ids of refused rows, as `quarantine` tells them.', { path: 'ids' });
   return ids;
+}
+
+/** @throws HeadgateError FORBIDDEN, on the record */
+async function mayPatch({ principal, services, world }: RequestContext, dataset: Model, patched: readonly string[]): Promise<void> {
+  try {
+    checkPatch(world.authorizer, principal, dataset, patched);
+  } catch (error) {
+    if (isHeadgateError(error))
+      await services.audit.record({
+        actor: principal,
+        action: 'replayQuarantine',
+        dataset: dataset.name,
+        decision: 'DENIED',
+        details: { code: error.code, field: error.details['field'] },
+      });
+    throw error;
+  }
 }
 
 /** Texts, as a file would have them. @throws HeadgateError BAD_USER_INPUT, without the value */

@@ -6,6 +6,7 @@ export { applyManifests, applyWithin } from './apply.js';
 export type { ApplyOptions, ApplyResult, Declared, ManifestChange } from './apply-options.js';
 export { documentText, exportManifests, type ExportedManifest } from './export.js';
 export { isJoinable } from './dataset-meaning.js';
+export { fieldHistory, type FieldHistory } from './field-history.js';
 export { fieldsByColumn, namesOf } from './loaded-columns.js';
 export { draftContract, type ContractDraft, type ContractDrift, type NewColumn, type Widening } from './contract-drift.js';
 export { fixedFields } from './fixed-fields.js';

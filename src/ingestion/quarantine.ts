@@ -1,6 +1,6 @@
 import { Column, Entity, In, Index, PrimaryColumn } from 'typeorm';
-import type { Dataset } from '../catalog/index.js';
-import { HeadgateError } from '../kernel/index.js';
+import { fieldHistory, type Dataset, type FieldHistory } from '../catalog/index.js';
+import { HeadgateError, LruMap } from '../kernel/index.js';
 import { param, render, sql, type Sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
@@ -25,6 +25,8 @@ export class QuarantinedRowEntity {
   @Column('bigint') line!: string;
   /** Where it was, beyond its line: a place in a stream, a file, a page. */
   @Column('text', { nullable: true }) position!: string | null;
+  /** The version of the contract under which it was refused at first: by it its columns have their names. Null of old rows. */
+  @Column('integer', { name: 'contract_version', nullable: true }) contractVersion!: number | null;
   @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
@@ -38,6 +40,8 @@ export class QuarantinedRowEntity {
   @Column('text', { name: 'discard_reason', nullable: true }) discardReason!: string | null;
 }
 
+const HISTORIES = 500;
+
 /** A stretch of quarantined rows, oldest first. */
 export interface QuarantinePage {
   readonly rows: readonly QuarantinedRowEntity[];
@@ -48,11 +52,23 @@ export interface QuarantinePage {
 export class Quarantine {
   readonly #database: Database;
   readonly #cipher: Pick<FieldCipher, 'open'> | undefined;
+  /** By dataset and version of its contract; what was does not change any more. */
+  readonly #histories = new LruMap<string, FieldHistory>(HISTORIES);
 
   /** @param cipher of encrypted fields; without it their values stay in their envelopes */
   constructor(database: Database, cipher?: Pick<FieldCipher, 'open'>) {
     this.#database = database;
     this.#cipher = cipher;
+  }
+
+  /** Since when the columns of the dataset are the fields that they are now. */
+  async history({ id, contractVersion }: Pick<Dataset, 'id' | 'contractVersion'>): Promise<FieldHistory> {
+    const key = `${id} ${contractVersion}`;
+    const known = this.#histories.get(key);
+    if (known) return known;
+    const found = await fieldHistory(this.#database, { id, contractVersion });
+    this.#histories.set(key, found);
+    return found;
   }
 
   /** The rows with the values of those encrypted fields that may be shown; null for one that nobody can open any more. */
@@ -97,12 +113,17 @@ export class Quarantine {
     return found?.n ?? 0;
   }
 
-  /** Why the rows of a dataset are there: how many have a reason of each kind, most first. */
-  async reasons(datasetId: string): Promise<readonly QuarantineCount[]> {
+  /**
+   * Why the rows of a dataset are there: how many have a reason of each kind, most first.
+   * @param since by field, from which version of the contract on reasons about it count; all do when absent
+   */
+  async reasons(datasetId: string, since?: ReadonlyMap<string, number>): Promise<readonly QuarantineCount[]> {
     return this.#database.query<QuarantineCount>(
       `SELECT q.state, r ->> 'field' AS field, r ->> 'rule' AS rule, count(DISTINCT q.id)::int AS count
-       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r WHERE q.dataset_id = $1 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`,
-      [datasetId],
+       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r
+       WHERE q.dataset_id = $1 AND ($2::jsonb IS NULL OR r ->> 'field' IS NULL OR q.contract_version >= ($2::jsonb ->> (r ->> 'field'))::int)
+       GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`,
+      [datasetId, since ? JSON.stringify(Object.fromEntries(since)) : null],
     );
   }
 }
@@ -111,8 +132,9 @@ export class Quarantine {
 export async function quarantine(tx: Transaction, datasetId: string, runId: string, rules: ContractRules): Promise<number> {
   return run(
     tx,
-    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons)
-      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)}
+    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons, contract_version)
+      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)},
+        (SELECT contract_version FROM headgate.dataset WHERE id = ${param(datasetId, 'uuid')})
       FROM ${REFUSED} r JOIN ${RAW_ROW} w ON w._pos = r._pos ORDER BY r._pos`,
   );
 }

@@ -4,7 +4,7 @@ import { checkPatch, MOST_IDS, type QuarantinedRowEntity, type QuarantineState }
 import { HeadgateError, isHeadgateError, isUuid } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
 import { JsonScalar } from '../../scalars.js';
-import { askedReasons, rawFor, shownOf, type Shown } from '../refused-rows.js';
+import { askedReasons, rawFor, shownOf, shownUnder, type Shown } from '../refused-rows.js';
 import { mayCount, refusedTo, visibleDataset } from '../rights.js';
 import { Dataset } from '../types/dataset.type.js';
 import { LoadModeEnum, QuarantineStateEnum } from '../types/enums.js';
@@ -109,8 +109,9 @@ export class QuarantineOfDatasetResolver {
   })
   async quarantine(@Root() { id, model }: Dataset, @Ctx() context: RequestContext): Promise<readonly QuarantineCount[] | null> {
     if (!mayCount(context, model)) return null;
-    const { isTold } = shownOf(context, model);
-    return (await context.services.quarantine.reasons(id)).filter(isTold);
+    const { isTold, isOverseer } = shownOf(context, model);
+    const { quarantine } = context.services;
+    return (await quarantine.reasons(id, isOverseer ? undefined : (await quarantine.history(model)).since)).filter(isTold);
   }
 }
 
@@ -158,7 +159,8 @@ async function refusedRows(context: RequestContext, dataset: Model, shown: Shown
   if (field !== undefined && !dataset.fields.some((known) => known.name === field))
     throw new HeadgateError('BAD_USER_INPUT', `field: "${field.slice(0, 80)}" is no field of "${name}".`, { path: 'field' });
   if (run !== undefined && !isUuid(run)) throw new HeadgateError('BAD_USER_INPUT', 'run: expected the id of a run.', { path: 'run' });
-  const filter = { run, state, ...((field ?? rule) !== undefined && { reasons: askedReasons(dataset, shown, { field, rule }) }) };
+  const history = await services.quarantine.history(dataset);
+  const filter = { run, state, ...((field ?? rule) !== undefined && { reasons: askedReasons(dataset, shown, history, { field, rule }) }) };
   const size = pageSize(first);
   const { rows: sealed, hasNext } = await services.quarantine.page(id, { first: size, ...filter, ...(after !== undefined && { after: idOf(after) }) });
   await services.audit.record({
@@ -174,7 +176,7 @@ async function refusedRows(context: RequestContext, dataset: Model, shown: Shown
     hasNextPage: hasNext,
     after,
     cursor: (row) => Buffer.from(`quarantine/${row.id}`).toString('base64url'),
-    node: (row) => toRow(row, shown),
+    node: (row) => toRow(row, shownUnder(shown, history, row.contractVersion)),
     totalCount: () => services.quarantine.count(id, filter),
   });
 }

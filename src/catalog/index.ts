@@ -22,6 +22,7 @@ export { formsOf, rawIsAbout, wordsOf } from './raw-subject.js';
 export { forgetEndedHolds, holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld, type LegalHold } from './legal-hold.js';
 export { sourceKind } from './source-kind.js';
 export { SOURCE_TYPES, SourceSpec, timeoutMsOf, toLiveSource, type LiveSource, type SourceType } from './source-spec.js';
+export { bucketOf, bucketProblem, leadsElsewhere } from './sources/bucket-name.js';
 export { plainUrl, Secret, SecretUrl, durationUpTo, withoutDefaults } from './sources/parts.js';
 export { Name, Text } from './field-spec.js';
 export { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, DEFAULT_TOLERANCE, type EventsSourceSpec, type SignaturePreset, type SignatureSpec } from './sources/events.js';

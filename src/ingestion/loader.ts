@@ -22,6 +22,7 @@ import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
 import { isPattern } from './file-pattern.js';
 import { filesBelow, openSource, openSources, type OpenSource } from './source.js';
+import { withoutNames } from './unseen-file.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
 import { announcedPacking, ByteCounter } from './unpack.js';
@@ -87,7 +88,9 @@ export class Loader {
       onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
     );
     const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
-    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes });
+    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes }).catch((error: unknown) => {
+      throw withoutNames(error, request);
+    });
     const { format } = content;
     try {
       const sealing = await this.#sealing(dataset, format);
@@ -98,7 +101,7 @@ export class Loader {
       return outcome;
     } catch (error) {
       signal?.throwIfAborted();
-      throw inPart(fromOutside(error), content);
+      throw withoutNames(inPart(fromOutside(error), content), request);
     } finally {
       content.destroy();
     }

@@ -1,4 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apply as applyAs, runEnded } from '../delivery/subjects/people.js';
@@ -8,6 +11,9 @@ import { Served } from '../support/served.js';
 /** What who may load can not make of it. One process takes requests, and loads wait until another one is started. */
 let served: Served;
 let admin: string;
+/** What the operator has for others to load. */
+let files: string;
+let web: Server;
 
 const MANIFESTS = `
 kind: Purpose
@@ -36,10 +42,15 @@ fields: [{ name: id, type: integer }, { name: region, type: text }, { name: sell
 key: [id]
 subject: seller
 ---
+kind: Dataset
+name: follows
+fields: [{ name: id, type: integer }]
+drift: evolve
+---
 kind: Grant
 name: loaders
 to: { roles: [loader] }
-on: { datasets: [people, members, sales] }
+on: { datasets: [people, members, sales, follows] }
 rights: [ingest]
 fields: { '*': allow }
 ---
@@ -98,8 +109,14 @@ on: { datasets: [sales] }
 aggregateOnly: { dimensions: [region], measures: [amount], minGroup: 2 }
 `;
 
+const REACH = { HEADGATE_OUTBOUND_ALLOW: '127.0.0.1' };
+
 beforeAll(async () => {
-  served = await Served.start({ HEADGATE_ROLES: 'gateway' });
+  files = await mkdtemp(join(tmpdir(), 'headgate-files-'));
+  web = createServer((request, response) => {
+    void readFile(join(files, request.url ?? '')).then((bytes) => response.end(bytes));
+  }).listen(0, '127.0.0.1');
+  served = await Served.start({ HEADGATE_ROLES: 'gateway', ...REACH, HEADGATE_FILES: files });
   admin = await served.token('root', ['admin']);
   await applyAs(served, admin, MANIFESTS);
   for (const [dataset, text] of [
@@ -110,7 +127,11 @@ beforeAll(async () => {
     expect((await served.upload(admin, dataset, text, {}, '?mode=append')).status).toBe(200);
   }
 });
-afterAll(() => served?.close());
+afterAll(async () => {
+  await served?.close();
+  web?.close();
+  await rm(files, { recursive: true, force: true });
+});
 
 const REPLAY = 'mutation ($d: String!, $p: JSON) { replayQuarantine(dataset: $d, patch: $p) { id } }';
 const replay = (who: string, dataset: string, patch: Record<string, unknown>) =>
@@ -119,7 +140,7 @@ const replay = (who: string, dataset: string, patch: Record<string, unknown>) =>
 /** Starts what does what waits, until the runs have ended. */
 async function work(...runs: readonly string[]): Promise<readonly { readonly status: string; readonly error: { readonly code: string } | null }[]> {
   const HEADGATE_MASTER_KEY = (await readFile(join(served.home, 'master.key'), 'utf8')).trim();
-  const worker = await served.beside({ HEADGATE_MASTER_KEY });
+  const worker = await served.beside({ HEADGATE_MASTER_KEY, ...REACH, HEADGATE_FILES: files });
   try {
     return await Promise.all(runs.map((run) => runEnded(worker, admin, run)));
   } finally {
@@ -232,7 +253,7 @@ describe('a load that waits', () => {
     const rows = await ingest(16, lou);
     const { data } = await served.ask<{ ingest: { id: string } }>(
       null,
-      'mutation { ingest(input: { dataset: "people", url: "https://127.0.0.1:9/p.csv?X-Amz-Signature=PRESIGNED" }) { id } }',
+      'mutation { ingest(input: { dataset: "people", url: "https://192.168.0.1:9/p.csv?X-Amz-Signature=PRESIGNED" }) { id } }',
       {},
       lou,
     );
@@ -241,9 +262,78 @@ describe('a load that waits', () => {
     const kept = () => served.sql(`SELECT encode(content, 'escape') AS text FROM headgate.run_content WHERE run_id IN ('${runs.join("','")}')`);
     expect(await kept()).toHaveLength(3);
     const everywhere = JSON.stringify([await kept(), await served.sql('SELECT input FROM headgate.run'), await served.sql('SELECT * FROM pgboss.job')]);
-    expect(everywhere).not.toMatch(/PRESIGNED|PATCHED|country|https:\/\/127\.0\.0\.1:9\/p\.csv\?/);
+    expect(everywhere).not.toMatch(/PRESIGNED|PATCHED|country|https:\/\/192\.168\.0\.1:9\/p\.csv\?/);
     // A URL that may not be reached is refused for good, so that nothing is kept to be tried again.
     expect((await work(...runs)).map(({ status }) => status)).toEqual(['SUCCEEDED', 'FAILED', 'SUCCEEDED']);
     await until('nothing is left', async () => (await kept()).length === 0);
+  });
+});
+
+describe('of a file of the server, or of what is at a URL, who may load and not read is told nothing that stands in it', () => {
+  const KEPT: Readonly<Record<string, string>> = {
+    'rows.csv': 'id,country,vip,email,age\n1,CANARY,true,CANARY@x,1\nCANARY,DE,true,CANARY@y,200\n',
+    'columns.csv': 'id,country,vip,email,age,CANARY_COLUMN\n1,DE,true,x@y,1,CANARY\n',
+    'twice.csv': 'id,country,vip,email,age,CANARY_COLUMN,CANARY_COLUMN\n1,DE,true,x@y,1,CANARY,CANARY\n',
+    'first-line.csv': 'CANARY,CANARY2,x,y,z\n1,2,3,4,5\n',
+    'members.ndjson': '{"id":1,"CANARY_MEMBER":"CANARY"}\n',
+    'members.json': '[{"id":1},{"id":2,"CANARY_MEMBER":"CANARY"}]',
+    'broken.json': '[{"id":1,"email":"CANARY',
+    'short.csv': 'id,country,vip,email,age\nCANARY,CANARY\n',
+    'no-text.csv': 'CANARY\u0000CANARY\n',
+  };
+  const names = Object.keys(KEPT);
+  let loader: string;
+  const url = (name: string) => `http://127.0.0.1:${(web.address() as AddressInfo).port}/${name}`;
+
+  beforeAll(async () => {
+    loader = await served.token('lou', ['loader']);
+    await Promise.all(names.map((name) => writeFile(join(files, name), KEPT[name] ?? '')));
+  });
+
+  const PREVIEW = `mutation ($d: String!, $s: String!) { previewIngest(input: { dataset: $d, source: $s }) {
+    rowsRead rowsQuarantined drift { field column } reasons { field rule message rows { values } } rows { values } masked } }`;
+
+  test.each(['people', 'follows'])('by a preview of a load into %s', async (dataset) => {
+    for (const name of names) {
+      const answers = [
+        await served.ask(loader, PREVIEW, { d: dataset, s: name }),
+        await (await served.upload(loader, dataset, '', {}, `?dryRun=true&url=${encodeURIComponent(url(name))}`)).text(),
+      ];
+      expect(JSON.stringify(answers), name).not.toContain('CANARY');
+    }
+    // The columns that are not there are those of the contract, which they know.
+    expect((await served.ask(loader, PREVIEW, { d: 'people', s: 'columns.csv' })).errors?.[0]?.message).toMatch(/^columns\.csv:1: The columns|^The columns/);
+    // What they send themselves they know.
+    const own = await served.upload(loader, dataset, KEPT['members.ndjson'] ?? '', { 'content-type': 'application/x-ndjson' }, '?dryRun=true');
+    expect(await own.text()).toContain('CANARY_MEMBER');
+    const engineer = await served.token('eve', ['engineer']);
+    expect(JSON.stringify(await served.ask(engineer, PREVIEW, { d: 'people', s: 'columns.csv' }))).toContain('CANARY_COLUMN');
+  });
+
+  test('by a load, its run, its errors and the quarantine', async () => {
+    const INGEST = 'mutation ($s: String, $u: String) { ingest(input: { dataset: "people", source: $s, url: $u }) { id } }';
+    // They are done one after the other, since all go into one dataset.
+    const given = [{ s: 'rows.csv' }, { s: 'columns.csv' }, { s: 'members.ndjson' }, { u: url('members.json') }];
+    const runs = await Promise.all(given.map(async (one) => (await served.ask<{ ingest: { id: string } }>(loader, INGEST, one)).data.ingest.id));
+    await work(...runs);
+    const told = await Promise.all(
+      runs.map((id) =>
+        served.ask(
+          loader,
+          `{ run(id: "${id}") { status rowsRead error { code message details } lastError { message } quarantine { nodes { raw reasons { message } } } } }`,
+        ),
+      ),
+    );
+    expect(told.map(({ data }) => (data as { run: { status: string } }).run.status)).toContain('SUCCEEDED');
+    expect(JSON.stringify(told)).not.toContain('CANARY');
+    const { errors } = await served.ask(loader, '{ quarantine(dataset: "people") { nodes { raw } } }');
+    expect(errors?.[0]?.extensions['code']).toBe('FORBIDDEN');
+    const uploads = await Promise.all(
+      names.map(async (name) => (await served.upload(loader, 'people', '', {}, `?url=${encodeURIComponent(url(name))}`)).text()),
+    );
+    expect(uploads.join()).not.toContain('CANARY');
+    // Nor does the record keep any of it, or what others are told of the runs.
+    const kept = await served.sql('SELECT error_message, error_details, last_error FROM headgate.run');
+    expect(JSON.stringify([kept, await served.sql('SELECT details FROM headgate.audit_record')])).not.toContain('CANARY');
   });
 });

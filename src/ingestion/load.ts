@@ -3,6 +3,7 @@ import { draftContract, lockCatalog, refuseHeld, type ContractDraft, type Contra
 import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
+import type { FieldCipher } from '../vault/index.js';
 import { applyChanges } from './captured-changes.js';
 import { ContractRules } from './contract-rules.js';
 import { fillDefaults } from './defaults.js';
@@ -37,6 +38,8 @@ export interface LoadKernel {
   readonly maxValueBytes: number;
   /** Of datasets whose contract follows what comes; without it none of them can be loaded. */
   readonly contracts?: ContractKeeper | undefined;
+  /** Of encrypted fields. */
+  readonly cipher?: FieldCipher | undefined;
 }
 
 /**
@@ -135,7 +138,7 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kerne
   const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`,
   );
-  const settling = { request, head, empty, draft, contracts: kernel.contracts };
+  const settling = { request, head, empty, draft, contracts: kernel.contracts, cipher: kernel.cipher };
   if (replay) return settle(job, { ...settling, inShadow: false, land: (landing) => landQuarantined(landing, replay) });
   const quick = format === 'parquet' ? landParquet : (await canLandTyped(job)) ? landTyped : undefined;
   if (quick) {
@@ -168,6 +171,7 @@ interface Settling {
   /** The contract that the rows are in, before it is in force. */
   readonly draft: ContractDraft | undefined;
   readonly contracts: ContractKeeper | undefined;
+  readonly cipher: FieldCipher | undefined;
 }
 
 async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
@@ -184,7 +188,7 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
 
   await follow(job, landed, settling);
   await fillDefaults(job);
-  const gone = request.changes ? await applyChanges(tx, dataset, rules, request.changes) : { removed: 0, kept: 0 };
+  const gone = request.changes ? await applyChanges(tx, { dataset, rules, cipher: settling.cipher }, request.changes) : { removed: 0, kept: 0 };
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
     throw ruleFailure(error, dataset);
   });

@@ -175,7 +175,15 @@ export class Loader {
       const stop = await cancelOnAbort(this.#database, tx, request.signal);
       const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
-        return await load(tx, { ...request, onProgress: rows.onProgress }, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
+        return await load(
+          tx,
+          { ...request, onProgress: rows.onProgress },
+          {
+            maxValueBytes: this.#config.limits.maxValueBytes,
+            contracts: this.#contracts,
+            cipher: this.#cipher,
+          },
+        );
       } catch (error) {
         request.signal?.throwIfAborted();
         throw error;

@@ -5,7 +5,7 @@ import type { FieldCipher } from '../vault/index.js';
 import { place, type ContractRules } from './contract-rules.js';
 import { tableOf } from './duplicates.js';
 import { Sealer } from './sealer.js';
-import { LANDED, rows, run } from './work-tables.js';
+import { LANDED, rows, run, UNCHANGED } from './work-tables.js';
 
 /** The texts of a row's key, in the order of the contract's. */
 export type KeyTexts = readonly (string | null)[];
@@ -52,22 +52,19 @@ export async function applyChanges(tx: Transaction, changing: Changing, changes:
 }
 
 /** What was not sent is what is there. Where nothing is there, the row can't be known: it is refused. */
-async function keepUnchanged(tx: Transaction, changing: Changing, unchanged: CapturedChanges['unchanged']): Promise<void> {
+export async function keepUnchanged(tx: Transaction, changing: Changing, unchanged: CapturedChanges['unchanged']): Promise<void> {
   const { dataset, rules } = changing;
   await tx.query('CREATE TEMP TABLE unchanged (line bigint, key jsonb, fields text[]) ON COMMIT DROP');
   const given = param(JSON.stringify(unchanged), 'jsonb');
-  await run(tx, sql`INSERT INTO pg_temp.unchanged SELECT line, key, fields FROM jsonb_to_recordset(${given}) AS r(line bigint, key jsonb, fields text[])`);
+  await run(tx, sql`INSERT INTO ${UNCHANGED} SELECT line, key, fields FROM jsonb_to_recordset(${given}) AS r(line bigint, key jsonb, fields text[])`);
   const names = new Set(unchanged.flatMap(({ fields }) => fields));
   for (const name of names) {
     const field = identifier(name);
     const has = sql`u.line = l._pos AND ${param(name, 'text')} = ANY (u.fields)`;
-    await run(
-      tx,
-      sql`UPDATE ${LANDED} l SET ${field} = t.${field} FROM pg_temp.unchanged u, ${tableOf(dataset)} t WHERE ${has} AND ${isKey(dataset, sql`u.key`)}`,
-    );
+    await run(tx, sql`UPDATE ${LANDED} l SET ${field} = t.${field} FROM ${UNCHANGED} u, ${tableOf(dataset)} t WHERE ${has} AND ${isKey(dataset, sql`u.key`)}`);
     const isThere = sql`EXISTS (SELECT FROM ${tableOf(dataset)} t WHERE ${isKey(dataset, sql`u.key`)})`;
     const bad = sql`coalesce(l._bad, '{}') || ${place(rules.typeOf.get(name))}`;
-    await run(tx, sql`UPDATE ${LANDED} l SET _bad = ${bad} FROM pg_temp.unchanged u WHERE ${has} AND NOT ${isThere}`);
+    await run(tx, sql`UPDATE ${LANDED} l SET _bad = ${bad} FROM ${UNCHANGED} u WHERE ${has} AND NOT ${isThere}`);
   }
   // Now the subjects are known, also where they were not sent.
   const { fields } = new Sealer(dataset);
@@ -91,7 +88,7 @@ async function sealMoved(tx: Transaction, { dataset, cipher }: Changing, name: s
   const [field, subject] = [identifier(name), identifier(sealer.subject)];
   const isMoved = sql`u.line = l._pos AND ${param(name, 'text')} = ANY (u.fields) AND ${isKey(dataset, sql`u.key`)} AND l._bad IS NULL
     AND l.${field} IS NOT NULL AND t.${subject} IS DISTINCT FROM l.${subject}`;
-  const from = sql`pg_temp.unchanged u, ${tableOf(dataset)} t`;
+  const from = sql`${UNCHANGED} u, ${tableOf(dataset)} t`;
   if (!cipher) throw new Error('changes of encrypted fields without what encrypts');
   for (let after = 0; ;) {
     const page = await rows<Moved>(

@@ -19,6 +19,7 @@ import { quarantine, refusedExamples } from './quarantine.js';
 import { rejected, unreadable } from './rejection.js';
 import { landQuarantined, settleReplay } from './replay-landing.js';
 import { createShadowWorkTables, takeShadow, tryKey } from './shadow-landing.js';
+import { discardSuperseded } from './superseded.js';
 import { shadowOf } from './shadow-table.js';
 import { storeRows } from './store-rows.js';
 import { landText } from './text-landing.js';
@@ -119,6 +120,7 @@ type Loaded = LoadCounts & {
   /** Under the contract that the rows are in. */
   readonly dataset: Dataset;
   readonly preview?: Preview;
+  readonly superseded?: number;
 };
 
 /** From this size on it pays to build the dataset's table anew. */
@@ -192,6 +194,7 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
     throw ruleFailure(error, dataset);
   });
+  const superseded = request.captured ? await discardSuperseded(tx, dataset, mode, request.changes) : 0;
   await bringIntoForce(tx, settling);
   const keysDiffer = inShadow && dataset.key.length > 0 && (await tryKey(tx, dataset));
   const duplicates = await removeDuplicates(tx, dataset, rules, mode, { existing: mode !== 'replace' && !empty, keysDiffer });
@@ -203,14 +206,24 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   const preview = request.preview && stored && (await previewOf(tx, dataset, rules, stored, request.preview.rows));
   const { inserted, updated } =
     stored ?? (inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left));
-  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, dataset.id, runId, rules));
+  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, { ...request, dataset }, rules));
   const quarantined = request.preview || (refused === 0 && !replay) ? refused : await keep();
 
   const loaded = inserted + updated + gone.removed;
   const deduplicated = duplicates.deduplicated + gone.kept;
   const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted - gone.removed;
   const changed = loaded > 0 || mode === 'replace';
-  return { dataset, read: read + gone.removed + gone.kept, loaded, quarantined, deduplicated, rowCount, changed, ...(preview && { preview }) };
+  return {
+    dataset,
+    read: read + gone.removed + gone.kept,
+    loaded,
+    quarantined,
+    deduplicated,
+    rowCount,
+    changed,
+    ...(preview && { preview }),
+    ...(superseded > 0 && { superseded }),
+  };
 }
 
 /** @throws Drifted when the contract is one that follows its rows, and these want another one */

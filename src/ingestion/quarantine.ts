@@ -1,14 +1,15 @@
 import { Column, Entity, In, Index, PrimaryColumn } from 'typeorm';
 import { fieldHistory, type Dataset, type FieldHistory } from '../catalog/index.js';
 import { HeadgateError, LruMap } from '../kernel/index.js';
-import { param, render, sql, type Sql } from '../sql/index.js';
+import { param, raw, render, sql, type Sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
 import type { ContractRules } from './contract-rules.js';
+import type { LoadRequest } from './load-request.js';
 import type { Reason } from './outcome.js';
 import { quarantineCondition, type QuarantineCount, type QuarantineFilter, type QuarantineState } from './quarantine-filter.js';
 import { Sealer } from './sealer.js';
-import { RAW_ROW, REFUSED, run } from './work-tables.js';
+import { RAW_ROW, REFUSED, run, UNCHANGED } from './work-tables.js';
 
 /** Field -> text. A line that was no JSON object is whole, under an empty name. */
 type RawRow = Readonly<Record<string, string | null>>;
@@ -29,6 +30,8 @@ export class QuarantinedRowEntity {
   @Column('integer', { name: 'contract_version', nullable: true }) contractVersion!: number | null;
   @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
+  /** Of a source whose changes are followed: a newer change of the same row takes its place. */
+  @Column('boolean', { default: false }) captured!: boolean;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
   @Column('text', { default: 'OPEN' }) state!: QuarantineState;
   /** How often it was tried to load it. */
@@ -129,12 +132,19 @@ export class Quarantine {
 }
 
 /** Writes all refused rows of a load whose raw texts are kept. Returns how many. */
-export async function quarantine(tx: Transaction, datasetId: string, runId: string, rules: ContractRules): Promise<number> {
+export async function quarantine(
+  tx: Transaction,
+  { dataset, runId, captured = false, changes }: Pick<LoadRequest, 'dataset' | 'runId' | 'captured' | 'changes'>,
+  rules: ContractRules,
+): Promise<number> {
+  const id = param(dataset.id, 'uuid');
+  const hasUnsent = changes !== undefined && changes.unchanged.length > 0;
+  const unsent = hasUnsent ? sql`coalesce((SELECT u.fields FROM ${UNCHANGED} u WHERE u.line = r._pos), '{}')` : raw("'{}'::text[]");
   return run(
     tx,
-    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons, contract_version)
-      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)},
-        (SELECT contract_version FROM headgate.dataset WHERE id = ${param(datasetId, 'uuid')})
+    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons, captured, unsent, contract_version)
+      SELECT ${id}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)}, ${raw(String(captured))}, ${unsent},
+        (SELECT contract_version FROM headgate.dataset WHERE id = ${id})
       FROM ${REFUSED} r JOIN ${RAW_ROW} w ON w._pos = r._pos ORDER BY r._pos`,
   );
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { Loader, type LoadRequest } from '../../src/ingestion/index.js';
 import { Closing, newId, silentLog } from '../../src/kernel/index.js';
 import { KeyRing, Notifications } from '../../src/store/index.js';
@@ -98,4 +98,118 @@ test('many at a time', async () => {
 
 test('without what encrypts, no dataset with such fields is changed', async () => {
   await expect(change([{ id: 2, person: 'hal' }], without)).rejects.toThrow('without what encrypts');
+});
+
+const stock = dataset(
+  'stock',
+  [
+    { name: 'place', type: 'text' },
+    { name: 'id', type: 'bigint' },
+    { name: 'at', type: 'timestamp' },
+    { name: 'amount', type: 'integer', rules: [{ kind: 'between', low: '0', high: '100', severity: 'error' }] },
+  ],
+  { key: ['place', 'id', 'at'], subject: 'place' },
+);
+const AT = '2026-01-01T00:00:00Z';
+const row = (place: string, id: number, amount: number) => ({ place, id, at: AT, amount });
+const key = (place: string, id: number) => [place, String(id), '2026-01-01 00:00:00+00'];
+
+async function changes(rows: readonly object[], more: Partial<NonNullable<LoadRequest['changes']>> = {}, request: Partial<LoadRequest> = {}) {
+  const content = rows.length === 0 ? '\n' : rows.map((each) => JSON.stringify(each)).join('\n');
+  const captured = { truncated: false, removed: [], unchanged: [], ...more };
+  return loader.load({
+    runId: newId(),
+    dataset: stock,
+    source: { content },
+    format: 'ndjson',
+    mode: 'merge',
+    force: true,
+    eachAlone: true,
+    captured: true,
+    changes: captured,
+    ...request,
+  });
+}
+
+const open = async () =>
+  (
+    await it.database.query<{ id: string; text: string }>(
+      "SELECT id::text, raw ->> 'place' || ' ' || coalesce(raw ->> 'id', '') AS text FROM headgate.quarantined_row WHERE dataset_id = $1 AND state = 'OPEN' ORDER BY quarantined_row.id",
+      [stock.id],
+    )
+  ).map(({ text }) => text);
+
+describe('a change that was refused', () => {
+  beforeAll(() => install(it.database, stock));
+  beforeEach(async () => {
+    await it.database.query('DELETE FROM headgate.quarantined_row');
+    await it.database.query('DELETE FROM headgate.legal_hold');
+    await it.database.query('DELETE FROM data.stock');
+  });
+
+  test('is discarded when a newer one of the same row is loaded, or its row is deleted, so that no replay brings it back', async () => {
+    await changes([row('a', 1, 1), row('a', 2, 2)]);
+    expect(await changes([row('a', 1, 900), row('a', 2, 900), row('b', 3, 900), row('b', 4, 900), { place: 'c', id: 'x', at: AT, amount: 1 }])).toMatchObject({
+      quarantined: 5,
+    });
+    // To what it was: a row that is there already with the same content is newer all the same.
+    expect(await changes([row('a', 1, 1), row('b', 3, 7)], { removed: [key('a', 2)] })).toMatchObject({ superseded: 3 });
+    expect(await open()).toEqual(['b 4', 'c x']);
+    const gone = await it.database.query(
+      "SELECT raw, discarded_by AS by, discard_reason AS why FROM headgate.quarantined_row WHERE state = 'DISCARDED' AND dataset_id = $1",
+      [stock.id],
+    );
+    expect(gone).toEqual(Array.from({ length: 3 }, () => ({ raw: {}, by: 'headgate', why: 'a newer change of the row was loaded' })));
+    // Of what is left nothing newer is known.
+    const replayed = await loader.replay({ runId: newId(), dataset: stock, mode: 'merge', patch: { amount: '5' } });
+    expect(replayed).toMatchObject({ read: 2, loaded: 1, quarantined: 1 });
+    expect((await it.rows(stock, 'id')).map(({ id, amount }) => [Number(id), Number(amount)])).toEqual([
+      [1, 1],
+      [3, 7],
+      [4, 5],
+    ]);
+  });
+
+  test('is replayed with what it did not send as that is now, and refused again where that can not be known', async () => {
+    await changes([row('a', 1, 1), row('a', 2, 2)]);
+    const toasted = dataset('toasted', [...stock.fields, { name: 'note', type: 'text', encrypted: true }, { name: 'more', type: 'text' }], {
+      key: ['place', 'id', 'at'],
+      subject: 'place',
+    });
+    await install(it.database, toasted);
+    const load = (content: object, unsent: readonly string[]) =>
+      changes([content], { unchanged: unsent.length > 0 ? [{ line: 1, key: key('a', 1), fields: unsent }] : [] }, { dataset: toasted });
+    await load({ ...row('a', 1, 1), note: 'N', more: 'M' }, []);
+    expect(await load(row('a', 1, 900), ['note', 'more'])).toMatchObject({ quarantined: 1 });
+    expect(await loader.replay({ runId: newId(), dataset: toasted, mode: 'merge', patch: { amount: '5', more: 'P' } })).toMatchObject({ loaded: 1 });
+    const [there] = (await it.rows(toasted, 'id')) as { amount: string; note: string; more: string }[];
+    expect(there).toMatchObject({ amount: '5', more: 'P' });
+    expect((await cipher.open([{ place: { dataset: toasted.id, field: 'note', subject: 'a' }, envelope: there?.note ?? '' }]))[0]).toBe('N');
+    // Of a row that is not there any more nothing is known that was not sent.
+    expect(await load(row('a', 1, 901), ['note', 'more'])).toMatchObject({ quarantined: 1 });
+    await it.database.query('DELETE FROM data.toasted');
+    expect(await loader.replay({ runId: newId(), dataset: toasted, mode: 'merge', patch: { amount: '5' } })).toMatchObject({ loaded: 0, quarantined: 1 });
+    expect(await loader.replay({ runId: newId(), dataset: toasted, mode: 'merge', patch: { amount: '5', more: 'P', note: 'Q' } })).toMatchObject({ loaded: 1 });
+  });
+
+  test('stays while newer ones are refused too, and beside what others had loaded', async () => {
+    await changes([row('a', 1, 900)]);
+    await changes([row('a', 1, 901), row('a', 2, 1)]);
+    expect(await open()).toEqual(['a 1', 'a 1']);
+    await it.load(stock, `place,id,at,amount\nz,9,${AT},900\n`);
+    expect(await changes([row('z', 9, 1)])).not.toHaveProperty('superseded');
+    expect(await open()).toEqual(['a 1', 'a 1', 'z 9']);
+  });
+
+  test('is discarded with all others when the table is emptied, or copied anew; but for those that a legal hold is on', async () => {
+    await changes([row('a', 1, 900), row('b', 2, 900)]);
+    await it.database.query('INSERT INTO headgate.legal_hold (name, spec, updated_by) VALUES (\'h\', \'{"name":"h","reason":"r","subjects":["b"]}\', \'x\')');
+    expect(await changes([], { truncated: true })).toMatchObject({ superseded: 1 });
+    expect(await open()).toEqual(['b 2']);
+    await it.database.query('DELETE FROM headgate.legal_hold');
+    expect(await changes([row('c', 3, 900)], {}, { mode: 'replace', changes: undefined })).toMatchObject({ superseded: 1 });
+    // What the copy itself has refused is what a newer change takes the place of.
+    expect(await open()).toEqual(['c 3']);
+    expect(await changes([row('c', 3, 3)])).toMatchObject({ superseded: 1 });
+  });
 });

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InboxSweep } from '../../src/ingestion/index.js';
 import { silentLog } from '../../src/kernel/index.js';
 import { Database } from '../../src/store/index.js';
-import { apply as applyAs, erase } from '../delivery/subjects/people.js';
+import { apply as applyAs, download, erase, exportSubject } from '../delivery/subjects/people.js';
 import { ENV, post, signed, waits } from '../http/events-support.js';
+import { unzip } from '../support/archives.js';
 import { until } from '../support/processes.js';
 import { Served } from '../support/served.js';
 
@@ -111,6 +112,27 @@ describe('an erasure', () => {
     expect((await erase(served, admin, 'carl')).errors).toBeUndefined();
     expect(await waits(served, 'post')).toBe(1);
   });
+});
+
+test('the archive of a person names what waits and may be about them, to who may export all that could become of it', async () => {
+  await applyAs(
+    served,
+    admin,
+    `kind: Grant\nname: officers\nto: { roles: [officer] }\non: { datasets: [letters, senders] }\nrights: [export]\nfields: { '*': allow }
+---\nkind: Grant\nname: clerks\nto: { roles: [clerk] }\non: { datasets: [letters] }\nrights: [export]\nfields: { '*': allow, text: { mask: redact } }\n`,
+  );
+  const asked = async (roles: readonly string[], subject: string) =>
+    (await exportSubject(served, await served.token('olga', ['steward', ...roles]), subject)).data.exportSubject;
+  expect(await asked(['officer'], 'emil')).toMatchObject({ waiting: [] });
+  await send({ who: 'emil', by: 'emil' });
+  const kept = await deadLetter('letters', 'who,by,text\nemil,x,y\n');
+  const told = await asked(['officer'], 'emil');
+  expect(told).toMatchObject({ waiting: ['events/letters', 'dead-letters/letters', 'events/senders'], complete: false });
+  expect(await asked(['clerk'], 'emil')).toMatchObject({ waiting: [] });
+  const archive = await download(served, await served.token('olga', ['steward', 'officer']), told.url);
+  const files = await unzip(Buffer.from(await archive.arrayBuffer()));
+  expect(JSON.parse(files['manifest.json'] ?? '{}')).toMatchObject({ waiting: told.waiting, complete: false });
+  await served.sql(`DELETE FROM headgate.run_content WHERE run_id = '${kept}'`);
 });
 
 test('what was kept for its time goes, but for what a hold on a person in it or on its dataset keeps', async () => {

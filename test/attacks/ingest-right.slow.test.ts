@@ -248,6 +248,27 @@ describe('a load that waits', () => {
     await applyAs(served, admin, 'kind: Grant\nname: late\nstate: absent\n');
   });
 
+  test('is done, and leaves nothing plain, where a field has become encrypted meanwhile', async () => {
+    const contract = (note: string) => `kind: Dataset\nname: notes\nfields: [{ name: id, type: integer }, { name: note, type: text${note} }]\n`;
+    const eve = await served.token('eve', ['engineer']);
+    const queue = async (id: number) =>
+      (
+        await served.ask<{ ingest: { id: string } }>(
+          eve,
+          `mutation { ingest(input: { dataset: "notes", content: "id,note\\n${id},CANARY\\n", format: csv }) { id } }`,
+        )
+      ).data.ingest.id;
+    await applyAs(served, admin, contract(''));
+    const before = await queue(1);
+    await applyAs(served, admin, contract(', encrypted: true'));
+    const after = await queue(2);
+    expect(await work(before, after)).toMatchObject([{ status: 'SUCCEEDED' }, { status: 'SUCCEEDED' }]);
+    expect(await served.sql("SELECT id, note LIKE 'hge1.%' AS sealed FROM data.notes ORDER BY id")).toEqual([
+      { id: 1, sealed: true },
+      { id: 2, sealed: true },
+    ]);
+  });
+
   test('has its rows, and what stands behind the "?" of its URL, nowhere plain; and when it is over nowhere at all', async () => {
     const lou = bearer(await served.token('lou', ['loader']));
     const rows = await ingest(16, lou);

@@ -20,3 +20,16 @@ export function durationText(seconds: number): string {
   const [letter, size] = UNITS.find(([, unit]) => seconds % unit === 0) ?? ['s', 1];
   return `${seconds / size}${letter}`;
 }
+
+/** `200ms` -> 200, `2s` -> 2000; undefined when it is neither a duration nor milliseconds. */
+export function parseMs(text: string): number | undefined {
+  const ms = /^([1-9]\d{0,9})ms$/.exec(text)?.[1];
+  if (ms !== undefined) return Number(ms);
+  const seconds = parseDuration(text);
+  return seconds === undefined ? undefined : seconds * 1_000;
+}
+
+/** 2000 -> `2s`, 200 -> `200ms` */
+export function msText(ms: number): string {
+  return ms % 1_000 === 0 ? durationText(ms / 1_000) : `${ms}ms`;
+}

@@ -23,13 +23,14 @@ export { forgetEndedHolds, holdsOn, isHeld, legalHoldKind, loadHolds, refuseHeld
 export { sourceKind } from './source-kind.js';
 export { SOURCE_TYPES, SourceSpec, timeoutMsOf, toLiveSource, type LiveSource, type SourceType } from './source-spec.js';
 export { bucketOf, bucketProblem, leadsElsewhere } from './sources/bucket-name.js';
-export { plainUrl, Secret, SecretUrl, durationUpTo, withoutDefaults } from './sources/parts.js';
+export { plainUrl, Secret, SecretUrl, durationUpTo, shortTimeUpTo, withoutDefaults } from './sources/parts.js';
 export { Name, Text } from './field-spec.js';
 export { DEFAULT_MAX_WAITING, DEFAULT_REMEMBER, DEFAULT_TOLERANCE, type EventsSourceSpec, type SignaturePreset, type SignatureSpec } from './sources/events.js';
-export { durationText, parseDuration } from './duration.js';
+export { durationText, parseDuration, parseMs } from './duration.js';
 export { isRemoteName } from './field-spec.js';
 export { DEFAULT_BATCH, limitsOf } from './live-rows/rows-at-api.js';
 export { placesIn } from './live-rows/http-rows.js';
+export { graphqlPages, httpPages, Pointer } from './pages.js';
 export type * from './live-rows/rows.js';
 export { ISO_PATTERNS } from './iso-patterns.js';
 export { refuseLive } from './live-dataset.js';

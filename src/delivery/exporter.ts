@@ -70,7 +70,7 @@ export class Exporter {
   /**
    * Resolves when the first bytes are there, and it is on the record that they are given.
    * @throws HeadgateError FORBIDDEN, PURPOSE_REQUIRED or UNAUTHENTICATED (recorded before it is told), BAD_USER_INPUT,
-   *   TIMEOUT; RATE_LIMITED with `retryAfter` (seconds) when the principal has too many under way; UNAVAILABLE, with `retryAfterSeconds` when too many exports run.
+   *   TIMEOUT; RATE_LIMITED with `retryAfter` (seconds) when the principal has too many under way; UNAVAILABLE, with `retryAfter` too, when too many exports run.
    */
   async start(request: ExportRequest): Promise<ExportFile> {
     const leave = this.#options.admission?.enter(request.principal, request.address) ?? (() => undefined);

@@ -29,16 +29,10 @@ export function exportRoute(app: FastifyInstance, options: ExportRouteOptions): 
     request.raw.socket.setTimeout(0);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    try {
-      const operationHash = sha256(request.url);
-      const address = addressOf(request);
-      const file = await options.startExport({ ...asked, principal, address, authorizer: world.authorizer, format, operationHash, signal: gone.signal });
-      return send(request, reply, file);
-    } catch (error) {
-      const seconds = isHeadgateError(error) ? (error.details['retryAfterSeconds'] ?? error.details['retryAfter']) : undefined;
-      if (typeof seconds === 'number') void reply.header('retry-after', seconds);
-      throw error;
-    }
+    const operationHash = sha256(request.url);
+    const address = addressOf(request);
+    const file = await options.startExport({ ...asked, principal, address, authorizer: world.authorizer, format, operationHash, signal: gone.signal });
+    return send(request, reply, file);
   });
 }
 

@@ -3,7 +3,6 @@ import type { Readable } from 'node:stream';
 import type { SubjectDownload } from '../delivery/index.js';
 import { refusedTo, type World } from '../graphql/index.js';
 import { hasRole } from '../identity/index.js';
-import { isHeadgateError } from '../kernel/index.js';
 import { addressOf, authenticate, type Door } from './authenticate.js';
 
 export interface SubjectRouteOptions extends Door {
@@ -28,13 +27,7 @@ export function subjectRoute(app: FastifyInstance, options: SubjectRouteOptions)
     });
     const { authorizer } = options.world();
     const { id } = request.params;
-    try {
-      const body = await options.openSubjectExport({ id, principal, authorizer, address: addressOf(request), signal: gone.signal });
-      return reply.type('application/zip').header('content-disposition', `attachment; filename="subject-${id.toLowerCase()}.zip"`).send(body);
-    } catch (error) {
-      const seconds = isHeadgateError(error) ? (error.details['retryAfterSeconds'] ?? error.details['retryAfter']) : undefined;
-      if (typeof seconds === 'number') void reply.header('retry-after', seconds);
-      throw error;
-    }
+    const body = await options.openSubjectExport({ id, principal, authorizer, address: addressOf(request), signal: gone.signal });
+    return reply.type('application/zip').header('content-disposition', `attachment; filename="subject-${id.toLowerCase()}.zip"`).send(body);
   });
 }

@@ -74,8 +74,8 @@ export function place(index: number | undefined): Sql {
 
 function notFinite({ type, list }: Field, value: Sql): Sql | undefined {
   if (type !== 'decimal' && type !== 'float') return undefined;
-  const values =
-    type === 'decimal' ? sql`('NaN'::numeric, 'Infinity'::numeric, '-Infinity'::numeric)` : sql`('NaN'::float8, 'Infinity'::float8, '-Infinity'::float8)`;
-  if (list) return sql`EXISTS (SELECT FROM unnest(${value}) AS _e(_v) WHERE _e._v IN ${values})`;
-  return sql`(${value} IN ${values})`;
+  const infinity = raw(`'Infinity'::${type === 'decimal' ? 'numeric' : 'float8'}`);
+  // In PostgreSQL's order NaN comes after all.
+  const test = (number: Sql) => sql`(${number} >= ${infinity} OR ${number} <= -${infinity})`;
+  return list ? sql`EXISTS (SELECT FROM unnest(${value}) AS _e(_v) WHERE ${test(raw('_e._v'))})` : test(value);
 }

@@ -54,14 +54,13 @@ export class CsvFile {
   }
 
   /**
-   * Visits each record in order; after each block `flush` says what to give on; the records of
-   * the block are its bytes up to `end`.
+   * Visits each record in order; after each block `flush` says what to give on. Its bytes are written over afterwards.
    * `shapes` are in the file's order of columns.
    */
   async *records(
     shapes: readonly (Shape | undefined)[],
     visit: RecordVisitor,
-    flush: (bytes: Buffer, end: number) => readonly Buffer[],
+    flush: () => readonly Buffer[],
     onBytes?: (bytes: number) => void,
   ): AsyncGenerator<Buffer> {
     const { length: columns } = await this.columns();
@@ -69,7 +68,7 @@ export class CsvFile {
     if (!header) return;
     const { path, delimiter, maxValueBytes } = this.#options;
     const scanner = new CsvRecords({ delimiter, columns, shapes, line: header.line });
-    const blocks = new TextBlocks(path, maxValueBytes);
+    const blocks = new TextBlocks(path, maxValueBytes, { reused: true });
     let skip = header.bytes;
     const reading = blocks.read(
       ({ bytes, last }) => {
@@ -80,7 +79,7 @@ export class CsvFile {
         skip = 0;
         const offset = blocks.consumed + begin;
         const used = scanner.scan(rows, last, (record) => visit(record, rows, offset));
-        return { used: begin + used, out: flush(rows, used) };
+        return { used: begin + used, out: flush() };
       },
       () => scanner.line,
     );

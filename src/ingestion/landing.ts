@@ -14,6 +14,8 @@ export interface LandingJob {
   readonly rules: ContractRules;
   /** The table under `landed`, for COPY. */
   readonly table: Sql;
+  /** It is the one that will be the dataset's, so that each row needs an id. */
+  readonly withRowIds?: boolean | undefined;
   readonly maxValueBytes: number;
   /** That no row is an object is no reason to refuse them all. */
   readonly eachAlone?: boolean | undefined;

@@ -148,7 +148,7 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kerne
     // Of a preview nothing is stored, and under another contract the table is not yet what it will be.
     const inShadow = spooled.size >= SHADOW_FROM_BYTES && (mode === 'replace' || empty) && !request.preview && !draft;
     try {
-      return await settle(inShadow ? { ...job, table: shadowOf(dataset) } : job, { ...settling, inShadow, land: quick });
+      return await settle(inShadow ? { ...job, table: shadowOf(dataset), withRowIds: true } : job, { ...settling, inShadow, land: quick });
     } catch (error) {
       if (!(error instanceof TooManyBadRows)) throw error;
       await tx.query('ROLLBACK TO SAVEPOINT landing');

@@ -5,9 +5,8 @@ import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError, type Log } from '../kernel/index.js';
 import type { Outbound } from '../outbound/index.js';
 import { prepareParser } from '../sql/index.js';
-import type { Database } from '../store/index.js';
+import { cancelOnAbort, type Database } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
-import { cancelOnAbort } from './cancellation.js';
 import { tellRows } from './copy-progress.js';
 import type { DialectRequest } from './dialect/dialect.js';
 import { JoinedContent } from './joined/joined-content.js';
@@ -21,7 +20,7 @@ import type { LoadMode, LoadOutcome } from './outcome.js';
 import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
 import { isPattern } from './file-pattern.js';
-import { filesBelow, openSource, openSources, type OpenSource } from './source.js';
+import { filesBelow, mayBeSeveral, openSource, openSources, type OpenSource } from './source.js';
 import { withoutNames } from './unseen-file.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
@@ -88,7 +87,15 @@ export class Loader {
       onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
     );
     const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
-    const content = await JoinedContent.open({ sources, format: wanted, contentEncoding, dialect, dataset, maxBytes }).catch((error: unknown) => {
+    const content = await JoinedContent.open({
+      sources,
+      several: mayBeSeveral(request.source),
+      format: wanted,
+      contentEncoding,
+      dialect,
+      dataset,
+      maxBytes,
+    }).catch((error: unknown) => {
       throw withoutNames(error, request);
     });
     const { format } = content;
@@ -172,7 +179,7 @@ export class Loader {
 
   async #attempt(request: SpooledLoad): Promise<LoadOutcome> {
     return this.#database.transaction(async (tx) => {
-      const stop = await cancelOnAbort(this.#database, tx, request.signal);
+      const stop = await cancelOnAbort(this.#database.connection, tx, request.signal);
       const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
         return await load(
@@ -189,7 +196,7 @@ export class Loader {
         throw error;
       } finally {
         rows.stop();
-        stop();
+        await stop();
       }
     });
   }

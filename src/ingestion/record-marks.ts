@@ -4,8 +4,9 @@ export interface RecordMark {
   readonly offset: number;
   /** The line it begins at, from 1. */
   readonly line: number;
-  /** Records before it that were sent to PostgreSQL, and their lines. */
-  readonly sent: number;
+  /** Records before it. */
+  readonly rows: number;
+  /** Lines of those before it that were sent to PostgreSQL. */
   readonly sentLines: number;
 }
 
@@ -43,8 +44,8 @@ export class RecordMarks {
     this.due = mark.offset + this.#spacing;
   }
 
-  /** The stretch with the record that is the `n`th sent one, or that ends at the `n`th line sent; from 1. */
-  with(by: 'sent' | 'sentLines', n: number): Stretch | undefined {
+  /** The stretch with the record that is the `n`th, or that ends at the `n`th line sent; from 1. */
+  with(by: 'rows' | 'sentLines', n: number): Stretch | undefined {
     let low = 0;
     let high = this.#marks.length;
     while (low < high) {

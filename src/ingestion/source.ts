@@ -40,6 +40,11 @@ export async function* openSources(source: Exclude<Source, { readonly url: unkno
   } else yield await openSource(source, filesDir);
 }
 
+/** Whether a source can be of more than one file. */
+export function mayBeSeveral(source: Source): boolean {
+  return 'files' in source || ('file' in source && isPattern(source.file));
+}
+
 /**
  * The files below the folder that a pattern names, in the order of their names.
  * @throws HeadgateError NOT_FOUND when there is none; BAD_USER_INPUT when there are too many, the pattern leads out of the folder, or

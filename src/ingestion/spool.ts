@@ -1,6 +1,7 @@
 import { createHash, type Hash, type Hmac } from 'node:crypto';
 import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import type { FieldCipher } from '../vault/index.js';
 import { rowsDialect, type Dialect } from './dialect/dialect.js';
 import type { ContentPart, JoinedContent } from './joined/joined-content.js';
@@ -41,6 +42,9 @@ export interface Sealing {
   readonly veil?: Veil;
   readonly cipher?: Pick<FieldCipher, 'seal'>;
 }
+
+/** Bytes that may wait to be written. */
+const WRITTEN_AT_ONCE = 1024 * 1024;
 
 /** The folder `spool` of the home: a file per load that runs, named `<run>.<process>`; all of them are ours to delete. */
 export class Spool {
@@ -96,13 +100,15 @@ async function writePlain(file: FileHandle, source: JoinedContent): Promise<Writ
   const hash = createHash('sha256');
   let size = 0;
   const { content, dialect } = await source.read();
-  for await (const chunk of content) {
-    size += chunk.length;
-    // The system writes while this thread hashes.
-    const written = file.appendFile(chunk);
-    hash.update(chunk);
-    await written;
+  async function* hashed(): AsyncGenerator<Buffer> {
+    for await (const chunk of content) {
+      size += chunk.length;
+      hash.update(chunk);
+      yield chunk;
+    }
   }
+  // Chunks are small; the system writes some of them at once, while this thread hashes the next ones.
+  await pipeline(hashed(), file.createWriteStream({ highWaterMark: WRITTEN_AT_ONCE }));
   return { size, contentSize: size, hash: hash.update(rowsDialect(dialect)).digest('hex'), dialect };
 }
 

@@ -15,7 +15,7 @@ export interface ByteSource {
 
 /** A piece of a file that may end in the middle of a record. */
 export interface Block {
-  /** Never written to again, so parts of it can be kept or queued on a socket. */
+  /** Where blocks are not `reused` never written to again, so parts of it can be kept or queued on a socket. */
   readonly bytes: Buffer;
   /** True when nothing follows. */
   readonly last: boolean;
@@ -36,13 +36,18 @@ export interface Consumed<T> {
 export class TextBlocks {
   readonly #open: () => Promise<ByteSource>;
   readonly #maxRecord: number;
+  readonly #reused: boolean;
   /** Bytes of whole records so far. */
   consumed = 0;
 
-  /** @param from the path of a file, or what opens another source */
-  constructor(from: string | (() => Promise<ByteSource>), maxRecord: number) {
+  /**
+   * @param from the path of a file, or what opens another source
+   * @param reused the bytes of a block are those of the one before, for consumers that copy what they keep
+   */
+  constructor(from: string | (() => Promise<ByteSource>), maxRecord: number, { reused = false } = {}) {
     this.#open = typeof from === 'string' ? () => open(from, 'r') : from;
     this.#maxRecord = maxRecord;
+    this.#reused = reused;
   }
 
   /** `line` tells at which line the next block begins, for errors. */
@@ -50,8 +55,12 @@ export class TextBlocks {
     const file = await this.#open();
     try {
       let rest: Buffer = Buffer.alloc(0);
+      let space: Buffer | undefined;
       for (let first = true; ; first = false) {
-        const block = await readBlock(file, rest);
+        // The longer the record, the larger the steps: a long one is not copied again for each 256 KiB.
+        const size = rest.length + Math.max(BLOCK, rest.length);
+        if (!space || !this.#reused || space.length < size) space = Buffer.allocUnsafeSlow(this.#reused ? 2 * size : size);
+        const block = await readBlock(file, rest, space.subarray(0, size));
         const { bytes } = block;
         if (bytes.length === 0 && block.last) return;
         if (first) refuseForeign(bytes);
@@ -77,9 +86,8 @@ export class TextBlocks {
   }
 }
 
-async function readBlock(file: ByteSource, rest: Buffer): Promise<Block> {
-  // The longer the record, the larger the steps: a long one is not copied again for each 256 KiB.
-  const bytes = Buffer.allocUnsafeSlow(rest.length + Math.max(BLOCK, rest.length));
+/** @param bytes may be the memory that `rest` is in */
+async function readBlock(file: ByteSource, rest: Buffer, bytes: Buffer): Promise<Block> {
   rest.copy(bytes);
   let filled = rest.length;
   while (filled < bytes.length) {

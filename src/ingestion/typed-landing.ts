@@ -1,30 +1,24 @@
-import type { Field } from '../catalog/index.js';
-import { identifier, join, literal, param, raw, render, sql, type Sql } from '../sql/index.js';
+import { type Field, ROW_ID } from '../catalog/index.js';
+import { identifier, join, literal, param, raw, sql, type Sql } from '../sql/index.js';
+import { ChunkPool } from './chunk-pool.js';
 import { CsvFile } from './csv-file.js';
 import { fieldsOf, type CsvRecord } from './csv-records.js';
 import { copyIn } from './copy.js';
 import { delimiterByte, isCsv } from './dialect/read-dialect.js';
 import { isoShape } from './iso-shape.js';
 import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from './landing.js';
+import { NumberedRecords } from './numbered-records.js';
 import { RecordMarks } from './record-marks.js';
-import { RowNumbers } from './row-numbers.js';
+import { RowIds } from './row-ids.js';
 import { isFraction } from './stage.js';
 import { landCsvRows, type TextRow } from './text-landing.js';
-import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
+import { RAW_ROW, REFUSED, rows, run } from './work-tables.js';
 
 /** Bytes of suspect rows that are held in memory at most. */
 const MOST_SUSPECT_BYTES = 16 * 1024 * 1024;
 
-/** A row that COPY did not take into a typed column, or that was held back from it. */
-interface Suspect {
-  readonly line: number;
-  readonly text: Buffer;
-  /** Rows before it that were sent to COPY. */
-  readonly sentBefore: number;
-}
-
-/** Called for a row that was sent to COPY, as its `n`th. */
-type SentVisitor = (record: CsvRecord, bytes: Buffer, n: number) => void;
+/** Called for a row that was sent to COPY, with its number in the file. */
+type SentVisitor = (record: CsvRecord, bytes: Buffer, number: number) => void;
 
 /** True when the quick way can be tried: CSV whose values PostgreSQL's own input reads as the contract means them, and all of whose columns it has. */
 export async function canLandTyped({ format, dataset, spooled, maxValueBytes }: LandingJob): Promise<boolean> {
@@ -49,40 +43,38 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   const fields = await file.fields();
   const shapes = fields.map((field) => isoShape(field.type));
 
-  const held: Suspect[] = [];
+  const held: TextRow[] = [];
   const marks = new RecordMarks();
   const memory = new Allowance();
+  const pool = new ChunkPool();
+  const numbered = new NumberedRecords(pool, delimiter, job.withRowIds ? new RowIds() : undefined);
   let sent = 0;
   let sentLines = 0;
-  let sentFrom = 0;
   let crlf: boolean | undefined;
-  let pieces: Buffer[] = [];
-  const stream = file.records(
+  const records = file.records(
     shapes,
     (record, bytes, offset) => {
-      if (offset + record.start >= marks.due) marks.add({ offset: offset + record.start, line: record.line, sent, sentLines });
+      if (offset + record.start >= marks.due) marks.add({ offset: offset + record.start, line: record.line, rows: numbered.number, sentLines });
+      numbered.count();
       crlf ??= record.crlf;
       // PostgreSQL wants one kind of line end; the last line may have none.
       const unlike = record.crlf !== crlf && (record.crlf || record.next > record.end);
       if (!record.suspect && !unlike) {
         sentLines += copyLines(record, sent === 0, crlf);
         sent += 1;
+        numbered.add(bytes, record.start, record.next);
         return;
       }
       if (held.length === MOST_BAD_ROWS) throw new TooManyBadRows();
-      held.push({ line: record.line, text: memory.copy(record, bytes), sentBefore: sent });
-      if (record.start > sentFrom) pieces.push(bytes.subarray(sentFrom, record.start));
-      sentFrom = record.next;
+      held.push({ position: numbered.number, line: record.line, text: memory.copy(record, bytes) });
     },
-    (bytes, end) => {
-      const out = pieces;
-      if (end > sentFrom) out.push(bytes.subarray(sentFrom, end));
-      pieces = [];
-      sentFrom = 0;
-      return out;
-    },
+    () => numbered.take(),
     onBytes,
   );
+  async function* stream(): AsyncGenerator<Buffer> {
+    yield* records;
+    yield* numbered.end();
+  }
 
   const refusedLines = new Set<number>();
   const onNotice = ({ message }: { message?: string | undefined }) => {
@@ -96,41 +88,30 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
   tx.client.on('notice', onNotice);
   let copied: number;
   try {
-    copied = await copyIn(tx, copyStatement(job.table, fields, delimiter), stream, signal ? AbortSignal.any([signal, stop.signal]) : stop.signal);
+    const anyStop = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    copied = await copyIn(tx, copyStatement(job, fields, delimiter), stream(), anyStop, (chunk) => pool.give(chunk));
   } finally {
     tx.client.off('notice', onNotice);
   }
   if (refusedLines.size > MOST_BAD_ROWS || copied + refusedLines.size !== sent) throw new TooManyBadRows();
   const heldLines = new Set(held.map(({ line }) => line));
   const refused = await findRefused();
-  // Where none was copied there is no number to go by, and none is needed.
-  const skippedToo = refused.length === 0 || copied === 0 || (await numbersTaken()) > copied;
-  const numbers = new RowNumbers(skippedToo ? [] : refused.map(({ sentBefore }) => sentBefore + 1));
   await landSuspects();
   return { read: sent + held.length, keepRaw, newColumns: [] };
 
-  async function numbersTaken(): Promise<number> {
-    const [found] = await rows<{ last: number }>(
-      tx,
-      sql`SELECT currval(pg_get_serial_sequence(${param(render(job.table).text, 'text')}, '_pos'))::float8 AS last`,
-    );
-    return (found?.last ?? 0) / POSITION_STEP;
-  }
-
   async function landSuspects(): Promise<void> {
-    const suspects = [...held, ...refused].toSorted((a, b) => a.line - b.line);
+    const suspects = [...held, ...refused].toSorted((a, b) => a.position - b.position);
     if (suspects.length === 0) return;
-    const placed = place(suspects, numbers);
-    const fit = await landCsvRows(job, columns, delimiter, placed);
+    const fit = await landCsvRows(job, columns, delimiter, suspects);
     // A row that was taken for refused and is not would be there twice, and another not at all.
-    if (placed.some(({ line, position }) => !heldLines.has(line) && fit.has(position))) throw new TooManyBadRows();
+    if (refused.some(({ position }) => fit.has(position))) throw new TooManyBadRows();
   }
 
   /** The rows that PostgreSQL named, from the file. */
-  async function findRefused(): Promise<readonly Suspect[]> {
-    const found: Suspect[] = [];
-    await visitSent('sentLines', refusedLines, (record, bytes, n) => {
-      found.push({ line: record.line, text: memory.copy(record, bytes), sentBefore: n - 1 });
+  async function findRefused(): Promise<readonly TextRow[]> {
+    const found: TextRow[] = [];
+    await visitSent('sentLines', refusedLines, (record, bytes, number) => {
+      found.push({ position: number, line: record.line, text: memory.copy(record, bytes) });
     });
     if (found.length !== refusedLines.size) throw new TooManyBadRows();
     return found;
@@ -143,15 +124,10 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
       sql`SELECT _pos AS pos FROM ${REFUSED} WHERE NOT EXISTS (SELECT FROM ${RAW_ROW} r WHERE r._pos = refused._pos) ORDER BY _pos LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`,
     );
     if (refused.length > MOST_BAD_ROWS) throw new TooManyBadRows();
-    const positions = new Map<number, number>();
-    for (const { pos } of refused) {
-      const number = Number(pos) / POSITION_STEP;
-      if (Number.isInteger(number)) positions.set(numbers.sent(number), Number(pos));
-    }
     const texts: { pos: number; line: number; raw: Record<string, string | null> }[] = [];
-    await visitSent('sent', positions, (record, bytes, n) => {
+    await visitSent('rows', new Set(refused.map(({ pos }) => Number(pos))), (record, bytes, number) => {
       const values = fieldsOf(memory.copy(record, bytes), delimiter);
-      texts.push({ pos: positions.get(n) ?? 0, line: record.line, raw: Object.fromEntries(fields.map(({ name }, i) => [name, values[i] ?? null])) });
+      texts.push({ pos: number, line: record.line, raw: Object.fromEntries(fields.map(({ name }, i) => [name, values[i] ?? null])) });
     });
     if (texts.length === 0) return;
     await run(
@@ -160,20 +136,20 @@ export async function landTyped(job: LandingJob): Promise<Landed> {
     );
   }
 
-  /** Reads the stretches of the file in which wanted rows are: those that are the `n`th sent, or end at the `n`th line sent. */
-  async function visitSent(by: 'sent' | 'sentLines', wanted: ReadonlySet<number> | ReadonlyMap<number, unknown>, visit: SentVisitor): Promise<void> {
+  /** Reads the stretches of the file in which wanted rows are: those that are its `n`th, or end at the `n`th line sent. */
+  async function visitSent(by: 'rows' | 'sentLines', wanted: ReadonlySet<number>, visit: SentVisitor): Promise<void> {
     let done = 0;
-    for (const n of [...wanted.keys()].toSorted((a, b) => a - b)) {
+    for (const n of [...wanted].toSorted((a, b) => a - b)) {
       if (n <= done) continue;
       signal?.throwIfAborted();
       const stretch = marks.with(by, n);
       if (!stretch) return;
       const at = { ...stretch.from };
       await file.visit(at, stretch.to?.offset, (record, bytes) => {
+        at.rows += 1;
         if (heldLines.has(record.line)) return;
-        at.sentLines += copyLines(record, at.sent === 0, crlf);
-        at.sent += 1;
-        if (wanted.has(at[by])) visit(record, bytes, at.sent);
+        at.sentLines += copyLines(record, at.sentLines === 0, crlf);
+        if (wanted.has(at[by])) visit(record, bytes, at.rows);
       });
       done = at[by];
     }
@@ -200,22 +176,13 @@ class Allowance {
   }
 }
 
-/** Puts each suspect, in the file's order, behind the rows before it that COPY numbered. */
-function place(suspects: readonly Suspect[], numbers: RowNumbers): TextRow[] {
-  let between = 0;
-  let last = -1;
-  return suspects.map(({ line, text, sentBefore }) => {
-    const after = numbers.before(sentBefore);
-    between = after === last ? between + 1 : 1;
-    last = after;
-    return { position: after * POSITION_STEP + between, line, text };
-  });
-}
-
-function copyStatement(table: Sql, fields: readonly { readonly name: string; readonly type: string }[], delimiter: number): Sql {
+function copyStatement({ table, withRowIds }: LandingJob, fields: readonly Field[], delimiter: number): Sql {
   const notText = fields.filter(({ type }) => type !== 'text').map(({ name }) => identifier(name));
   // Two quotes with nothing between them are an empty text, and no value for every other type.
   const forceNull = notText.length > 0 ? sql`, FORCE_NULL (${join(notText)})` : sql``;
+  const columns = join(['_pos', ...(withRowIds ? [ROW_ID] : []), ...fields.map(({ name }) => name)].map((name) => identifier(name)));
   const separator = literal(String.fromCharCode(delimiter));
-  return sql`COPY ${table} (${join(fields.map(({ name }) => identifier(name)))}) FROM STDIN (FORMAT csv, DELIMITER ${separator}${forceNull}, ON_ERROR ignore, LOG_VERBOSITY verbose)`;
+  // The table of such rows is new, so that they can be as if a VACUUM had seen them.
+  const freeze = withRowIds ? sql`, FREEZE` : sql``;
+  return sql`COPY ${table} (${columns}) FROM STDIN (FORMAT csv, DELIMITER ${separator}${forceNull}, ON_ERROR ignore, LOG_VERBOSITY verbose${freeze})`;
 }

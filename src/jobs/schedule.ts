@@ -16,10 +16,12 @@ const Cron = z
   .superRefine((cron, issues) => {
     const message = cronProblem(cron);
     if (message !== undefined) issues.addIssue({ code: 'custom', message });
-  });
+  })
+  .transform((cron) => cron.trim().replaceAll(/\s+/g, ' '));
 
-/** The key `schedule` of a manifest: a cron expression, alone or with its time zone and what is done about missed times. */
-export const ScheduleShape = z.union([
+const DEFAULTS = { timeZone: 'UTC', catchUp: 'once' } as const;
+
+const Said = z.union([
   Cron,
   z.strictObject({
     cron: Cron,
@@ -27,11 +29,18 @@ export const ScheduleShape = z.union([
     catchUp: z.enum(CATCH_UPS, { error: `expected one of ${CATCH_UPS.join(', ')}` }).optional(),
   }),
 ]);
+
+/** The key `schedule` of a manifest: a cron expression, alone or with its time zone and what is done about missed times. One form for one meaning. */
+export const ScheduleShape = Said.transform((said) => {
+  const { cron, timeZone, catchUp } = scheduleOf(said);
+  const more = { ...(timeZone !== DEFAULTS.timeZone && { timeZone }), ...(catchUp !== DEFAULTS.catchUp && { catchUp }) };
+  return Object.keys(more).length === 0 ? cron : { cron, ...more };
+});
 export type ScheduleShape = z.output<typeof ScheduleShape>;
 
 /** A manifest's schedule with what it leaves out: UTC, and one run for all times that were missed. */
-export function scheduleOf(shape: ScheduleShape): Schedule {
-  const { cron, timeZone = 'UTC', catchUp = 'once' } = typeof shape === 'string' ? { cron: shape } : shape;
+export function scheduleOf(shape: z.output<typeof Said>): Schedule {
+  const { cron, timeZone = DEFAULTS.timeZone, catchUp = DEFAULTS.catchUp } = typeof shape === 'string' ? { cron: shape } : shape;
   return { cron, timeZone, catchUp };
 }
 

@@ -4,7 +4,7 @@ export { ERROR_CODES, type ErrorCode } from './error-codes.js';
 export { isRawNumber, parseExactJson, type RawNumber } from './exact-json.js';
 export { HeadgateError, isHeadgateError, messageOf, type ErrorDetails } from './errors.js';
 export { newId, isUuid } from './ids.js';
-export { atPointer, isPointer, memberOf, pointerKeys, pointerOf } from './json-pointer.js';
+export { atPointer, isPointer, memberOf, placeKeys, pointerKeys, pointerOf } from './json-pointer.js';
 export { createLog, silentLog, type Log } from './log.js';
 export { camelCase, pascalCase } from './names.js';
 export { sha256, fingerprint } from './digest.js';

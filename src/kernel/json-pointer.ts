@@ -13,6 +13,11 @@ export function pointerKeys(pointer: string): string[] {
     .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
+/** The keys that lead to a place: of a JSON pointer, or of a name, which is one key. */
+export function placeKeys(place: string): string[] {
+  return place.startsWith('/') ? pointerKeys(place) : [place];
+}
+
 /** ['a/b', '0'] -> `/a~1b/0` */
 export function pointerOf(keys: readonly string[]): string {
   return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');

@@ -7,6 +7,7 @@ export { RunFeed, type RunFeedOptions } from './run-feed.js';
 export { RunKeeper, type RunContext, type RunWork } from './run-keeper.js';
 export { type RunFilter } from './run-list.js';
 export {
+  priorityOf,
   queueOf,
   RUN_PRIORITIES,
   RUN_QUEUES,

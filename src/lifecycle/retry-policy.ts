@@ -27,7 +27,6 @@ export function waitMs(error: RunError, tries: number, { firstMs, longestMs }: R
 }
 
 function askedMs({ details }: RunError): number {
-  const { retryAfterMs, retryAfterSeconds, retryAfter } = details;
-  const asked = typeof retryAfterMs === 'number' ? retryAfterMs : 1_000 * Number(retryAfterSeconds ?? retryAfter ?? 0);
+  const asked = 1_000 * Number(details['retryAfter'] ?? 0);
   return Number.isFinite(asked) ? Math.min(Math.max(asked, 0), LONGEST_ASKED_MS) : 0;
 }

@@ -41,6 +41,11 @@ export interface RunRequest {
 export const RUN_PRIORITIES = { LOW: -50, NORMAL: 0, HIGH: 50 } as const;
 export type RunPriority = keyof typeof RUN_PRIORITIES;
 
+/** What users call a priority that is kept as a number. */
+export function priorityOf(number: number): RunPriority {
+  return number > RUN_PRIORITIES.NORMAL ? 'HIGH' : number < RUN_PRIORITIES.NORMAL ? 'LOW' : 'NORMAL';
+}
+
 /** Rows and bytes of a run; what is left out is as it was. */
 export interface RunCounts {
   readonly rowsRead?: number | bigint;

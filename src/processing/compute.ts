@@ -1,6 +1,6 @@
 import { HeadgateError } from '../kernel/index.js';
 import { identifier, render } from '../sql/index.js';
-import type { Database, Transaction } from '../store/index.js';
+import { cancelOnAbort, type Database, type Transaction } from '../store/index.js';
 import { statementOf, type CompiledPipeline } from './compile.js';
 import { dataError, isCancelled, isDataError } from './data-error.js';
 
@@ -62,31 +62,21 @@ async function failingStep(compiled: CompiledPipeline, options: ComputeOptions):
   return compiled.result.name;
 }
 
-const CANCEL_AGAIN_MS = 500;
-
 /** A transaction with a time limit, whose statement ends when the signal aborts. */
 async function limited<T>({ database, timeoutMs, signal }: ComputeOptions, work: (tx: Transaction) => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   return database.transaction(async (tx) => {
-    const [session] = await tx.query<{ pid: number }>(
-      `SELECT pg_backend_pid() AS pid, set_config('statement_timeout', $1, true), set_config('search_path', 'pg_catalog', true),
+    await tx.query(
+      `SELECT set_config('statement_timeout', $1, true), set_config('search_path', 'pg_catalog', true),
         -- A statement whose client was killed ends soon, and does not hold the run's table from the next attempt; not every platform can look.
         CASE WHEN version() ~ 'linux|darwin|bsd' THEN set_config('client_connection_check_interval', '1000', true) END`,
       [String(timeoutMs)],
     );
-    const cancel = () => void database.query('SELECT pg_cancel_backend($1)', [session?.pid]).catch(() => undefined);
-    let again: NodeJS.Timeout | undefined;
-    const abort = () => {
-      cancel();
-      // One that comes between two statements ends neither.
-      again = setInterval(cancel, CANCEL_AGAIN_MS);
-    };
-    signal.addEventListener('abort', abort, { once: true });
+    const stop = await cancelOnAbort(database.connection, tx, signal);
     try {
       return await work(tx);
     } finally {
-      signal.removeEventListener('abort', abort);
-      clearInterval(again);
+      await stop();
     }
   });
 }

@@ -49,7 +49,7 @@ export class CopySessions {
 
   /**
    * A session for one COPY; whoever has it ends it, by `finish` or `abandon`.
-   * @throws HeadgateError UNAVAILABLE with `retryAfterSeconds` when all are in use and none got free in time; what the
+   * @throws HeadgateError UNAVAILABLE with `retryAfter` (seconds) when all are in use and none got free in time; what the
    *   database says when it can't be reached.
    */
   async open(): Promise<CopySession> {
@@ -147,5 +147,5 @@ async function beginning(stream: Readable): Promise<void> {
 }
 
 function busy(): HeadgateError {
-  return new HeadgateError('UNAVAILABLE', 'As many exports run as may at a time. Try again in a moment.', { retryAfterSeconds: RETRY_SECONDS });
+  return new HeadgateError('UNAVAILABLE', 'As many exports run as may at a time. Try again in a moment.', { retryAfter: RETRY_SECONDS });
 }

@@ -1,3 +1,4 @@
+export { cancelOnAbort } from './cancellation.js';
 export { sessionConfig, type Connection } from './connection.js';
 export { CopySessions, type CopySession, type CopyStream } from './copy-sessions.js';
 export { Database, EXPORT_SESSIONS, type DatabaseOptions, type Transaction } from './database.js';

@@ -183,7 +183,7 @@ export class KeyKeeper {
     if (wait > 0)
       throw new HeadgateError('CONFLICT', `The master key ${keyId} was replaced a moment ago. Try again in ${wait} s.`, {
         key: keyId,
-        retryAfterSeconds: wait,
+        retryAfter: wait,
       });
     if (transactions === 0) return;
     throw new HeadgateError(

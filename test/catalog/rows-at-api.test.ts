@@ -16,6 +16,11 @@ function problemsOf(yaml: string): string[] {
   return 'problems' in checked ? checked.problems.map(({ path, message }) => `${path.join('.')}: ${message}`) : [];
 }
 
+test('an argument has one form, as a name and as a pointer to it', () => {
+  const checked = check('graphql: { list: { field: a, arguments: { name: String }, filters: { name: { eq: /name } } } }');
+  expect('spec' in checked && checked.spec.graphql?.list?.filters).toEqual({ name: { eq: 'name' } });
+});
+
 test('has one form for one meaning, and that form is a document again', () => {
   const checked = check(`
 http:
@@ -71,10 +76,18 @@ describe('is refused, with its place and what was expected', () => {
     ['what needs a table', 'http: { list: { path: /a } }\nindexes: [[name]]', /indexes: the rows of customers stay at the source crm/],
     [
       'an argument without its type',
-      'graphql: { list: { field: customers, filters: { name: { eq: where.name } } } }',
+      'graphql: { list: { field: customers, filters: { name: { eq: /where/name } } } }',
       /the type of the argument "where" is not said/,
     ],
     ['a type that is none', "graphql: { list: { field: customers, arguments: { first: 'Int) { x }' } } }", /expected a GraphQL type as the API has it/],
+    [
+      'an argument with dots',
+      'graphql: { list: { field: a, filters: { name: { eq: where.name } } } }',
+      /eq: expected an argument, or a JSON pointer to a member of one/,
+    ],
+    ['fields with dots', 'graphql: { list: { field: a, items: edges.node } }', /graphql\.list\.items: expected a JSON pointer to a field of the answer/],
+    ['pages by what is none', 'http: { list: { path: /a, pages: { by: next, next: /n } } }', /pages\.by: expected by: page, offset, cursor, link or url/],
+    ['pages of GraphQL by a link', 'graphql: { list: { field: a, pages: { by: link } } }', /pages\.by: expected by: page, offset or cursor/],
     ['a field that is none', "graphql: { list: { field: 'a { b }' } }", /expected the name of a GraphQL field/],
   ])('%s', (_, yaml, message) => {
     expect(problemsOf(yaml).join('\n')).toMatch(message);

@@ -335,10 +335,10 @@ export type Dataset = {
   readonly producedBy?: Maybe<Scalars['String']['output']>;
   /** The newest; null when there is none, or you may not see every row. */
   readonly qualityReport?: Maybe<QualityReport>;
-  /** Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row. */
-  readonly quarantine?: Maybe<ReadonlyArray<QuarantineCount>>;
   /** Rows in quarantine; null for who may not see every row. */
   readonly quarantineCount?: Maybe<Scalars['Int']['output']>;
+  /** Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row. */
+  readonly quarantineSummary?: Maybe<ReadonlyArray<QuarantineCount>>;
   readonly relations: ReadonlyArray<DatasetRelation>;
   /** Null for who may not see every row, and for a dataset that stays at its source. */
   readonly rowCount?: Maybe<Scalars['BigInt']['output']>;
@@ -1393,8 +1393,7 @@ export type Run = {
   /** The partition of its source that this run takes. */
   readonly partition?: Maybe<Scalars['String']['output']>;
   readonly pipeline?: Maybe<Scalars['String']['output']>;
-  /** From -100 to 100: of those that wait the highest is taken first. */
-  readonly priority: Scalars['Int']['output'];
+  readonly priority: RunPriority;
   /** From 0 to 1; null while the size is not known. */
   readonly progress?: Maybe<Scalars['Float']['output']>;
   /** Rows that it refused and that are still in quarantine; null for who may not look at that. */

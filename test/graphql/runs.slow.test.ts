@@ -98,7 +98,7 @@ function watch(role: string | null, id: string): Listener {
 
 test('a run is queued with its priority, and while it waits to be tried again it says why and until when', async () => {
   const run = await ingest('engineer', 'places', 'id\n1\n', 'priority: HIGH');
-  expect(run).toMatchObject({ status: 'QUEUED', priority: 50, nextAttemptAt: null, lastError: null, deadLetter: false });
+  expect(run).toMatchObject({ status: 'QUEUED', priority: 'HIGH', nextAttemptAt: null, lastError: null, deadLetter: false });
   await served.sql(
     `UPDATE headgate.run SET not_before = '2999-01-01', tries = 1, last_error = '{"code":"TIMEOUT","message":"Too slow.","details":{}}' WHERE id = '${run.id}'`,
   );

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { RecordMarks } from '../../src/ingestion/record-marks.js';
-import { RowNumbers } from '../../src/ingestion/row-numbers.js';
+import { ChunkPool } from '../../src/ingestion/chunk-pool.js';
+import { NumberedRecords } from '../../src/ingestion/numbered-records.js';
+import { ROW_ID_BYTES, RowIds } from '../../src/ingestion/row-ids.js';
 import { dataset, install, setup, type LoadSetup } from './setup.js';
 
 let it: LoadSetup;
@@ -72,34 +74,82 @@ test('marks are found by number and by line, and are few however long the file i
       const marks = new RecordMarks(most);
       let offset = 0;
       lengths.forEach((length, i) => {
-        if (offset >= marks.due) marks.add({ offset, line: 2 * i + 1, sent: i, sentLines: 2 * i });
+        if (offset >= marks.due) marks.add({ offset, line: 2 * i + 1, rows: i, sentLines: 2 * i });
         offset += length;
       });
       for (let n = 1; n <= lengths.length; n += 1) {
-        const stretch = marks.with('sent', n);
+        const stretch = marks.with('rows', n);
         expect(stretch).toEqual(marks.with('sentLines', 2 * n));
-        expect(stretch?.from.sent).toBeLessThan(n);
-        expect(stretch?.to?.sent ?? Infinity).toBeGreaterThanOrEqual(n);
+        expect(stretch?.from.rows).toBeLessThan(n);
+        expect(stretch?.to?.rows ?? Infinity).toBeGreaterThanOrEqual(n);
       }
-      const stretches = new Set(lengths.map((_, i) => marks.with('sent', i + 1)?.from.offset));
+      const stretches = new Set(lengths.map((_, i) => marks.with('rows', i + 1)?.from.offset));
       expect(stretches.size).toBeLessThanOrEqual(most);
     }),
   );
 });
 
-test('where COPY does not number what it skips, rows are found by their numbers all the same', () => {
+test('records go on with their numbers before them, and where it is wanted with ids of which no two are the same', () => {
   fc.assert(
-    fc.property(fc.array(fc.boolean(), { maxLength: 60 }), (skipped) => {
-      const numbers = new RowNumbers(skipped.flatMap((isSkipped, i) => (isSkipped ? [i + 1] : [])));
-      let number = 0;
-      skipped.forEach((isSkipped, i) => {
-        expect(numbers.before(i)).toBe(number);
-        if (isSkipped) return;
-        number += 1;
-        expect(numbers.sent(number)).toBe(i + 1);
-      });
-    }),
+    fc.property(
+      fc.array(fc.record({ text: fc.string({ maxLength: 20 }), isLeft: fc.boolean() }), { maxLength: 3000 }),
+      fc.boolean(),
+      fc.constantFrom(',', '_', ' '),
+      (records, withIds, delimiter) => {
+        const numbered = new NumberedRecords(new ChunkPool(), delimiter.charCodeAt(0), withIds ? new RowIds() : undefined);
+        const pieces: Buffer[] = [];
+        const expected: string[] = [];
+        records.forEach(({ text, isLeft }, i) => {
+          numbered.count();
+          expect(numbered.number).toBe(i + 1);
+          if (isLeft) return;
+          expected.push(`${i + 1}${delimiter}${withIds ? `id${delimiter}` : ''}${text}|`);
+          const bytes = Buffer.from(`before${text}|after`);
+          numbered.add(bytes, 6, bytes.length - 5);
+          if (i % 7 === 0) pieces.push(...numbered.take());
+        });
+        pieces.push(...numbered.end());
+        const ids = new Set<string>();
+        const all = Buffer.concat(pieces).toString();
+        let at = 0;
+        for (const record of expected) {
+          const begin = record.indexOf(delimiter) + 1;
+          const id = all.slice(at + begin, at + begin + ROW_ID_BYTES);
+          const length = record.length + (withIds ? ROW_ID_BYTES - 2 : 0);
+          const found = all.slice(at, at + length);
+          if (withIds) {
+            expect(id).toMatch(/^[A-Za-z0-9.-]{16}$/);
+            ids.add(id);
+          }
+          expect(withIds ? `${found.slice(0, begin)}id${found.slice(begin + ROW_ID_BYTES)}` : found).toBe(record);
+          at += length;
+        }
+        expect(at).toBe(all.length);
+        expect(ids.size).toBe(withIds ? expected.length : 0);
+      },
+    ),
+    { numRuns: 50 },
   );
+});
+
+test('numbers go on by one, whatever their length, and a record that is longer than what is given on at a time is whole', () => {
+  const numbered = new NumberedRecords(new ChunkPool(), 0x2c, undefined);
+  const long = Buffer.alloc(700_000, 'x');
+  const pieces: Buffer[] = [];
+  for (let i = 1; i <= 120_000; i += 1) {
+    numbered.count();
+    numbered.add(Buffer.from('\n'), 0, 1);
+    if (i === 50_000) numbered.add(long, 0, long.length);
+    if (i % 10_000 === 0) pieces.push(...numbered.take());
+  }
+  pieces.push(...numbered.end());
+  const lines = Buffer.concat(pieces).toString().split('\n');
+  expect(lines.filter((line) => line.length < 100)).toEqual([
+    ...Array.from({ length: 50_000 }, (_, i) => `${i + 1},`),
+    ...Array.from({ length: 69_999 }, (_, i) => `${i + 50_002},`),
+    '',
+  ]);
+  expect(lines.filter((line) => line.length > 100)).toEqual([`50000,${long.toString()}50001,`]);
 });
 
 test('so many bad rows that the quick way gives up in the middle of a file go the general way', async () => {

@@ -25,14 +25,14 @@ type: files
 url: s3://exports/orders
 endpoint: ${store}
 region: eu-central-1
-credentials: { accessKeyId: '\${HEADGATE_SECRET_S3_ID}', secretAccessKey: '\${HEADGATE_SECRET_S3_KEY}' }
+auth: { accessKey: { id: '\${HEADGATE_SECRET_S3_ID}', secret: '\${HEADGATE_SECRET_S3_KEY}' } }
 ---
 kind: Source
 name: wrong_key
 type: files
 url: s3://exports/orders
 endpoint: ${store}
-credentials: { accessKeyId: '\${HEADGATE_SECRET_S3_ID}', secretAccessKey: '\${HEADGATE_SECRET_WRONG}' }
+auth: { accessKey: { id: '\${HEADGATE_SECRET_S3_ID}', secret: '\${HEADGATE_SECRET_WRONG}' } }
 ---
 kind: Source
 name: drop

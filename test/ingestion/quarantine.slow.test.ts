@@ -151,10 +151,10 @@ test('refused rows are found by run, field, rule and state, and counted on the d
   expect((await refused(engineer, 'people', ', field: "age"')).map(({ raw }) => raw['id'])).toEqual(['2', '3']);
   expect((await refused(engineer, 'people', ', field: "age", rule: "type"')).map(({ raw }) => raw['id'])).toEqual(['3']);
   expect(await refused(engineer, 'people', ', state: DISCARDED')).toEqual([]);
-  const { data } = await served.ask(engineer, '{ dataset(name: "people") { quarantineCount quarantine { state field rule count } } }');
+  const { data } = await served.ask(engineer, '{ dataset(name: "people") { quarantineCount quarantineSummary { state field rule count } } }');
   expect(data['dataset']).toEqual({
     quarantineCount: 3,
-    quarantine: expect.arrayContaining([
+    quarantineSummary: expect.arrayContaining([
       { state: 'OPEN', field: 'age', rule: 'between', count: 1 },
       { state: 'OPEN', field: 'email', rule: 'matches', count: 1 },
     ]),

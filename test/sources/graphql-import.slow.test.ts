@@ -73,7 +73,7 @@ test('lists, keys, filters, pages and the order of the key are found, applied as
     graphql:
       list:
         field: customers
-        items: nodes
+        items: /nodes
         arguments:
           after: String
           first: Int
@@ -81,48 +81,48 @@ test('lists, keys, filters, pages and the order of the key are found, applied as
           where: CustomerWhere
         filters:
           name:
-            eq: where.name.eq
-            in: where.name.in
+            eq: /where/name/eq
+            in: /where/name/in
           balance:
-            eq: where.balance.eq
-            in: where.balance.in
-            gt: where.balance.gt
-            gte: where.balance.gte
-            lt: where.balance.lt
-            lte: where.balance.lte
+            eq: /where/balance/eq
+            in: /where/balance/in
+            gt: /where/balance/gt
+            gte: /where/balance/gte
+            lt: /where/balance/lt
+            lte: /where/balance/lte
           birth_date:
-            eq: where.birthDate.eq
-            in: where.birthDate.in
-            gt: where.birthDate.gt
-            gte: where.birthDate.gte
-            lt: where.birthDate.lt
-            lte: where.birthDate.lte
+            eq: /where/birthDate/eq
+            in: /where/birthDate/in
+            gt: /where/birthDate/gt
+            gte: /where/birthDate/gte
+            lt: /where/birthDate/lt
+            lte: /where/birthDate/lte
           country:
-            eq: where.country.eq
-            in: where.country.in
+            eq: /where/country/eq
+            in: /where/country/in
           email:
-            eq: where.email.eq
-            in: where.email.in
+            eq: /where/email/eq
+            in: /where/email/in
           id:
-            eq: where.id.eq
-            in: where.id.in
-            gt: where.id.gt
-            gte: where.id.gte
-            lt: where.id.lt
-            lte: where.id.lte
+            eq: /where/id/eq
+            in: /where/id/in
+            gt: /where/id/gt
+            gte: /where/id/gte
+            lt: /where/id/lt
+            lte: /where/id/lte
           passport_no:
-            eq: where.passportNo.eq
-            in: where.passportNo.in
+            eq: /where/passportNo/eq
+            in: /where/passportNo/in
           phone:
-            eq: where.phone.eq
-            in: where.phone.in
+            eq: /where/phone/eq
+            in: /where/phone/in
           tier:
-            eq: where.tier.eq
-            in: where.tier.in
-            gt: where.tier.gt
-            gte: where.tier.gte
-            lt: where.tier.lt
-            lte: where.tier.lte
+            eq: /where/tier/eq
+            in: /where/tier/in
+            gt: /where/tier/gt
+            gte: /where/tier/gte
+            lt: /where/tier/lt
+            lte: /where/tier/lte
         pages:
           by: cursor
           argument: after

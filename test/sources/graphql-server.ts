@@ -13,7 +13,7 @@ type Arguments = Readonly<Record<string, unknown>>;
 const camelCase = (name: string) => name.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 
 /**
- * Another GraphQL API with a root field for each table, its rows behind `nodes`, with filters in `where` and pages by cursor; by its first column, one row
+ * Another GraphQL API with a root field for each table, its rows behind `nodes` and `edges { node }`, with filters in `where` and pages by cursor; by its first column, one row
  * with `<table>By`, and several with `<table>Of`. Executed by graphql-js.
  */
 export async function serveGraphql(tables: Tables): Promise<{ readonly api: ApiServer; readonly asked: GraphqlAsked[] }> {
@@ -31,7 +31,7 @@ export async function serveGraphql(tables: Tables): Promise<{ readonly api: ApiS
 function schemaOf(tables: Tables): GraphQLSchema {
   const types = Object.entries(tables).map(([table, [first = {}]]) => {
     const columns = Object.keys(first).map((name) => `${camelCase(name)}: Any`);
-    return `type ${table}Row { ${columns.join(' ')} } type ${table}Page { nodes: [${table}Row!]! total: Int! pageInfo: Info! } input ${table}Where { ${Object.keys(
+    return `type ${table}Row { ${columns.join(' ')} } type ${table}Edge { node: ${table}Row! } type ${table}Page { nodes: [${table}Row!]! edges: [${table}Edge!]! total: Int! pageInfo: Info! } input ${table}Where { ${Object.keys(
       first,
     )
       .map((name) => `${name}: [ID!]`)
@@ -64,7 +64,9 @@ function rootOf(tables: Tables): Readonly<Record<string, unknown>> {
           query.set('per_page', '1000');
           const all = pageOf(rows, { query }).data;
           const end = from + Number(first);
-          return { nodes: all.slice(from, end).map(shown), total: all.length, pageInfo: { endCursor: String(end), hasNextPage: end < all.length } };
+          const nodes = all.slice(from, end).map(shown);
+          const edges = nodes.map((node) => ({ node }));
+          return { nodes, edges, total: all.length, pageInfo: { endCursor: String(end), hasNextPage: end < all.length } };
         },
       ],
     ];

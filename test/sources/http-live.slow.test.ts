@@ -66,7 +66,7 @@ kind: Dataset
 name: countries
 source: geo
 graphql:
-  list: { field: countries, items: nodes, arguments: { where: countriesWhere, first: 'Int!', after: String }, pages: { by: cursor, argument: after, size: { argument: first, rows: 2 } } }
+  list: { field: countries, items: /nodes, arguments: { where: countriesWhere, first: 'Int!', after: String }, pages: { by: cursor, argument: after, size: { argument: first, rows: 2 } } }
   get: { field: countriesBy, arguments: { key: ID! }, keys: { code: key } }
   batch: { field: countriesOf, argument: keys, arguments: { keys: '[ID!]!' } }
 fields:
@@ -288,6 +288,15 @@ describe('what is asked of the API', () => {
       },
     ],
     [
+      'url',
+      'items: /rows, pages: { by: url, next: /links/next, more: /links/more }',
+      ({ query }: { query: URLSearchParams }, port: number): [unknown, Record<string, string>] => {
+        const page = Number(query.get('from') ?? 0);
+        const next = `http://127.0.0.1:${port}/customers?from=${page + 7}`;
+        return [{ rows: customers.slice(page, page + 7), links: { next, more: page + 7 < 21 } }, {}];
+      },
+    ],
+    [
       'offset',
       'items: /rows, count: /total, pages: { by: offset, parameter: from }',
       ({ query }: { query: URLSearchParams }): [unknown, Record<string, string>] => {
@@ -307,6 +316,16 @@ describe('what is asked of the API', () => {
       nodes: [{ id: 20 }, { id: 21 }],
     });
     expect(crm.asked).toHaveLength(3);
+  });
+
+  test.each([
+    ['nothing where it should be told whether more follow', { rows: customers.slice(0, 7), next: 7 }, 'there is no true or false at /more'],
+    ['that more follow, and not where', { rows: customers.slice(0, 7), more: true }, '/more says that more pages follow, and not where they are'],
+  ])('%s is no answer, since rows would be missing', async (_, body, message) => {
+    crm.answer = (__, response) => json(response, body);
+    const list = '{ path: /c, items: /rows, pages: { by: cursor, parameter: from, next: /next, more: /more } }';
+    const applied = house.apply(`kind: Dataset\nname: cut\nsource: crm\nhttp: { list: ${list} }\nfields: [{ name: id, type: integer }]\nkey: [id]\n`);
+    await expect(applied).rejects.toThrow(message);
   });
 
   test('of a GraphQL API, only the fields that are wanted, with values in variables', async () => {

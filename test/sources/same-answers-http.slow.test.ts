@@ -23,16 +23,16 @@ const HTTP: Readonly<Record<string, string>> = {
 };
 
 const graphqlRows = (table: string, filters: string, more = '') =>
-  `list: { field: ${table}, items: nodes, arguments: { where: ${table}Where, first: 'Int!', after: String }, ${filters} pages: { by: cursor, argument: after, size: { argument: first, rows: 2 } } }${more}`;
+  `list: { field: ${table}, items: ${table === 'orders' ? '/edges' : '/nodes'}, arguments: { where: ${table}Where, first: 'Int!', after: String }, ${filters} pages: { by: cursor, argument: after, size: { argument: first, rows: 2 } } }${more}`;
 
 const GRAPHQL: Readonly<Record<string, string>> = {
   countries: graphqlRows('countries', '', ', get: { field: countriesBy, arguments: { key: "ID!" }, keys: { code: key } }'),
   customers: graphqlRows(
     'customers',
-    'count: total, filters: { id: { in: where.id }, country: { in: where.country } },',
+    'count: /total, filters: { id: { in: /where/id }, country: { in: /where/country } },',
     ', batch: { field: customersOf, argument: keys, arguments: { keys: "[ID!]!" } }',
   ),
-  orders: graphqlRows('orders', 'filters: { customer_id: { in: where.customer_id } },'),
+  orders: graphqlRows('orders', 'item: /node, filters: { customer_id: { in: /where/customer_id } },'),
   watchlist: graphqlRows('watchlist', ''),
 };
 

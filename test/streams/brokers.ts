@@ -141,7 +141,7 @@ export class RedisTestBroker implements TestBroker {
   }
 
   part(stream: string, more: object = {}): object {
-    return { streams: [stream], field: 'data', ...more };
+    return { streams: [stream], entryField: 'data', ...more };
   }
 
   partition(stream: string): string {

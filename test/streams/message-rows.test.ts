@@ -54,7 +54,7 @@ describe('messages as rows', () => {
   });
 
   test('what is known of a message wins over what it says, and a broken row stays broken', () => {
-    const { content } = read(['{"id":1,"at":"x"}', '{}', '{ }', '{"id":"}'], { fields: { at: '$time', place: '$position' } });
+    const { content } = read(['{"id":1,"at":"x"}', '{}', '{ }', '{"id":"}'], { fields: { at: '$receivedAt', place: '$position' }, rest: true });
     const lines = linesOf(content);
     const facts = { at: '1970-01-01T00:00:00.000Z' };
     expect(lines.slice(0, 3).map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -65,8 +65,23 @@ describe('messages as rows', () => {
     expect(() => JSON.parse(lines[3] ?? '') as unknown).toThrow();
   });
 
+  test('a row is made of the members that are named, and of the others where they are wanted; a broken one stays broken', () => {
+    const messages = ['{"key":{"no":12345678901234567890.10},\n"note":"a","more":[1]}', '{"note":null}', '{}', '{"key":{"no":1}'];
+    const fields = { id: '/key/no', note: '/note', place: '$position', whole: '' };
+    const made = linesOf(read(messages, { fields }).content);
+    expect(made.slice(0, 3)).toEqual([
+      '{"id":12345678901234567890.10,"note":"a","place":"1","whole":{"key":{"no":12345678901234567890.10}, "note":"a","more":[1]}}',
+      '{"note":null,"place":"2","whole":{"note":null}}',
+      '{"place":"3","whole":{}}',
+    ]);
+    expect(made[3]).toBe(messages[3]);
+    expect(linesOf(read([messages[0] ?? ''], { fields: { key: '/key/no' }, rest: true }).content)).toEqual([
+      '{"key":12345678901234567890.10,"note":"a","more":[1]}',
+    ]);
+  });
+
   test('numbers inside of an envelope stay as they are written', () => {
-    const { content, refused } = read(['{"a":{"b~/":{"id":12345678901234567890.10}}}', '{"a":1}'], { value: '/a/b~0~1' });
+    const { content, refused } = read(['{"a":{"b~/":{"id":12345678901234567890.10}}}', '{"a":1}'], { items: '/a/b~0~1' });
     expect(linesOf(content)).toEqual(['{"id":12345678901234567890.10}']);
     expect(refused).toMatchObject([{ position: 's/2', reason: expect.stringContaining('/a/b~0~1') as string }]);
   });

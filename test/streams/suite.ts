@@ -124,7 +124,8 @@ function describeLaws(setting: () => Setting): void {
       { name: 'sent', type: 'timestamp' },
       { name: 'subject', type: 'text' },
     ];
-    const part = { value: '/payload/after', fields: { place: '$position', sent: '$time', subject: '$subject' } };
+    const sentTo = broker.type === 'nats' ? '$subject' : '$stream';
+    const part = { items: '/payload/after', fields: { place: '$position', sent: '$receivedAt', subject: sentTo }, rest: true };
     await stage.apply(stage.documents(name, { part, dataset: { fields } }));
     await stage.loaded(name, 4);
     const found = (await stage.served.sql(

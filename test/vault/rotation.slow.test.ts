@@ -180,7 +180,7 @@ test('a key is retired when nothing depends on it, and goes from the file; twice
   await expect(one.keeper.retire(old, ADMIN)).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('is the active master key') });
   await expect(one.keeper.retire('0123456789abcdef', ADMIN)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   const { to } = await one.keeper.rotate(ADMIN);
-  await expect(one.keeper.retire(old, ADMIN)).rejects.toMatchObject({ code: 'CONFLICT', details: { retryAfterSeconds: expect.any(Number) } });
+  await expect(one.keeper.retire(old, ADMIN)).rejects.toMatchObject({ code: 'CONFLICT', details: { retryAfter: expect.any(Number) } });
   await world.waitLong();
   expect(await one.keeper.retire(old, ADMIN)).toMatchObject({ id: old, state: 'RETIRED' });
   expect(await one.keeper.retire(old, ADMIN)).toMatchObject({ id: old, state: 'RETIRED', held: false });

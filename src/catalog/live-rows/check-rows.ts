@@ -1,17 +1,18 @@
+import { placeKeys } from '../../kernel/index.js';
 import type { DatasetShape } from '../dataset-shape.js';
 import type { FieldShape } from '../field-spec.js';
 import type { ScalarType } from '../model.js';
+import { isPlace } from '../pages.js';
 import { splitType } from '../split-type.js';
 import { didYouMean, listOf } from '../suggest.js';
 import { placesIn } from './http-rows.js';
-import { isPlace } from './parts.js';
 import type { GraphqlRows, Narrowing } from './rows.js';
 
 type Complain = (path: readonly (string | number)[], message: string) => void;
 
 /** Types whose order is the same wherever they are compared. That of texts depends on who compares them. */
 const ORDERED: ReadonlySet<ScalarType> = new Set(['integer', 'bigint', 'decimal', 'float', 'date', 'timestamp', 'time']);
-const FIELD_PATH = /^(?!__)[_A-Za-z][_0-9A-Za-z]*(\.(?!__)[_A-Za-z][_0-9A-Za-z]*){0,9}$/;
+const FIELD_PLACE = /^((?!__)[_A-Za-z][_0-9A-Za-z]*|(\/(?!__)[_A-Za-z][_0-9A-Za-z]*){1,10})$/;
 
 /** What can be known wrong of how an API is asked, by the contract alone. */
 export function checkRowsAtApi(dataset: DatasetShape, complain: Complain): void {
@@ -55,8 +56,7 @@ function checkColumns({ fields }: DatasetShape, kind: 'http' | 'graphql', compla
   fields.forEach(({ column }, i) => {
     if (column === undefined) return;
     const path = ['fields', i, 'column'];
-    if (kind === 'graphql' && !FIELD_PATH.test(column))
-      complain(path, 'expected a GraphQL field, or several with dots between them for one inside another: address.city');
+    if (kind === 'graphql' && !FIELD_PLACE.test(column)) complain(path, 'expected a GraphQL field, or a JSON pointer to one inside another: /address/city');
     if (kind === 'http' && column.startsWith('/') && !isPlace(column)) complain(path, 'expected the name of a member, or a JSON pointer such as /address/city');
   });
 }
@@ -90,7 +90,7 @@ function checkConstants({ http, graphql }: DatasetShape, kind: 'http' | 'graphql
     const other = as === undefined ? undefined : taken.get(as);
     if (as !== undefined && other !== undefined && other !== purpose) complain([kind, 'list', ...path], `"${as}" asks for something else already`);
     if (as !== undefined) taken.set(as, purpose);
-    if (as !== undefined && isConstant(constants, http ? [as] : as.split('.')))
+    if (as !== undefined && isConstant(constants, http ? [as] : placeKeys(as)))
       complain([kind, 'list', ...path], `"${as}" is a constant of the list, which a filter, page or order would take the place of; keep one of them`);
   }
 }
@@ -107,7 +107,7 @@ function isConstant(constants: unknown, [name = '', ...rest]: readonly string[])
 function checkArguments({ list, get, batch }: GraphqlRows, complain: Complain): void {
   const check = (known: Readonly<Record<string, string>> | undefined, used: readonly (readonly [path: readonly string[], argument: string])[]): void => {
     for (const [path, text] of used) {
-      const [argument = ''] = text.split('.');
+      const [argument = ''] = placeKeys(text);
       if (known && Object.hasOwn(known, argument)) continue;
       complain(['graphql', ...path], `the type of the argument "${argument}" is not said: add it to arguments, such as ${argument}: String`);
     }

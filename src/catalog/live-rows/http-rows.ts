@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Name } from '../field-spec.js';
-import { filtersOf, Limits, Pointer, Rows } from './parts.js';
+import { httpPages, Pointer } from '../pages.js';
+import { filtersOf, Limits } from './parts.js';
 
 const Parameter = z.string().regex(/^[A-Za-z0-9_.[\]$:@-]{1,100}$/, 'expected the name of a query parameter');
 const Constant = z.union([z.string().max(1_000), z.number(), z.boolean()]).transform(String);
@@ -24,15 +25,6 @@ export function placesIn(path: string): readonly string[] {
 /** How several values are written: `id=1&id=2`, or `id=1,2`. */
 const Lists = z.enum(['repeated', 'comma']).optional();
 
-const Size = z.strictObject({ parameter: Parameter, rows: Rows });
-
-const Pages = z.discriminatedUnion('by', [
-  z.strictObject({ by: z.literal('page'), parameter: Parameter, first: z.int().min(0).max(1).optional(), size: Size.optional() }),
-  z.strictObject({ by: z.literal('offset'), parameter: Parameter, size: Size.optional() }),
-  z.strictObject({ by: z.literal('cursor'), parameter: Parameter, next: Pointer, size: Size.optional() }),
-  z.strictObject({ by: z.literal('link'), size: Size.optional() }),
-]);
-
 const List = z.strictObject({
   path: Path.refine((text) => placesIn(text).length === 0, { error: 'a list has no place for a value in its path; that is what filters are for' }),
   items: Pointer.optional(),
@@ -40,7 +32,7 @@ const List = z.strictObject({
   query: z.record(Parameter, Constant).optional(),
   filters: filtersOf(Parameter).optional(),
   lists: Lists,
-  pages: Pages.optional(),
+  pages: httpPages(Parameter).optional(),
   order: z.strictObject({ parameter: Parameter, by: z.record(Name, z.strictObject({ asc: Constant.optional(), desc: Constant.optional() })) }).optional(),
 });
 

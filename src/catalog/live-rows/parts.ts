@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { isPointer } from '../../kernel/index.js';
 import { Name } from '../field-spec.js';
 import { NARROWING } from './rows.js';
 
@@ -19,18 +18,6 @@ export const Limits = z
     const said = Object.entries(limits).filter(([key, value]) => value !== undefined && value !== DEFAULT_LIMITS[key as keyof typeof DEFAULT_LIMITS]);
     return said.length > 0 ? (Object.fromEntries(said) as typeof limits) : undefined;
   });
-
-/** Where something is in an answer, as in RFC 6901; empty for all of it. */
-export const Pointer = z.string().refine((text) => isPlace(text), {
-  error: 'expected a JSON pointer, such as /data or /meta/next: a slash before each member; an empty one is the whole answer',
-});
-
-export function isPlace(text: string): boolean {
-  return text.length <= 500 && isPointer(text) && !/\p{Cc}/u.test(text);
-}
-
-/** Rows that one request asks for. */
-export const Rows = z.int().min(1).max(10_000);
 
 /** By field and operator, how the API is asked for it. */
 export function filtersOf<T extends z.ZodType>(how: T) {

@@ -2,7 +2,7 @@
 export const NARROWING = ['eq', 'in', 'gt', 'gte', 'lt', 'lte'] as const;
 export type Narrowing = (typeof NARROWING)[number];
 
-/** By field and operator: the parameter or argument that asks for it. */
+/** By field and operator: the parameter or argument that asks for it, or a JSON pointer to where in an argument it stands. */
 export type Filters = Readonly<Record<string, Readonly<Partial<Record<Narrowing, string | undefined>>>>>;
 
 /** What one part of an answer may take from an API. */
@@ -17,17 +17,22 @@ export type SaidLimits = Readonly<{ [K in keyof RowLimits]?: RowLimits[K] | unde
 /** How several values are written: `id=1&id=2`, or `id=1,2`. */
 export type Lists = 'repeated' | 'comma';
 
-interface HttpSize {
-  readonly parameter: string;
-  readonly rows: number;
+interface HttpTurned {
+  readonly size?: { readonly parameter: string; readonly rows: number } | undefined;
+  /** A pointer to whether more pages follow. */
+  readonly more?: string | undefined;
 }
 
-export type HttpPages =
-  | { readonly by: 'page'; readonly parameter: string; readonly first?: number | undefined; readonly size?: HttpSize | undefined }
-  | { readonly by: 'offset'; readonly parameter: string; readonly size?: HttpSize | undefined }
-  /** `next`: a pointer to the cursor of the page behind. */
-  | { readonly by: 'cursor'; readonly parameter: string; readonly next: string; readonly size?: HttpSize | undefined }
-  | { readonly by: 'link'; readonly size?: HttpSize | undefined };
+export type HttpPages = HttpTurned &
+  (
+    | { readonly by: 'page'; readonly parameter: string; readonly first?: number | undefined }
+    | { readonly by: 'offset'; readonly parameter: string }
+    /** `next`: a pointer to the cursor of the page behind. */
+    | { readonly by: 'cursor'; readonly parameter: string; readonly next: string }
+    | { readonly by: 'link' }
+    /** `next`: a pointer to the URL of the page behind. */
+    | { readonly by: 'url'; readonly next: string }
+  );
 
 export interface HttpList {
   readonly path: string;
@@ -69,7 +74,7 @@ interface GraphqlSize {
 export type GraphqlPages =
   | { readonly by: 'page'; readonly argument: string; readonly first?: number | undefined; readonly size?: GraphqlSize | undefined }
   | { readonly by: 'offset'; readonly argument: string; readonly size?: GraphqlSize | undefined }
-  /** `next` and `more`: of the field's answer, the cursor of the page behind, and whether there is one. */
+  /** `next` and `more`: pointers into what the field gives, to the cursor of the page behind, and to whether there is one. */
   | {
       readonly by: 'cursor';
       readonly argument: string;
@@ -84,8 +89,10 @@ type Constants = Readonly<Record<string, unknown>>;
 
 export interface GraphqlList {
   readonly field: string;
-  /** The fields that lead to the rows: `nodes`, `edges.node`; the field is the list itself when absent. */
+  /** A pointer to the list in what the field gives, `/nodes`; the field is the list itself when absent. */
   readonly items?: string | undefined;
+  /** A pointer from an element of the list to the row in it, `/node`; the element is the row when absent. */
+  readonly item?: string | undefined;
   readonly count?: string | undefined;
   readonly arguments?: ArgumentTypes | undefined;
   readonly constants?: Constants | undefined;
@@ -105,6 +112,7 @@ export interface GraphqlRows {
     | {
         readonly field: string;
         readonly items?: string | undefined;
+        readonly item?: string | undefined;
         readonly argument: string;
         readonly arguments: ArgumentTypes;
         readonly constants?: Constants | undefined;

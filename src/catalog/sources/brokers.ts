@@ -1,7 +1,6 @@
 import { z } from 'zod';
+import { authBy, Basic } from './auth.js';
 import { COMMON, plainUrl, Secret } from './parts.js';
-
-const Line = z.string().min(1).max(1_000);
 
 /** Certificates beside those that the system trusts, and one to show; a PEM text, or the secret that holds it. */
 const Tls = z.strictObject({
@@ -10,24 +9,14 @@ const Tls = z.strictObject({
   key: Secret.optional(),
 });
 
-const Password = z.strictObject({ user: Line.optional(), password: Secret });
-
-/** How a client of NATS says who it is. Exactly one of them. */
-const NatsAuth = z
-  .strictObject({
-    user: Line.optional(),
-    password: Secret.optional(),
-    token: Secret.optional(),
-    /** The seed of a key. */
-    nkey: Secret.optional(),
-    /** What a .creds file holds. */
-    credentials: Secret.optional(),
-  })
-  .refine(
-    ({ user, password, ...others }) =>
-      (user === undefined) === (password === undefined) && [password, ...Object.values(others)].filter((value) => value !== undefined).length === 1,
-    { error: 'expected user and password, or exactly one of token, nkey and credentials' },
-  );
+const natsAuth = authBy({
+  basic: Basic,
+  token: Secret,
+  /** The seed of a key. */
+  nkey: Secret,
+  /** What a .creds file holds. */
+  credentials: Secret,
+});
 
 const natsUrl = plainUrl(['nats', 'tls']);
 
@@ -36,7 +25,7 @@ export const NatsSource = z.strictObject({
   ...COMMON,
   type: z.literal('nats'),
   url: z.union([natsUrl, z.array(natsUrl).min(1).max(50)]),
-  auth: NatsAuth.optional(),
+  auth: natsAuth.optional(),
   tls: Tls.optional(),
 });
 
@@ -45,6 +34,6 @@ export const RedisSource = z.strictObject({
   ...COMMON,
   type: z.literal('redis'),
   url: plainUrl(['redis', 'rediss']),
-  auth: Password.optional(),
+  auth: authBy({ basic: Basic.partial({ user: true }) }).optional(),
   tls: Tls.optional(),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authBy } from './auth.js';
 import { bucketOf, bucketProblem, leadsElsewhere } from './bucket-name.js';
 import { COMMON, plainUrl, Secret } from './parts.js';
 
@@ -10,8 +11,8 @@ const FolderPath = z
     error: 'expected a path below the folder that HEADGATE_FILES names, without ".."',
   });
 
-/** Who asks an object store. */
-const Credentials = z.strictObject({ accessKeyId: Secret, secretAccessKey: Secret, sessionToken: Secret.optional() });
+/** Who asks an object store: an access key, as Signature Version 4 has it. */
+const Auth = authBy({ accessKey: z.strictObject({ id: Secret, secret: Secret, sessionToken: Secret.optional() }) });
 
 /**
  * Files that come again and again: in a bucket of an S3-compatible store (`url: s3://bucket/prefix`), in a folder of a web
@@ -29,9 +30,9 @@ export const FilesSource = z
       .string()
       .regex(/^[a-z0-9-]{1,50}$/, { error: 'expected a region such as eu-central-1' })
       .optional(),
-    credentials: Credentials.optional(),
+    auth: Auth.optional(),
   })
-  .superRefine(({ url, folder, endpoint, region, credentials }, issues) => {
+  .superRefine(({ url, folder, endpoint, region, auth }, issues) => {
     const complain = (path: string, message: string) => issues.addIssue({ code: 'custom', path: [path], message });
     if ((url === undefined) === (folder === undefined))
       complain('url', 'expected either url (s3://bucket/prefix, or a folder of a web server) or folder (below HEADGATE_FILES)');
@@ -42,7 +43,7 @@ export const FilesSource = z
       if (problem !== undefined) complain('url', `expected s3://bucket/prefix: ${problem}`);
       if (leadsElsewhere(prefix)) complain('url', 'expected s3://bucket/prefix, with no "." or ".." between slashes');
     }
-    for (const [key, value] of Object.entries({ endpoint, region, credentials })) {
+    for (const [key, value] of Object.entries({ endpoint, region, auth })) {
       if (value !== undefined && !isStore) complain(key, `${key} is for object stores, whose url begins with s3://`);
     }
     if (isStore && endpoint === undefined && region === undefined)

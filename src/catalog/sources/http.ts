@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authBy, Basic } from './auth.js';
 import { COMMON, durationUpTo, plainUrl, Secret } from './parts.js';
 
 /** A header's name; those that the client sets itself are not for a manifest. */
@@ -13,28 +14,21 @@ const HeaderValue = z
   .max(4_000)
   .refine((text) => !/\p{Cc}/u.test(text.replaceAll('\t', ' ')), { error: 'expected one line of text' });
 
-/** How requests say who asks. Exactly one of them. */
-const Auth = z
-  .strictObject({
-    bearer: Secret.optional(),
-    basic: z.strictObject({ user: z.string().min(1).max(1_000), password: Secret }).optional(),
-    header: z.strictObject({ name: HeaderName, value: Secret }).optional(),
-    oauth2: z
-      .strictObject({
-        tokenUrl: plainUrl(['https', 'http']),
-        clientId: z.string().min(1).max(1_000),
-        clientSecret: Secret,
-        scopes: z
-          .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/))
-          .max(50)
-          .optional(),
-        audience: z.string().min(1).max(1_000).optional(),
-      })
+const Auth = authBy({
+  bearer: Secret,
+  basic: Basic,
+  header: z.strictObject({ name: HeaderName, value: Secret }),
+  oauth2: z.strictObject({
+    tokenUrl: plainUrl(['https', 'http']),
+    clientId: z.string().min(1).max(1_000),
+    clientSecret: Secret,
+    scopes: z
+      .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/))
+      .max(50)
       .optional(),
-  })
-  .refine((auth) => Object.values(auth).filter((value) => value !== undefined).length === 1, {
-    error: 'expected exactly one of bearer, basic, header and oauth2',
-  });
+    audience: z.string().min(1).max(1_000).optional(),
+  }),
+});
 
 const Request = {
   ...COMMON,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationText, parseDuration } from '../duration.js';
+import { durationText, msText, parseDuration, parseMs } from '../duration.js';
 import { Name, Text } from '../field-spec.js';
 
 /** The whole of a value is a secret of the server, named and not told. */
@@ -37,6 +37,15 @@ export function durationUpTo(most: string) {
     .string()
     .refine((text) => (parseDuration(text) ?? Infinity) <= limit, { error: `expected a duration such as 2s, 30m or 7d, at most ${most}` })
     .transform((text) => durationText(parseDuration(text) ?? 0));
+}
+
+/** A duration that may be shorter than a second, in its shortest form. */
+export function shortTimeUpTo(most: string) {
+  const limit = parseMs(most) ?? 0;
+  return z
+    .string()
+    .refine((text) => (parseMs(text) ?? Infinity) <= limit, { error: `expected a duration such as 200ms, 2s or 1m, at most ${most}` })
+    .transform((text) => msText(parseMs(text) ?? 0));
 }
 
 /** What documents of all types of sources have. */

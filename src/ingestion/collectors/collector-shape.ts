@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name, parseDuration, Text, withoutDefaults } from '../../catalog/index.js';
+import { Name, parseMs, shortTimeUpTo, Text, withoutDefaults } from '../../catalog/index.js';
 import { ScheduleShape } from '../../jobs/index.js';
 import { LOAD_MODES } from '../outcome.js';
 import { COLLECTOR_PARTS, type CollectorPart } from './parts/index.js';
@@ -12,10 +12,7 @@ const Batch = z.strictObject({
     .min(1_024)
     .max(256 * 1_024 * 1_024)
     .optional(),
-  wait: z
-    .string()
-    .regex(/^[1-9]\d{0,4}ms$|^[1-9]\d{0,2}s$/, { error: 'expected a time such as 200ms or 2s' })
-    .optional(),
+  wait: shortTimeUpTo('15m').optional(),
 });
 
 type PartName = keyof typeof COLLECTOR_PARTS;
@@ -71,5 +68,5 @@ export function isStream(spec: object, type: string): boolean {
 
 /** `200ms` or `2s`, in milliseconds. */
 export function waitMsOf(text: string): number {
-  return text.endsWith('ms') ? Number.parseInt(text, 10) : (parseDuration(text) ?? 0) * 1_000;
+  return parseMs(text) ?? 0;
 }

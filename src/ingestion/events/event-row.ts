@@ -1,6 +1,7 @@
 import type { EventsPart } from '../collectors/parts/index.js';
+import { JsonTree } from '../json-tree.js';
+import { rowText } from '../row-members.js';
 import type { ReceivedEvent } from './event.js';
-import { JsonTree } from './json-tree.js';
 
 /** Whether a collector takes events of this type. */
 export function takes({ types }: EventsPart, { attributes }: ReceivedEvent): boolean {
@@ -13,15 +14,8 @@ export function takes({ types }: EventsPart, { attributes }: ReceivedEvent): boo
 export function rowOf({ fields, rest }: EventsPart, event: ReceivedEvent, receivedAt: Date): string {
   const data = dataOf(event);
   if (!fields) return data;
-  const tree = new JsonTree(data);
-  const members = new Map<string, string>();
-  if (rest) for (const [name, { text }] of tree.members ?? []) members.set(name, text);
-  for (const [name, from] of Object.entries(fields)) {
-    const text = from.startsWith('$') ? attributeText(event, from.slice(1), receivedAt) : event.kind === 'none' ? undefined : tree.at(from)?.text;
-    if (text === undefined) members.delete(name);
-    else members.set(name, text);
-  }
-  return `{${[...members].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`;
+  const tree = event.kind === 'none' ? undefined : new JsonTree(data);
+  return rowText({ fields, rest }, tree, (fact) => attributeText(event, fact.slice(1), receivedAt));
 }
 
 function attributeText({ attributes }: ReceivedEvent, name: string, receivedAt: Date): string | undefined {

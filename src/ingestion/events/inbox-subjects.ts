@@ -6,7 +6,7 @@ import { subjectText } from '../subject-text.js';
 import { rowOf } from './event-row.js';
 import { INBOX_LOCK } from './inbox-group.js';
 import { readInbox, type WaitingEvent } from './inbox-reader.js';
-import { JsonTree } from './json-tree.js';
+import { JsonTree } from '../json-tree.js';
 
 /** Read at a time. */
 const ROWS = 2_000;

@@ -1,6 +1,6 @@
 import type { Dataset } from '../../catalog/index.js';
 import { isHeadgateError, type HeadgateError } from '../../kernel/index.js';
-import { JsonTree } from './json-tree.js';
+import { JsonTree } from '../json-tree.js';
 
 /** Which row of a batch the load could not take, where it says so; from 0. */
 export function refusedRow(error: unknown, rows: number): number | undefined {

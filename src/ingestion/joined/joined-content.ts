@@ -24,6 +24,8 @@ export interface ContentPart {
 
 export interface JoinOptions {
   readonly sources: AsyncIterable<OpenSource>;
+  /** There can be more than one. */
+  readonly several: boolean;
   readonly format?: string | undefined;
   readonly contentEncoding?: string | undefined;
   readonly dialect: DialectRequest;
@@ -144,7 +146,8 @@ export class JoinedContent {
     }
     for await (const chunk of content) {
       if (chunk.length === 0) continue;
-      for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) this.#lines += 1;
+      // Only asked for where another file begins.
+      if (this.#options.several) for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) this.#lines += 1;
       part.bytes += chunk.length;
       last = chunk[chunk.length - 1] ?? LF;
       yield chunk;

@@ -1,5 +1,7 @@
 import type { FieldCipher } from '../../vault/index.js';
+import type { ChunkPool } from '../chunk-pool.js';
 import { rejected } from '../rejection.js';
+import { ROW_ID_BYTES, type RowIds } from '../row-ids.js';
 import { REFUSED_VALUE, type Sealer, type ToSeal } from '../sealer.js';
 import { ColumnCursor } from './column-cursor.js';
 import type { Encoder } from './entries.js';
@@ -10,8 +12,42 @@ import type { Group, ParquetFile } from './parquet-file.js';
 const BATCH_ROWS = 8192;
 const SIGNATURE = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
 const TRAILER = Buffer.from([0xff, 0xff]);
-/** Two columns of 8 bytes each, with their lengths. */
-const NUMBERS = 24;
+/** Columns before those of the file. */
+export interface RowHead {
+  readonly columns: number;
+  /** Bytes, lengths included. */
+  readonly size: number;
+  /** @param number the row's, from 1 */
+  readonly write: (out: Buffer, at: number, number: number) => void;
+}
+
+const NUMBER_SIZE = 12;
+
+/** The row's number. */
+export const NUMBER: RowHead = { columns: 1, size: NUMBER_SIZE, write: writeNumber };
+
+/** The row's number as its position and as its line. */
+export const NUMBER_TWICE: RowHead = {
+  columns: 2,
+  size: 2 * NUMBER_SIZE,
+  write: (out, at, number) => {
+    writeNumber(out, at, number);
+    writeNumber(out, at + NUMBER_SIZE, number);
+  },
+};
+
+/** The row's number, and a new id. */
+export function numberAndId(ids: RowIds): RowHead {
+  return {
+    columns: 2,
+    size: NUMBER_SIZE + 4 + ROW_ID_BYTES,
+    write: (out, at, number) => {
+      writeNumber(out, at, number);
+      out.writeInt32BE(ROW_ID_BYTES, at + NUMBER_SIZE);
+      ids.write(out, at + NUMBER_SIZE + 4);
+    },
+  };
+}
 
 export interface EncodedColumn extends FileColumn {
   readonly encoder: Encoder;
@@ -23,8 +59,9 @@ export interface CopyRowsOptions {
   readonly maxValueBytes: number;
   /** What a load may have, unpacked: a small file can be of many rows. */
   readonly maxBytes: number;
-  /** Each row begins with its number, twice. */
-  readonly numbered: boolean;
+  readonly head: RowHead;
+  /** Where the memory of what is yielded comes from, for who gives it back; else it is new. */
+  readonly pool?: ChunkPool;
   /** The first row's number less one. */
   readonly before?: number;
   /** Of encrypted fields: what is encrypted never leaves this process plain. */
@@ -62,16 +99,16 @@ export async function* copyRows(options: CopyRowsOptions): AsyncGenerator<Buffer
   yield TRAILER;
 }
 
-async function* groupRows(group: Group, { file, columns, maxValueBytes, numbered, before = 0, sealing }: CopyRowsOptions): AsyncGenerator<Buffer> {
+async function* groupRows(group: Group, { file, columns, maxValueBytes, head, pool, before = 0, sealing }: CopyRowsOptions): AsyncGenerator<Buffer> {
   if (group.rows === 0) return;
   const cursors = openCursors(file, columns, group, maxValueBytes);
-  const head = numbered ? 2 + NUMBERS : 2;
-  const fields = columns.length + (numbered ? 2 : 0);
+  const begin = 2 + head.size;
+  const fields = columns.length + head.columns;
   try {
     for (let done = 0; done < group.rows;) {
       const count = await rowsAtOnce(cursors, group.rows - done);
       const sealed = sealing ? await sealedTexts(sealing, columns, cursors, count) : undefined;
-      const sizes = new Uint32Array(count).fill(head);
+      const sizes = new Uint32Array(count).fill(begin);
       cursors.forEach((cursor, i) => addSizes(cursor, sealed?.[i], sizes, count));
       const places = new Uint32Array(count);
       let size = 0;
@@ -81,12 +118,12 @@ async function* groupRows(group: Group, { file, columns, maxValueBytes, numbered
         places[row] = size;
         size += bytes;
       }
-      const out = Buffer.allocUnsafeSlow(size);
+      const out = pool ? pool.take(size).subarray(0, size) : Buffer.allocUnsafeSlow(size);
       for (let row = 0; row < count; row += 1) {
         const at = places[row] as number;
         out.writeInt16BE(fields, at);
-        if (numbered) writeNumbers(out, at + 2, before + group.start + done + row + 1);
-        places[row] = at + head;
+        head.write(out, at + 2, before + group.start + done + row + 1);
+        places[row] = at + begin;
       }
       cursors.forEach((cursor, i) => write(cursor, sealed?.[i], out, places, count));
       yield out;
@@ -144,12 +181,10 @@ function write(cursor: ColumnCursor, sealed: readonly (Buffer | null)[] | undefi
   });
 }
 
-function writeNumbers(out: Buffer, at: number, number: number): void {
-  for (const place of [at, at + 12]) {
-    out.writeInt32BE(8, place);
-    out.writeInt32BE(Math.floor(number / 0x1_0000_0000), place + 4);
-    out.writeUInt32BE(number % 0x1_0000_0000, place + 8);
-  }
+function writeNumber(out: Buffer, at: number, number: number): void {
+  out.writeInt32BE(8, at);
+  out.writeInt32BE(Math.floor(number / 0x1_0000_0000), at + 4);
+  out.writeUInt32BE(number % 0x1_0000_0000, at + 8);
 }
 
 function tooLong(row: number, most: number): Error {

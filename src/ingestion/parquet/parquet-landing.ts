@@ -1,13 +1,25 @@
-import type { Dataset } from '../../catalog/index.js';
+import { type Dataset, ROW_ID } from '../../catalog/index.js';
 import { identifier, join, param, raw, sql, type Sql } from '../../sql/index.js';
+import { ChunkPool } from '../chunk-pool.js';
 import { copyIn } from '../copy.js';
 import { type Landed, type LandingJob, MOST_BAD_ROWS, TooManyBadRows } from '../landing.js';
 import { inFile, rejected } from '../rejection.js';
 import type { SourceColumn } from '../source-columns.js';
+import { RowIds } from '../row-ids.js';
 import { createStage, STAGE } from '../stage.js';
 import { Sealer } from '../sealer.js';
-import { POSITION_STEP, RAW_ROW, REFUSED, rows, run } from '../work-tables.js';
-import { copyRows, openCursors, rowsAtOnce, type CopyRowsOptions, type EncodedColumn, type ParquetSealing } from './copy-rows.js';
+import { RAW_ROW, REFUSED, rows, run } from '../work-tables.js';
+import {
+  copyRows,
+  NUMBER,
+  NUMBER_TWICE,
+  numberAndId,
+  openCursors,
+  rowsAtOnce,
+  type CopyRowsOptions,
+  type EncodedColumn,
+  type ParquetSealing,
+} from './copy-rows.js';
 import { textEncoder, typedEncoder } from './entries.js';
 import { columnsOfFile } from './parquet-columns.js';
 import { ParquetFile, type ParquetPlace } from './parquet-file.js';
@@ -33,7 +45,7 @@ export async function stageParquet(job: LandingJob): Promise<StagedParquet> {
     const places = columns.map(({ name }) => names[first.findIndex((column) => column.name === name)] ?? raw('_pos'));
     if (staged) sameColumns(columns, first);
     const copy = sql`COPY ${STAGE} (_pos, _line, ${join(places)}) FROM STDIN (FORMAT binary)`;
-    const read = await copyIn(tx, copy, copyRows({ ...optionsOf(job, file), columns, numbered: true, before, sealing: sealingOf(job) }), signal);
+    const read = await copyIn(tx, copy, copyRows({ ...optionsOf(job, file), columns, head: NUMBER_TWICE, before, sealing: sealingOf(job) }), signal);
     // A typed value was written by us, whatever format texts come in.
     const typed = new Set(columns.filter(({ column }) => column.leaf && column.leaf.kind !== 'text').map(({ field }) => field?.name));
     const fields = (staged?.dataset ?? dataset).fields.map((field) => {
@@ -82,6 +94,9 @@ function sameColumns(columns: readonly SourceColumn[], first: readonly SourceCol
 export async function landParquet(job: LandingJob): Promise<Landed> {
   const { tx, dataset, signal } = job;
   let read = 0;
+  const head = job.withRowIds ? numberAndId(new RowIds()) : NUMBER;
+  const pool = new ChunkPool();
+  const heads = job.withRowIds ? ['_pos', ROW_ID] : ['_pos'];
   await eachFile(job, async (file) => {
     const columns = columnsOfFile(file, dataset).map((source) => {
       const { field, column } = source;
@@ -89,12 +104,13 @@ export async function landParquet(job: LandingJob): Promise<Landed> {
       if (!encoder) throw new TooManyBadRows();
       return { ...source, encoder };
     });
-    const names = join(columns.map(({ name, field }) => identifier(field?.name ?? name)));
+    const names = join([...heads, ...columns.map(({ name, field }) => field?.name ?? name)].map((name) => identifier(name)));
     const copied = await copyIn(
       tx,
-      sql`COPY ${job.table} (${names}) FROM STDIN (FORMAT binary)`,
-      copyRows({ ...optionsOf(job, file), columns, numbered: false }),
+      sql`COPY ${job.table} (${names}) FROM STDIN (FORMAT binary${raw(job.withRowIds ? ', FREEZE' : '')})`,
+      copyRows({ ...optionsOf(job, file), columns, head, pool, before: read }),
       signal,
+      (chunk) => pool.give(chunk),
     );
     if (copied !== file.rows) throw rejected('The Parquet file has other rows than it says. Write it anew.', { expected: file.rows, actual: copied });
     read += copied;
@@ -102,7 +118,7 @@ export async function landParquet(job: LandingJob): Promise<Landed> {
   return { read, keepRaw: () => keepRaw(job), newColumns: [] };
 }
 
-function optionsOf({ spooled, maxValueBytes, signal, onBytes }: LandingJob, file: ParquetFile): Omit<CopyRowsOptions, 'columns' | 'numbered'> {
+function optionsOf({ spooled, maxValueBytes, signal, onBytes }: LandingJob, file: ParquetFile): Omit<CopyRowsOptions, 'columns' | 'head'> {
   return { file, maxValueBytes, maxBytes: spooled.maxBytes ?? Infinity, signal, onBytes };
 }
 
@@ -122,7 +138,7 @@ async function keepRaw(job: LandingJob): Promise<void> {
   const { tx, dataset, maxValueBytes, signal } = job;
   const refused = await rows<{ pos: string }>(tx, sql`SELECT _pos AS pos FROM ${REFUSED} ORDER BY _pos LIMIT ${raw(String(MOST_BAD_ROWS + 1))}`);
   if (refused.length > MOST_BAD_ROWS) throw new TooManyBadRows();
-  const wanted = new Set(refused.map(({ pos }) => Number(pos) / POSITION_STEP));
+  const wanted = new Set(refused.map(({ pos }) => Number(pos)));
   const texts: { pos: number; line: number; raw: Record<string, string | null> }[] = [];
   let left = MOST_RAW_BYTES;
   await eachFile(job, async (file, before) => {
@@ -141,7 +157,7 @@ async function keepRaw(job: LandingJob): Promise<void> {
           const row = Object.fromEntries(columns.map(({ name, field }, k) => [field?.name ?? name, values[k]?.[i] ?? null]));
           left -= Object.values(row).reduce((sum, text) => sum + (text?.length ?? 0), 0);
           if (left < 0) throw new TooManyBadRows();
-          texts.push({ pos: (first + i) * POSITION_STEP, line: first + i, raw: row });
+          texts.push({ pos: first + i, line: first + i, raw: row });
         }
         for (const cursor of cursors) cursor.skip(count);
         done += count;

@@ -1,5 +1,5 @@
 import type { FetchedDataset, Field } from '../../catalog/index.js';
-import { atPointer, memberOf } from '../../kernel/index.js';
+import { memberOf, placeKeys } from '../../kernel/index.js';
 import { cellOf } from './cell.js';
 
 /** Where a field's value is in a row of the API: what its `column` says, else the name as such APIs write names. */
@@ -9,9 +9,7 @@ export function columnOf({ source }: FetchedDataset, { column, name, graphqlName
 
 /** The value as it came. */
 export function valueIn(dataset: FetchedDataset, field: Field, row: unknown): unknown {
-  const column = columnOf(dataset, field);
-  if ('graphql' in dataset.source) return column.split('.').reduce(memberOf, row);
-  return column.startsWith('/') ? atPointer(row, column) : memberOf(row, column);
+  return placeKeys(columnOf(dataset, field)).reduce(memberOf, row);
 }
 
 /** Rows as PostgreSQL is given them, and how many values of each field did not fit its type. */

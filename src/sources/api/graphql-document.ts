@@ -1,4 +1,5 @@
 import type { Field } from '../../catalog/index.js';
+import { placeKeys } from '../../kernel/index.js';
 
 /** A map, since fields may have the names of what every object has. */
 type Tree = Map<string, Tree>;
@@ -19,9 +20,9 @@ export class Document {
     this.#variables = structuredClone(constants);
   }
 
-  /** @param path an argument, and behind dots the members that lead to the value in it */
-  set(path: string, value: unknown): void {
-    const names = path.split('.');
+  /** @param place an argument, or a JSON pointer to where in one the value stands */
+  set(place: string, value: unknown): void {
+    const names = placeKeys(place);
     const last = names.pop() ?? '';
     let at = this.#variables;
     for (const name of names) {
@@ -33,9 +34,10 @@ export class Document {
     at[last] = value;
   }
 
-  select(items: string | undefined, column: string): void {
+  /** @param places names of fields or JSON pointers, each inside of the one before */
+  select(...places: readonly (string | undefined)[]): void {
     let at = this.#selection;
-    for (const name of [...(items?.split('.') ?? []), ...column.split('.')]) {
+    for (const name of places.flatMap((place) => (place === undefined ? [] : placeKeys(place)))) {
       const inner = at.get(name) ?? new Map<string, Tree>();
       at.set(name, inner);
       at = inner;
@@ -43,8 +45,8 @@ export class Document {
   }
 
   /** A value of a field as the argument takes it: numbers, where its type is not one of texts. */
-  valueOf(path: string, field: Pick<Field, 'type'>, text: string): unknown {
-    const type = path.includes('.') ? undefined : /\w+/.exec(this.#types[path] ?? '')?.[0];
+  valueOf(place: string, field: Pick<Field, 'type'>, text: string): unknown {
+    const type = place.startsWith('/') ? undefined : /\w+/.exec(this.#types[place] ?? '')?.[0];
     const isNumber = type === 'Int' || type === 'Float';
     const isText = type === 'String' || type === 'ID';
     if (field.type === 'boolean' && !isText) return text === 'true';
@@ -52,8 +54,8 @@ export class Document {
     return isNumber || (mayBeNumber && !isText) ? Number(text) : text;
   }
 
-  listOf(path: string, field: Pick<Field, 'type'>, texts: readonly string[]): readonly unknown[] {
-    return texts.map((text) => this.valueOf(path, field, text));
+  listOf(place: string, field: Pick<Field, 'type'>, texts: readonly string[]): readonly unknown[] {
+    return texts.map((text) => this.valueOf(place, field, text));
   }
 
   /** The body of the request. */

@@ -1,5 +1,5 @@
 import type { FetchedDataset, Field, GraphqlList, GraphqlPages, GraphqlRows } from '../../catalog/index.js';
-import { HeadgateError, memberOf, parseExactJson } from '../../kernel/index.js';
+import { atPointer, HeadgateError, memberOf, parseExactJson } from '../../kernel/index.js';
 import type { FetchBudget } from './fetch-budget.js';
 import { columnOf } from './columns.js';
 import { Document } from './graphql-document.js';
@@ -24,14 +24,14 @@ export class GraphqlRowsApi implements RowsApi {
       document.set(as, takes === 'several' ? document.listOf(as, of, values) : document.valueOf(as, of, values[0] ?? ''));
     }
     this.#turn(list, wanted, at, document);
-    selectRow(document, list.items, wanted);
+    selectRow(document, [list.items, list.item], wanted);
     const { pages } = list;
-    const said = pages?.by === 'cursor' ? cursorPaths(pages) : [];
-    for (const path of [...said, ...(list.count === undefined ? [] : [list.count])]) document.select(undefined, path);
+    const said = pages?.by === 'cursor' ? cursorPlaces(pages) : [];
+    for (const place of [...said, list.count]) if (place !== undefined) document.select(place);
     const answer = await this.#ask(document, wanted, budget);
-    const rows = rowsAt(answer, list.items, wanted);
+    const rows = rowsAt(answer, list, wanted);
     const next = pages && nextOf(pages, at, rows, answer);
-    const count = list.count === undefined ? undefined : along(answer, list.count);
+    const count = list.count === undefined ? undefined : atPointer(answer, list.count);
     return { rows, ...(next && { next }), ...(typeof count === 'number' && { count }) };
   }
 
@@ -41,9 +41,9 @@ export class GraphqlRowsApi implements RowsApi {
     const document = new Document(get.field, get.arguments, {});
     for (const [name, argument] of Object.entries(get.keys))
       document.set(argument, document.valueOf(argument, fieldOf(wanted.dataset, name), key.get(name) ?? ''));
-    selectRow(document, get.item, wanted);
+    selectRow(document, [get.item], wanted);
     const answer = await this.#ask(document, wanted, budget);
-    return get.item === undefined ? answer : along(answer, get.item);
+    return atPointer(answer, get.item ?? '');
   }
 
   async several(wanted: WantedRows, keys: readonly string[], budget: FetchBudget): Promise<readonly unknown[]> {
@@ -52,10 +52,10 @@ export class GraphqlRowsApi implements RowsApi {
     if (!batch) throw new Error('rows are not got in batches here');
     const document = new Document(batch.field, batch.arguments, batch.constants);
     document.set(batch.argument, document.listOf(batch.argument, fieldOf(wanted.dataset, name), keys));
-    selectRow(document, batch.items, wanted);
+    selectRow(document, [batch.items, batch.item], wanted);
     const answer = await this.#ask(document, wanted, budget);
     // Where there is no row for a key, such APIs give null in its place.
-    return rowsAt(answer, batch.items, wanted).filter((row) => row !== null);
+    return rowsAt(answer, batch, wanted).filter((row) => row !== null);
   }
 
   gets(): boolean {
@@ -85,10 +85,10 @@ export class GraphqlRowsApi implements RowsApi {
   }
 }
 
-function selectRow(document: Document, items: string | undefined, { dataset, fields }: WantedRows): void {
-  for (const name of fields) document.select(items, columnOf(dataset, fieldOf(dataset, name)));
+function selectRow(document: Document, row: readonly (string | undefined)[], { dataset, fields }: WantedRows): void {
+  for (const name of fields) document.select(...row, columnOf(dataset, fieldOf(dataset, name)));
   // Rows of which nothing is wanted are counted all the same.
-  if (fields.length === 0) document.select(items, '__typename');
+  if (fields.length === 0) document.select(...row, '__typename');
 }
 
 /** Codes of servers that are told: any other may be a word of the data. */
@@ -110,7 +110,7 @@ function refused({ name, source: { source } }: FetchedDataset, code: unknown): H
   );
 }
 
-function cursorPaths({ next = 'pageInfo.endCursor', more = 'pageInfo.hasNextPage' }: Extract<GraphqlPages, { by: 'cursor' }>): readonly string[] {
+function cursorPlaces({ next = '/pageInfo/endCursor', more = '/pageInfo/hasNextPage' }: Extract<GraphqlPages, { by: 'cursor' }>): readonly string[] {
   return [next, more];
 }
 
@@ -118,24 +118,19 @@ function nextOf(pages: GraphqlPages, at: Position | undefined, rows: readonly un
   const number = at && 'number' in at ? at.number : undefined;
   if (pages.by === 'page') return rows.length === 0 ? undefined : { number: (number ?? pages.first ?? 1) + 1 };
   if (pages.by === 'offset') return rows.length === 0 ? undefined : { number: (number ?? 0) + rows.length };
-  const [next = '', more = ''] = cursorPaths(pages);
-  const cursor = along(answer, next);
-  return along(answer, more) === true && (typeof cursor === 'string' || typeof cursor === 'number') ? { cursor: String(cursor) } : undefined;
+  const [next = '', more = ''] = cursorPlaces(pages);
+  const cursor = atPointer(answer, next);
+  return atPointer(answer, more) === true && (typeof cursor === 'string' || typeof cursor === 'number') ? { cursor: String(cursor) } : undefined;
 }
 
-/** What fields lead to, one inside the other; through a list, of each of its elements. */
-function along(value: unknown, path: string): unknown {
-  return path.split('.').reduce((at: unknown, name) => {
-    return Array.isArray(at) ? at.map((element: unknown) => memberOf(element, name)) : memberOf(at, name);
-  }, value);
-}
-
-function rowsAt(answer: unknown, items: string | undefined, { dataset }: WantedRows): readonly unknown[] {
-  const rows = items === undefined ? answer : along(answer, items);
-  if (Array.isArray(rows)) return rows as unknown[];
+function rowsAt(answer: unknown, { items, item }: Pick<GraphqlList, 'items' | 'item'>, { dataset }: WantedRows): readonly unknown[] {
+  const rows = atPointer(answer, items ?? '');
+  if (Array.isArray(rows)) return item === undefined ? (rows as unknown[]) : rows.map((row: unknown) => atPointer(row, item));
   throw unlike(
     dataset,
-    items === undefined ? 'its field gives no list of rows; if the list is in another field in it, say so with items' : `there is no list of rows at ${items}`,
+    items === undefined
+      ? 'its field gives no list of rows; if the list is in another field in it, say so with items'
+      : `there is no list of rows at ${items}; if a row is inside of each element of a list, say so with item`,
   );
 }
 

@@ -49,18 +49,18 @@ export function contractTypeOf(type: GraphQLOutputType): { readonly type: Scalar
   return scalar && { type: scalar, list, required };
 }
 
-/** The rows that a root field gives, and the field in its answer that they are at; undefined when it gives none. */
-export function rowsOf(type: GraphQLOutputType): { readonly row: GraphQLObjectType; readonly items?: string } | undefined {
+/** The rows that a root field gives, and where in its answer they are; undefined when it gives none. */
+export function rowsOf(type: GraphQLOutputType): { readonly row: GraphQLObjectType; readonly items?: string; readonly item?: string } | undefined {
   const named = getNamedType(type);
   if (!isObjectType(named)) return undefined;
   if (isListType(nullableOf(type))) return { row: named };
   const { nodes, edges } = named.getFields();
   const nodesRow = nodes && listedRow(nodes);
-  if (nodesRow) return { row: nodesRow, items: 'nodes' };
+  if (nodesRow) return { row: nodesRow, items: '/nodes' };
   const edge = edges && listedRow(edges);
   const node = edge?.getFields()['node'];
   const row = node && getNamedType(node.type);
-  return isObjectType(row) ? { row, items: 'edges.node' } : undefined;
+  return isObjectType(row) ? { row, items: '/edges', item: '/node' } : undefined;
 }
 
 function listedRow({ type }: GraphQLField<unknown, unknown>): GraphQLObjectType | undefined {
@@ -87,7 +87,7 @@ export function filtersIn(args: readonly GraphQLArgument[], field: string, opera
     const member = named.getFields()[field];
     const comparisons = member && getNamedType(member.type);
     if (!member || !isInputObjectType(comparisons) || isList(member.type)) continue;
-    for (const operator of operators) if (comparisons.getFields()[operator]) found[operator] ??= `${name}.${field}.${operator}`;
+    for (const operator of operators) if (comparisons.getFields()[operator]) found[operator] ??= `/${name}/${field}/${operator}`;
   }
   return Object.fromEntries(Object.entries(found).filter(([operator]) => operators.includes(operator as Narrowing)));
 }

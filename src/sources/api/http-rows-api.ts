@@ -24,7 +24,7 @@ export class HttpRowsApi implements RowsApi {
     const body = jsonOf(answer, wanted);
     const rows = rowsAt(body, list.items, wanted);
     const count = list.count === undefined ? undefined : numberOf(atPointer(body, list.count));
-    const next = list.pages && nextOf(list.pages, { at, rows, body, answer, budget });
+    const next = list.pages && nextOf(list.pages, { at, rows, body, answer, wanted, budget });
     return { rows, ...(next && { next }), ...(count !== undefined && { count }) };
   }
 
@@ -80,6 +80,7 @@ interface Turned {
   readonly rows: readonly unknown[];
   readonly body: unknown;
   readonly answer: HttpAnswer;
+  readonly wanted: WantedRows;
   readonly budget: FetchBudget;
 }
 
@@ -87,7 +88,18 @@ interface Turned {
  * The page behind, as far as it is known that there may be one. A page that is not full says nothing, since an API may give fewer rows than it is
  * asked for: only one without rows is the last.
  */
-function nextOf(pages: HttpPages, { at, rows, body, answer, budget }: Turned): Position | undefined {
+function nextOf(pages: HttpPages, turned: Turned): Position | undefined {
+  if (pages.more === undefined) return behind(pages, turned);
+  const { dataset } = turned.wanted;
+  const more = atPointer(turned.body, pages.more);
+  // Rows that are left out are no answer: what can't be understood is no end.
+  if (typeof more !== 'boolean') throw unlike(dataset, `there is no true or false at ${pages.more}`);
+  const next = more ? behind(pages, turned) : undefined;
+  if (more && !next && pages.by !== 'page' && pages.by !== 'offset') throw unlike(dataset, `${pages.more} says that more pages follow, and not where they are`);
+  return next;
+}
+
+function behind(pages: HttpPages, { at, rows, body, answer, budget }: Turned): Position | undefined {
   const number = at && 'number' in at ? at.number : undefined;
   switch (pages.by) {
     case 'page':
@@ -101,6 +113,10 @@ function nextOf(pages: HttpPages, { at, rows, body, answer, budget }: Turned): P
     case 'link': {
       const url = linkNext(answer.headers);
       return url === undefined ? undefined : { place: budget.placeOf(url, answer) };
+    }
+    case 'url': {
+      const url = atPointer(body, pages.next);
+      return typeof url === 'string' && url !== '' ? { place: budget.placeOf(url, answer) } : undefined;
     }
   }
 }

@@ -23,7 +23,7 @@ import {
   type GraphqlList,
   type Narrowing,
 } from '../../catalog/index.js';
-import { camelCase, HeadgateError } from '../../kernel/index.js';
+import { camelCase, HeadgateError, placeKeys } from '../../kernel/index.js';
 import type { HttpClient } from '../http/http-client.js';
 import type { ImportedTables } from '../import-tables.js';
 import { localName, TakenNames } from '../local-name.js';
@@ -104,7 +104,7 @@ class Importer {
       name,
       ...(root.description && { description: root.description.slice(0, 10_000) }),
       source: this.#source,
-      graphql: { list: this.#list(root, rows.items, fields, byKey?.key ?? []), ...(byKey && { get: byKey.get }) },
+      graphql: { list: this.#list(root, rows, fields, byKey?.key ?? []), ...(byKey && { get: byKey.get }) },
       fields: fields.map(({ document: field }) => field),
       ...(byKey && { key: [...byKey.key] }),
     };
@@ -136,7 +136,7 @@ class Importer {
     });
   }
 
-  #list(root: Root, items: string | undefined, fields: readonly Described[], key: readonly string[]): GraphqlList {
+  #list(root: Root, { items, item }: Pick<GraphqlList, 'items' | 'item'>, fields: readonly Described[], key: readonly string[]): GraphqlList {
     const filters = Object.fromEntries(
       fields.flatMap(({ column, document: { name, type } }) => {
         const found = filtersIn(root.args, column, operatorsOf(type));
@@ -151,7 +151,7 @@ class Importer {
     if (!pages && size === undefined) this.warnings.push(`${root.name}: no arguments of pages are known, so its answer counts as all there is.`);
     const order = orderOf(root, fields, key);
     const used = new Set([
-      ...Object.values(filters).flatMap((said) => Object.values(said).map((argument) => argument.split('.')[0] ?? '')),
+      ...Object.values(filters).flatMap((said) => Object.values(said).map((argument) => placeKeys(argument)[0] ?? '')),
       ...(pages ? [pages.argument, size ?? ''] : []),
       ...(order ? [order.argument] : []),
     ]);
@@ -159,6 +159,7 @@ class Importer {
     return {
       field: root.name,
       ...(items !== undefined && { items }),
+      ...(item !== undefined && { item }),
       ...(Object.keys(types).length > 0 && { arguments: types }),
       ...(Object.keys(filters).length > 0 && { filters }),
       ...(pages && { pages }),

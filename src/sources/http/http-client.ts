@@ -93,7 +93,7 @@ export class HttpClient {
 
   /**
    * Resolves with an answer of success, read whole.
-   * @throws HeadgateError UNAVAILABLE, TIMEOUT or RATE_LIMITED (details: retryAfterMs) when it may succeed later; CONTRACT_VIOLATION when the
+   * @throws HeadgateError UNAVAILABLE, TIMEOUT or RATE_LIMITED (details: retryAfter, in seconds) when it may succeed later; CONTRACT_VIOLATION when the
    *   source refuses it; DATA_REJECTED for an answer that is too large, damaged, or no text; BAD_USER_INPUT for a path or host that may not
    *   be asked. What `signal` aborts throws its reason.
    */

@@ -4,9 +4,9 @@ import { HeadgateError, isHeadgateError, type ErrorCode, type ErrorDetails } fro
 /** Statuses after which the same request may well succeed a little later. */
 const PASSING = new Set([408, 425, 429, 502, 503, 504]);
 
-/** What an answer that is no success is to a user. What it says is not handed on: it may hold data. */
+/** What an answer that is no success is to a user. What it says is not handed on: it may hold data. `retryAfter` of its details is in seconds. */
 export function statusError(source: string, status: number, retryAfterMs: number | undefined): HeadgateError {
-  const details = { source, status, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  const details = { source, status, ...(retryAfterMs !== undefined && { retryAfter: Math.ceil(retryAfterMs / 1_000) }) };
   const made = (code: ErrorCode, what: string) => new HeadgateError(code, `The source ${source} ${what} (HTTP ${status}).`, details);
   if (status === 401) return made('CONTRACT_VIOLATION', 'does not accept the credentials that its document names. Look at its auth');
   if (status === 403) return made('CONTRACT_VIOLATION', 'does not let the user of its credentials have what is asked for. Its owner can grant it');

@@ -36,6 +36,6 @@ export async function withPatience<T>(patience: Patience, signal: AbortSignal, s
 function waitFor(error: unknown, tries: number, { restMs }: Patience, random: () => number): number {
   const jittered = random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** tries);
   if (error instanceof BrokenCircuitError) return restMs + jittered;
-  const asked = isHeadgateError(error) ? error.details['retryAfterMs'] : undefined;
-  return typeof asked === 'number' ? asked + jittered : jittered;
+  const asked = isHeadgateError(error) ? error.details['retryAfter'] : undefined;
+  return typeof asked === 'number' ? asked * 1_000 + jittered : jittered;
 }

@@ -133,9 +133,9 @@ test('one that collects another thing begins from the beginning; a longer lag is
     return (await served.sql('SELECT 1 FROM headgate.collector_position')).length;
   };
   expect(await collect()).toMatchObject({ status: 'SUCCEEDED' });
-  expect(await apply('{ path: /orders, since: { field: /id, parameter: after, format: unix } }')).toBe(0);
+  expect(await apply('{ path: /orders, since: { pointer: /id, parameter: after, format: unix } }')).toBe(0);
   expect(await collect()).toMatchObject({ status: 'SUCCEEDED', rowsDeduplicated: '3' });
-  expect(await apply('{ path: /orders, since: { field: /id, parameter: after, format: unix, lag: 20m } }')).toBe(1);
+  expect(await apply('{ path: /orders, since: { pointer: /id, parameter: after, format: unix, lag: 20m } }')).toBe(1);
 });
 
 test('who is no engineer starts, resets and removes none', async () => {

@@ -78,12 +78,13 @@ test('rows of another Headgate are taken as its grants show them, connection by 
   query ($after: String, $first: Int, $since: DateTime) {
     customers(first: $first, after: $after, where: { changed: { gte: $since } }, orderBy: [{ changed: ASC }]) {
       pageInfo { hasNextPage endCursor }
-      nodes { id name changed }
+      edges { node { id name changed } }
     }
   }
-items: /customers/nodes
-pages: { by: relay, variable: after, pageInfo: /customers/pageInfo, sizeVariable: first, size: 100 }
-since: { field: /changed, parameter: since, start: 1970-01-01T00:00:00Z, lag: 5s }`,
+items: /customers/edges
+fields: { id: /node/id, name: /node/name, changed: /node/changed }
+pages: { by: cursor, variable: after, size: { variable: first, rows: 100 } }
+since: { pointer: /node/changed, variable: since, start: 1970-01-01T00:00:00Z, lag: 5s }`,
     ),
   );
   const run = await collecting.collect('customers');
@@ -144,7 +145,13 @@ test('a query is one query, and declares the variables that are given', async ()
     ['query: "query a { a } query b { b }"\nitems: /a', 'one operation'],
     ['query: "{ a "\nitems: /a', 'one operation'],
     ['query: "{ a }"\nitems: /a\npages: { by: offset, variable: skip }', 'declares no variable $skip'],
-    ['query: "{ a }"\nitems: /a\nsince: { field: /b, parameter: since }', 'declares no variable $since'],
+    [
+      'query: "query ($a: String) { a }"\nitems: /a\npages: { by: cursor, variable: a, size: { variable: n, rows: 10 } }',
+      'pages.size.variable: the query declares no variable $n',
+    ],
+    ['query: "{ a }"\nitems: /a\npages: { by: relay, variable: after }', 'expected by: page, offset or cursor'],
+    ['query: "{ a }"\nitems: /a\nsince: { pointer: /b, parameter: since }', 'unknown key "parameter"'],
+    ['query: "{ a }"\nitems: /a\nsince: { pointer: /b, variable: since }', 'declares no variable $since'],
   ] as const) {
     expect(await collecting.refusal(documents('wrong', 'other', part))).toContain(problem);
   }

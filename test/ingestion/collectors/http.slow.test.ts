@@ -69,22 +69,22 @@ const numberOf = (asked: Asked, name: string) => Number(asked.query.get(name) ??
 const WAYS: readonly (readonly [string, string, Answering])[] = [
   [
     'page numbers, until a page is empty',
-    '{ path: /orders, items: /data, pages: { by: page, parameter: page, sizeParameter: size, size: 3 } }',
+    '{ path: /orders, items: /data, pages: { by: page, parameter: page, size: { parameter: size, rows: 3 } } }',
     (asked, response) => json(response, { data: pageOf(ROWS, (numberOf(asked, 'page') - 1) * 3, 3) }),
   ],
   [
     'page numbers from 0, until all are there',
-    '{ path: /orders, items: /data, pages: { by: page, parameter: page, first: 0, total: /meta/total } }',
+    '{ path: /orders, items: /data, count: /meta/total, pages: { by: page, parameter: page, first: 0 } }',
     (asked, response) => json(response, { meta: { total: 7 }, data: pageOf(ROWS, numberOf(asked, 'page') * 3, 3) }),
   ],
   [
     'offsets of a source that gives fewer rows than it is asked for',
-    '{ path: /orders, pages: { by: offset, parameter: offset, sizeParameter: limit, size: 100 } }',
+    '{ path: /orders, pages: { by: offset, parameter: offset, size: { parameter: limit, rows: 100 } } }',
     (asked, response) => json(response, pageOf(ROWS, numberOf(asked, 'offset'), 2)),
   ],
   [
     'cursors, with empty pages between',
-    '{ path: /orders, items: /data/items, pages: { by: cursor, parameter: after, cursor: /data/next } }',
+    '{ path: /orders, items: /data/items, pages: { by: cursor, parameter: after, next: /data/next } }',
     (asked, response) => {
       const from = numberOf(asked, 'after');
       const isGap = from % 2 === 1;
@@ -93,7 +93,7 @@ const WAYS: readonly (readonly [string, string, Answering])[] = [
   ],
   [
     'cursors whose last page says that there are no more',
-    '{ path: /orders, items: /rows, pages: { by: cursor, parameter: after, cursor: /next, more: /has_more } }',
+    '{ path: /orders, items: /rows, pages: { by: cursor, parameter: after, next: /next, more: /has_more } }',
     (asked, response) => {
       const from = numberOf(asked, 'after');
       json(response, { rows: pageOf(ROWS, from, 3), next: String(from + 3), has_more: from + 3 < 7 });
@@ -110,7 +110,7 @@ const WAYS: readonly (readonly [string, string, Answering])[] = [
   ],
   [
     'URLs in the answer',
-    '{ path: /orders, items: /results, pages: { by: next, next: /links/next } }',
+    '{ path: /orders, items: /results, pages: { by: url, next: /links/next } }',
     (asked, response) => {
       const from = numberOf(asked, 'from');
       const next = from + 3 < 7 ? `${api.url}/v1/orders?from=${from + 3}&api_key=of-the-shop` : null;
@@ -167,6 +167,37 @@ describe('all pages are taken', () => {
   });
 });
 
+test('a page of a row is made of what fields say, with when it was asked for, and of the other members where they are wanted', async () => {
+  api.answer = (_, response) => json(response, '[{"key":{"no":1},"sum":1.10,"x":{"y":1}}]');
+  const fields =
+    'fields: [{ name: id, type: bigint }, { name: sum, type: decimal }, { name: x, type: json }, { name: key, type: json }, { name: at, type: timestamp }]';
+  const name = await declare('{ path: /orders, fields: { id: /key/no, at: $receivedAt, x: /x/y }, rest: true }', { fields });
+  expect((await collecting.collect(name)).errorMessage).toBeNull();
+  expect(await collecting.rows(name, "id::int, sum::text, x, key, at > now() - interval '1 minute' AS fresh")).toEqual([
+    { id: 1, sum: '1.10', x: 1, key: { no: 1 }, fresh: true },
+  ]);
+});
+
+test.each([
+  ['{ path: /o, rest: true }', 'without fields all members of a row are taken; leave rest out'],
+  ['{ path: /o, fields: { id: /id }, rest: false }', 'expected true; leave it out'],
+  ['{ path: /o, fields: { id: id } }', 'expected a JSON pointer into what is delivered, such as /order/total, or a fact of the delivery: $receivedAt'],
+  ['{ path: /o, fields: { id: $time } }', 'a fact of the delivery: $receivedAt'],
+  ['{ path: /o, fields: { idd: /id } }', 'has no field "idd". Did you mean "id"?'],
+  ['{ path: /o, pages: { by: next, next: /n } }', 'expected by: page, offset, cursor, link or url'],
+  ['{ path: /o, pages: { by: page, parameter: p, sizeParameter: n, size: 3 } }', 'unknown key "sizeParameter"'],
+  ['{ path: /o, pages: { by: page, parameter: p, size: { parameter: n } } }', 'pages.size.rows'],
+  ['{ path: /o, count: /n, pages: { by: link } }', 'count: the number of all rows ends pages by page and by offset, and no others; leave it out'],
+  ['{ path: /o, count: /n }', 'leave it out'],
+  ['{ path: /o, limits: { pageBytes: 1 } }', 'limits.pageBytes'],
+  ['{ path: /o, since: { field: /changed, parameter: from } }', 'unknown key "field"'],
+  ['{ path: /o, since: { pointer: changed, parameter: from } }', 'since.pointer: expected a JSON pointer'],
+  ['{ path: /o, since: { pointer: "", parameter: from } }', 'expected a JSON pointer to a member of a row, such as /updated_at'],
+  ['{ path: /o, since: { pointer: /n, parameter: from, format: number, lag: 1m } }', 'a number has no lag; leave it out'],
+])('%s is refused, with what was expected', async (http, problem) => {
+  expect(await collecting.refusal(documents(http, { mode: 'merge' }))).toContain(problem);
+});
+
 describe('what is new is asked for', () => {
   test('from the lag before the latest row on, and rows that are there already stay as they are', async () => {
     let rows = [...ROWS];
@@ -178,7 +209,7 @@ describe('what is new is asked for', () => {
       // Not in their order.
       json(response, found.toReversed());
     };
-    const since = '{ field: /changed, parameter: updated_since, lag: 2s, start: 2020-01-01T00:00:00Z }';
+    const since = '{ pointer: /changed, parameter: updated_since, lag: 2s, start: 2020-01-01T00:00:00Z }';
     const name = await declare(`{ path: /orders, since: ${since} }`, { mode: 'merge' });
     await collecting.collect(name);
     expect(await collecting.position(name)).toEqual({ since: '2023-11-14T22:13:26.000Z' });
@@ -201,26 +232,26 @@ describe('what is new is asked for', () => {
     api.answer = (_, response) => json(response, [{ id: 1, note: String(value) }]);
     const fields = 'fields: [{ name: id, type: bigint }, { name: note, type: text }]';
     const lag = format === 'number' ? '' : ', lag: 2s';
-    const name = await declare(`{ path: /orders, since: { field: /note, parameter: from, format: ${format}${lag} } }`, { mode: 'merge', fields });
+    const name = await declare(`{ path: /orders, since: { pointer: /note, parameter: from, format: ${format}${lag} } }`, { mode: 'merge', fields });
     for (let i = 0; i < 2; i += 1) expect((await collecting.collect(name)).errorMessage).toBeNull();
     expect(api.asked.map(({ query }) => query.get('from'))).toEqual([null, next]);
   });
 
   test('not from the future, because one row says that it is from there', async () => {
     api.answer = (_, response) => json(response, [{ ...ROWS[0], changed: '2199-01-01T00:00:00Z' }]);
-    const name = await declare('{ path: /orders, since: { field: /changed, parameter: from } }', { mode: 'merge' });
+    const name = await declare('{ path: /orders, since: { pointer: /changed, parameter: from } }', { mode: 'merge' });
     await collecting.collect(name);
     expect(Date.parse(((await collecting.position(name)) as { since: string }).since)).toBeLessThanOrEqual(Date.now());
   });
 
   test('only where rows that come again are known', async () => {
-    const since = 'since: { field: /changed, parameter: from }';
+    const since = 'since: { pointer: /changed, parameter: from }';
     expect(await collecting.refusal(documents(`{ path: /o, ${since} }`, { key: '' }))).toContain('has no key by which they are known');
     expect(await collecting.refusal(documents(`{ path: /o, ${since} }`, { mode: 'replace' }))).toContain('say mode: merge');
     expect(await collecting.refusal(documents('{ path: /o, body: {} }'))).toContain('method: POST');
     expect(await collecting.refusal(documents('{ path: /o, fields: { nothing: /a } }'))).toContain('has no field');
     expect(await collecting.refusal(documents('{ path: /../admin }'))).toContain('leave');
-    expect(await collecting.refusal(documents(`{ path: /o, since: { field: /c, parameter: p, start: yesterday } }`))).toContain('expected a value');
+    expect(await collecting.refusal(documents(`{ path: /o, since: { pointer: /c, parameter: p, start: yesterday } }`))).toContain('expected a value');
   });
 });
 
@@ -275,14 +306,14 @@ describe('a source that fails', () => {
   });
 
   test.each([
-    ['the same cursor', '{ path: /o, items: /d, pages: { by: cursor, parameter: c, cursor: /c } }', (_: Asked) => ({ d: [ROWS[0]], c: 'same' })],
+    ['the same cursor', '{ path: /o, items: /d, pages: { by: cursor, parameter: c, next: /c } }', (_: Asked) => ({ d: [ROWS[0]], c: 'same' })],
     [
       'cursors in a circle',
-      '{ path: /o, items: /d, pages: { by: cursor, parameter: c, cursor: /c } }',
+      '{ path: /o, items: /d, pages: { by: cursor, parameter: c, next: /c } }',
       (asked: Asked) => ({ d: [], c: asked.query.get('c') === 'a' ? 'b' : 'a' }),
     ],
     ['the same page', '{ path: /o, pages: { by: page, parameter: p } }', () => ROWS],
-    ['new pages without end', '{ path: /o, pages: { by: page, parameter: p, max: 5 } }', (asked: Asked) => [{ id: numberOf(asked, 'p') }]],
+    ['new pages without end', '{ path: /o, pages: { by: page, parameter: p }, limits: { requests: 5 } }', (asked: Asked) => [{ id: numberOf(asked, 'p') }]],
   ])('which gives %s is not asked for ever', async (_, http, body) => {
     api.answer = (asked, response) => json(response, body(asked));
     const run = await collecting.collect(await declare(http, { mode: 'replace' }));
@@ -291,7 +322,7 @@ describe('a source that fails', () => {
   });
 
   test('whose cursor ran out meanwhile is begun anew, where rows that are there are known', async () => {
-    const http = '{ path: /o, items: /d, pages: { by: cursor, parameter: c, cursor: /c } }';
+    const http = '{ path: /o, items: /d, pages: { by: cursor, parameter: c, next: /c } }';
     const walk: Answering = (asked, response) => {
       const from = numberOf(asked, 'c');
       if (from === 4) return json(response, {}, {}, 500);

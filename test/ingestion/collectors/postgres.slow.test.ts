@@ -128,18 +128,20 @@ describe.each(['new', 'old'] as const)('rows of a PostgreSQL that is %s', (versi
   test('are refused with what to do where table, column or type are not as the contract has them', async () => {
     for (const [part, expected] of [
       ['{ table: public.nothing }', 'There is no table or view public.nothing'],
-      ['{ table: public.wrong, fields: { id: id, note: missing } }', 'has no column "missing"'],
-      ['{ table: public.wrong, fields: { id: id, at: note } }', 'at is timestamp, and the column "note" at erp is text'],
+      ['{ table: public.wrong, columns: { id: id, note: missing } }', 'has no column "missing"'],
+      ['{ table: public.wrong, columns: { id: id, at: note } }', 'at is timestamp, and the column "note" at erp is text'],
       ['{ table: public.wrong, since: { column: note } }', 'no moment and no number'],
     ] as const) {
       await server.run('CREATE TABLE IF NOT EXISTS wrong (id bigint PRIMARY KEY, note text)');
       const name = `wrong_${++n}`;
-      await collecting.apply(documents(name, part.replace('{ table: public.wrong, since', '{ table: public.wrong, fields: { id: id }, since')));
+      await collecting.apply(documents(name, part.replace('{ table: public.wrong, since', '{ table: public.wrong, columns: { id: id }, since')));
       expect(await collecting.collect(name)).toMatchObject({ errorCode: 'CONTRACT_VIOLATION', errorMessage: expect.stringContaining(expected) as string });
     }
     expect(await collecting.refusal(documents('x', '{ table: public.a, capture: {} }', { mode: 'append' }))).toContain('say mode: merge');
     expect(await collecting.refusal(documents('x', '{ table: public.a, capture: {}, since: { column: at } }'))).toContain('leave since out');
     expect(await collecting.refusal(documents('x', '{ table: nothing }'))).toContain('schema.table');
+    expect(await collecting.refusal(documents('x', '{ table: public.a, columns: { idd: id } }'))).toContain('has no field "idd". Did you mean "id"?');
+    expect(await collecting.refusal(documents('x', '{ table: public.a, fields: { id: id } }'))).toContain('unknown key "fields"');
   });
 
   describe('whose changes are followed', () => {

@@ -107,7 +107,7 @@ export class QuarantineOfDatasetResolver {
     description:
       'Why rows are in quarantine, most first; without reasons about fields that you may not see plain, unless you oversee. Null for who may not see every row.',
   })
-  async quarantine(@Root() { id, model }: Dataset, @Ctx() context: RequestContext): Promise<readonly QuarantineCount[] | null> {
+  async quarantineSummary(@Root() { id, model }: Dataset, @Ctx() context: RequestContext): Promise<readonly QuarantineCount[] | null> {
     if (!mayCount(context, model)) return null;
     const { isTold, isOverseer } = shownOf(context, model);
     const { quarantine } = context.services;

@@ -1,7 +1,7 @@
 import { Field, Float, ID, Int, ObjectType } from 'type-graphql';
-import type { RunEntity, RunKind, RunStatus, RunStepEntity } from '../../../lifecycle/index.js';
+import { priorityOf, type RunEntity, type RunKind, type RunPriority, type RunStatus, type RunStepEntity } from '../../../lifecycle/index.js';
 import { BigIntScalar, DateTimeScalar, JsonScalar } from '../../scalars.js';
-import { RunKindEnum, RunStatusEnum } from './enums.js';
+import { RunKindEnum, RunPriorityEnum, RunStatusEnum } from './enums.js';
 import { connectionTypes } from './page.js';
 
 @ObjectType({ description: 'Why a run failed.' })
@@ -54,7 +54,7 @@ export class Run {
   lastError!: RunError | null;
   @Field(() => DateTimeScalar, { nullable: true, description: 'Before which it is not tried again; null when it waits for nothing but a worker.' })
   nextAttemptAt!: Date | null;
-  @Field(() => Int, { description: 'From -100 to 100: of those that wait the highest is taken first.' }) priority!: number;
+  @Field(() => RunPriorityEnum) priority!: RunPriority;
   @Field(() => Boolean, { description: 'It was given up, though it might succeed later: redriveRuns does it again.' }) deadLetter!: boolean;
   @Field(() => ID, { nullable: true, description: 'The run that this one repeats or goes on with.' }) parentId!: string | null;
   @Field(() => ID, { nullable: true, description: 'The run that does again what this one was given up for.' }) redrivenAs!: string | null;
@@ -89,7 +89,7 @@ export function toRun(entity: RunEntity): Run {
     error: entity.errorCode === null ? null : { code: entity.errorCode, message: entity.errorMessage ?? '', details: entity.errorDetails },
     lastError: entity.lastError,
     nextAttemptAt: entity.status === 'QUEUED' ? entity.notBefore : null,
-    priority: entity.priority,
+    priority: priorityOf(entity.priority),
     deadLetter: entity.deadLetteredAt !== null && entity.redrivenAs === null,
     parentId: entity.parentId,
     redrivenAs: entity.redrivenAs,

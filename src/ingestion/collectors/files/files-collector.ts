@@ -86,7 +86,8 @@ function placeOf(spec: FilesSpec, { config, outbound }: FilesCollectorOptions): 
   const shared = { outbound, timeoutMs: timeoutMsOf(spec), maxBytes: config.limits.maxUploadBytes };
   if (!url.startsWith('s3://')) return new WebFolder({ ...shared, url, trusted: isSecret(spec.url) });
   const { bucket, prefix } = bucketOf(url);
-  const { credentials, endpoint } = spec;
+  const { auth, endpoint } = spec;
+  const key = auth?.accessKey;
   // Of a URL that is a secret nothing was known when the source was applied.
   const problem = leadsElsewhere(prefix) ? 'it has "." or ".." between slashes' : bucketProblem(bucket, endpoint === undefined);
   if (problem !== undefined)
@@ -98,10 +99,10 @@ function placeOf(spec: FilesSpec, { config, outbound }: FilesCollectorOptions): 
     endpoint: endpoint === undefined ? undefined : resolved(endpoint),
     trusted: isSecret(endpoint),
     region: spec.region ?? 'us-east-1',
-    credentials: credentials && {
-      accessKeyId: resolved(credentials.accessKeyId),
-      secretAccessKey: resolved(credentials.secretAccessKey),
-      sessionToken: credentials.sessionToken === undefined ? undefined : resolved(credentials.sessionToken),
+    credentials: key && {
+      accessKeyId: resolved(key.id),
+      secretAccessKey: resolved(key.secret),
+      sessionToken: key.sessionToken === undefined ? undefined : resolved(key.sessionToken),
     },
   });
 }

@@ -4,8 +4,8 @@ import type { CollectorType } from '../collector-type.js';
 import { collectPages } from '../pages/collect-pages.js';
 import type { PagePlace, PagesBy } from '../pages/page-flow.js';
 import type { PageSource } from '../pages/page-source.js';
-import { DEFAULT_MOST_PAGES } from '../parts/most-pages.js';
 import type { GraphqlPart } from '../parts/graphql.js';
+import { DEFAULT_LIMITS } from '../parts/pages.js';
 import { refuseErrors } from './graphql-errors.js';
 
 /** Somebody who collects can wait: a source that asks to be left alone for some minutes is. */
@@ -27,14 +27,13 @@ export function graphqlCollector(clients: HttpClients): CollectorType {
 
 /** What the part of a document asks for. */
 export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSource {
-  const { query, items, fields, since, pages, maxBytes } = part;
-  const { max: mostPages = DEFAULT_MOST_PAGES, ...places } = pages ?? { by: undefined };
+  const { query, items, fields, rest, since, pages, limits } = part;
   return {
-    shape: { items: `/data${items}`, fields, since },
+    shape: { items: `/data${items}`, fields, rest, since },
     pages: pagesBy(part),
-    mostPages,
+    mostRequests: limits?.requests ?? DEFAULT_LIMITS.requests,
     since,
-    places: canonicalJson(places),
+    places: canonicalJson(pages ?? {}),
     async ask(place, from, signal) {
       const body = JSON.stringify({ query, variables: variablesOf(part, place, from) });
       const answer = await client.send({
@@ -43,7 +42,7 @@ export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSourc
         body,
         // A query changes nothing.
         repeatable: true,
-        ...(maxBytes !== undefined && { maxBytes }),
+        maxBytes: limits?.pageBytes ?? DEFAULT_LIMITS.pageBytes,
         longestWaitMs: LONGEST_WAIT_MS,
         signal,
       });
@@ -53,18 +52,20 @@ export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSourc
   };
 }
 
-function pagesBy({ pages }: GraphqlPart): PagesBy | undefined {
-  if (pages?.by !== 'relay') return pages && { by: 'offset', total: pages.total === undefined ? undefined : `/data${pages.total}` };
-  const info = `/data${pages.pageInfo}`;
-  return { by: 'cursor', cursor: `${info}/endCursor`, more: `${info}/hasNextPage` };
+function pagesBy({ pages, items, count }: GraphqlPart): PagesBy | undefined {
+  if (pages?.by !== 'cursor') return pages && { ...pages, count: count === undefined ? undefined : `/data${count}` };
+  // A connection has its `pageInfo` beside its rows.
+  const info = `${items.slice(0, Math.max(items.lastIndexOf('/'), 0))}/pageInfo`;
+  const { next = `${info}/endCursor`, more = `${info}/hasNextPage` } = pages;
+  return { by: 'cursor', next: `/data${next}`, more: `/data${more}` };
 }
 
 function variablesOf({ variables = {}, pages, since }: GraphqlPart, place: PagePlace, from: string | undefined): object {
   const isNumber = since?.format === 'unix' || since?.format === 'unix_ms' || since?.format === 'number';
   return {
     ...variables,
-    ...(pages?.sizeVariable !== undefined && { [pages.sizeVariable]: pages.size }),
-    ...(since && from !== undefined && { [since.parameter]: isNumber ? Number(from) : from }),
+    ...(pages?.size && { [pages.size.variable]: pages.size.rows }),
+    ...(since && from !== undefined && { [since.variable]: isNumber ? Number(from) : from }),
     ...(pages && place !== undefined && { [pages.variable]: place }),
   };
 }

@@ -5,8 +5,8 @@ import { collectPages } from '../pages/collect-pages.js';
 import type { PagePlace } from '../pages/page-flow.js';
 import type { PageSource } from '../pages/page-source.js';
 import type { HttpPart } from '../parts/http.js';
-import { DEFAULT_MOST_PAGES } from '../parts/most-pages.js';
-import { withPointed } from '../parts/pointer.js';
+import { DEFAULT_LIMITS } from '../parts/pages.js';
+import { withPointed } from '../parts/with-pointed.js';
 
 /** Somebody who collects can wait: a source that asks to be left alone for some minutes is. */
 const LONGEST_WAIT_MS = 300_000;
@@ -24,14 +24,13 @@ export function httpCollector(clients: HttpClients): CollectorType {
 
 /** What the part of a document asks for. */
 export function pagesOf(client: HttpClient, part: HttpPart): PageSource {
-  const { items = '', fields, since, pages } = part;
-  const { max: mostPages = DEFAULT_MOST_PAGES, ...places } = pages ?? { by: undefined };
+  const { items = '', count, fields, rest, since, pages, limits } = part;
   return {
-    shape: { items, fields, since },
-    pages,
-    mostPages,
+    shape: { items, fields, rest, since },
+    pages: pages?.by === 'page' || pages?.by === 'offset' ? { ...pages, count } : pages,
+    mostRequests: limits?.requests ?? DEFAULT_LIMITS.requests,
     since,
-    places: canonicalJson(places),
+    places: canonicalJson(pages ?? {}),
     async ask(place, from, signal) {
       const answer = await client.send({ ...requestOf(part, place, from), longestWaitMs: LONGEST_WAIT_MS, signal });
       return { body: answer.body, headers: answer.headers, placeOf: (url) => client.placeOf(url, answer) };
@@ -40,11 +39,11 @@ export function pagesOf(client: HttpClient, part: HttpPart): PageSource {
 }
 
 function requestOf(part: HttpPart, place: PagePlace, from: string | undefined): HttpRequest {
-  const { path, query = {}, method = 'GET', body = {}, maxBytes } = part;
+  const { path, query = {}, method = 'GET', body = {}, limits } = part;
   const parameters = parametersOf(part, place, from);
-  const common = { method, ...(maxBytes !== undefined && { maxBytes }) };
+  const common = { method, maxBytes: limits?.pageBytes ?? DEFAULT_LIMITS.pageBytes };
   // A URL that leads to the next page has all that it needs.
-  const isWhole = typeof place === 'string' && (part.pages?.by === 'link' || part.pages?.by === 'next');
+  const isWhole = typeof place === 'string' && (part.pages?.by === 'link' || part.pages?.by === 'url');
   const where = isWhole ? { place } : { path, query };
   if (method === 'POST') {
     let sent: unknown = body;
@@ -58,7 +57,7 @@ function requestOf(part: HttpPart, place: PagePlace, from: string | undefined): 
 function parametersOf({ pages, since }: HttpPart, place: PagePlace, from: string | undefined): Record<string, string | number> {
   const isNumber = since?.format === 'unix' || since?.format === 'unix_ms' || since?.format === 'number';
   return {
-    ...(pages?.sizeParameter !== undefined && pages.size !== undefined && { [pages.sizeParameter]: pages.size }),
+    ...(pages?.size && { [pages.size.parameter]: pages.size.rows }),
     ...(since && from !== undefined && { [since.parameter]: isNumber ? Number(from) : from }),
     ...(pages && 'parameter' in pages && place !== undefined && { [pages.parameter]: place }),
   };

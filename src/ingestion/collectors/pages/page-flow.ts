@@ -14,12 +14,13 @@ export interface PageAnswer {
   readonly placeOf: (url: string) => string;
 }
 
-export type PagesBy =
-  | { readonly by: 'page'; readonly first?: number | undefined; readonly total?: string | undefined; readonly more?: string | undefined }
-  | { readonly by: 'offset'; readonly total?: string | undefined; readonly more?: string | undefined }
-  | { readonly by: 'cursor'; readonly cursor: string; readonly more?: string | undefined }
-  | { readonly by: 'link'; readonly more?: string | undefined }
-  | { readonly by: 'next'; readonly next: string; readonly more?: string | undefined };
+export type PagesBy = { readonly more?: string | undefined } & (
+  | { readonly by: 'page'; readonly first?: number | undefined; readonly count?: string | undefined }
+  | { readonly by: 'offset'; readonly count?: string | undefined }
+  | { readonly by: 'cursor'; readonly next: string }
+  | { readonly by: 'link' }
+  | { readonly by: 'url'; readonly next: string }
+);
 
 /** Where the first page is. */
 export function firstPlace(pages: PagesBy | undefined): PagePlace {
@@ -52,18 +53,18 @@ function placeAfter(pages: PagesBy, at: PagePlace, seen: number, { page, headers
     const link = linkNext(headers);
     return link === undefined ? undefined : placeOf(link);
   }
-  if (pages.by === 'next' || pages.by === 'cursor') {
-    const pointer = pages.by === 'next' ? pages.next : pages.cursor;
+  if (pages.by === 'url' || pages.by === 'cursor') {
+    const pointer = pages.next;
     const found = atPointer(page.rest, pointer);
     if (found === undefined || found === null || found === '' || found === false) return undefined;
     if (typeof found !== 'string' && typeof found !== 'number') throw rejected(`What the source answers at ${pointer} is neither a text nor a number.`);
-    return pages.by === 'next' ? placeOf(String(found)) : String(found);
+    return pages.by === 'url' ? placeOf(String(found)) : String(found);
   }
   if (page.count === 0) return undefined;
-  if (pages.total !== undefined) {
-    const total = Number(atPointer(page.rest, pages.total));
-    if (!Number.isInteger(total)) throw rejected(`What the source answers has no whole number at ${pages.total}. Look at pages: total.`);
-    if (seen >= total) return undefined;
+  if (pages.count !== undefined) {
+    const count = Number(atPointer(page.rest, pages.count));
+    if (!Number.isInteger(count)) throw rejected(`What the source answers has no whole number at ${pages.count}. Look at count.`);
+    if (seen >= count) return undefined;
   }
   return pages.by === 'page' ? Number(at) + 1 : Number(at) + page.count;
 }

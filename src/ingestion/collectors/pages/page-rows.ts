@@ -1,14 +1,15 @@
 import { atPointer, isRawNumber, parseExactJson, pointerKeys } from '../../../kernel/index.js';
 import { rejected } from '../../rejection.js';
+import { rowMembers, type RowSources } from '../../row-members.js';
 import { momentOf, type Since } from '../parts/since.js';
 import { JsonText, broken, parsed, type Slice } from './json-text.js';
 
 export interface PageShape {
   /** A JSON pointer to the array of rows. */
   readonly items: string;
-  /** From where in a row a field of the contract is. */
   readonly fields?: Readonly<Record<string, string>> | undefined;
-  readonly since?: Pick<Since, 'field' | 'format'> | undefined;
+  readonly rest?: true | undefined;
+  readonly since?: Pick<Since, 'pointer' | 'format'> | undefined;
 }
 
 /** One page of an answer. */
@@ -28,24 +29,26 @@ const EMPTY_ARRAY = Buffer.from('[]');
  * Takes an answer apart: its rows, as they were written, and what else it says.
  * @throws HeadgateError DATA_REJECTED for what is no JSON, has no array where it should be, or rows that do not say when they were changed
  */
-export function pageOf(body: Buffer, { items, fields, since }: PageShape): Page {
+export function pageOf(body: Buffer, { items, fields, rest: isRestTaken, since }: PageShape, receivedAt: Date): Page {
   const text = new JsonText(body);
   const array = arrayAt(text, items);
   const rest = parsed(
     array ? Buffer.concat([body.subarray(text.whole().from, array.from), EMPTY_ARRAY, body.subarray(array.to)]).toString() : text.text(text.whole()),
   );
+  const sources = fields && { fields, rest: isRestTaken };
+  const received = receivedAt.toISOString();
   const lines: string[] = [];
   let newest: number | undefined;
   for (const slice of array ? text.elements(array) : []) {
     const written = text.text(slice);
     // Each is read, so that of an answer that is broken somewhere nothing is taken.
     const row = exact(written);
-    lines.push(fields ? JSON.stringify(mapped(row, fields)) : oneLine(written));
-    const moment = since && momentOf(plain(atPointer(row, since.field)), since.format);
+    lines.push(sources ? JSON.stringify(made(row, sources, received)) : oneLine(written));
+    const moment = since && momentOf(plain(atPointer(row, since.pointer)), since.format);
     if (moment !== undefined) newest = Math.max(newest ?? moment, moment);
   }
   if (since && lines.length > 0 && newest === undefined) {
-    throw rejected(`No row of a page has ${since.field} as ${since.format ?? 'iso'}. Look at since: its field is a JSON pointer into a row.`);
+    throw rejected(`No row of a page has ${since.pointer} as ${since.format ?? 'iso'}. Look at since: its pointer leads into a row.`);
   }
   return { rows: Buffer.from(lines.map((line) => `${line}\n`).join('')), count: lines.length, rest, newest };
 }
@@ -72,10 +75,9 @@ function plain(value: unknown): unknown {
   return isRawNumber(value) ? Number(value.rawJSON) : value;
 }
 
-function mapped(row: unknown, fields: Readonly<Record<string, string>>): Record<string, unknown> {
-  // What is not there is left out: the contract says what is required, or what stands for it.
-  const found = Object.entries(fields).map(([name, pointer]) => [name, atPointer(row, pointer)] as const);
-  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+function made(row: unknown, sources: RowSources, receivedAt: string): Record<string, unknown> {
+  const members = typeof row === 'object' && row !== null && !isRawNumber(row) ? Object.entries(row) : [];
+  return Object.fromEntries(rowMembers<unknown>(sources, { members, at: (pointer) => atPointer(row, pointer), fact: () => receivedAt }));
 }
 
 /** Line ends between the members of a row are white space. */

@@ -14,7 +14,7 @@ export interface AnsweredPage {
 export interface PageSource {
   readonly shape: PageShape;
   readonly pages: PagesBy | undefined;
-  readonly mostPages: number;
+  readonly mostRequests: number;
   readonly since: Since | undefined;
   /** Differs when places of other pages mean nothing in these. */
   readonly places: string;

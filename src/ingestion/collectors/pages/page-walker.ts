@@ -27,20 +27,22 @@ export async function* walkPages(
   start: PageWalk | { readonly since: string | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<WalkedPage> {
-  const { pages, mostPages, shape, since } = source;
+  const { pages, mostRequests, shape, since } = source;
   let before = 'place' in start ? start : undefined;
   let place: PagePlace = before ? before.place : firstPlace(pages);
   let last = '';
   const places = new Set<PagePlace>();
   for (;;) {
     const number = (before?.pages ?? 0) + 1;
-    if (number > mostPages) {
-      throw rejected(`The source has more than ${mostPages} pages. If so many are meant, say so with pages: max; else look at how pages lead to the next.`);
+    if (number > mostRequests) {
+      throw rejected(
+        `The source has more than ${mostRequests} pages. If so many are meant, say so with limits: requests; else look at how pages lead to the next.`,
+      );
     }
     places.add(place);
     const askedAt = new Date();
     const answer = await source.ask(place, start.since, signal);
-    const page = pageOf(answer.body, shape);
+    const page = pageOf(answer.body, shape, askedAt);
     const rows = (before?.rows ?? 0) + page.count;
     const next = nextPlace(pages, place, rows, { page, headers: answer.headers, placeOf: answer.placeOf });
     if (next !== undefined) {

@@ -1,22 +1,14 @@
 import { z } from 'zod';
-import { Name } from '../../../catalog/index.js';
+import { checkRowKeys, rowKeys } from './fields.js';
 import type { CollectorPart } from './part.js';
 
-/** An attribute, or a place in the data as a JSON pointer (RFC 6901). */
-const From = z
-  .string()
-  .max(500)
-  .regex(/^(?:\$(?:receivedAt|[a-z0-9]{1,100})|(?:\/(?:[^~/]|~[01])*)*)$/, {
-    error: 'expected an attribute such as $id, $time or $type, $receivedAt, or a place in the data as a JSON pointer, such as /order/total',
-  });
+/** Attributes, those of extensions as well, and when the event was received. */
+const isFact = (from: string) => /^\$(receivedAt|[a-z0-9]{1,100})$/.test(from);
 
 const Shape = z.strictObject({
   /** The types of events that are taken, with * at the end for all that begin so; all when left out. */
   types: z.array(z.string().min(1).max(1_000)).min(1).max(1_000).optional(),
-  /** Where the fields of a row come from; the members of the data when left out. */
-  fields: z.record(Name, From).optional(),
-  /** The members of the data, too. */
-  rest: z.literal(true).optional(),
+  ...rowKeys(['$receivedAt', '$id', '$source', '$type', '$subject', '$time', 'another attribute'], isFact),
 });
 
 /** What is taken of the events that a source received. */
@@ -25,6 +17,7 @@ export const EVENTS_PART = {
   kind: 'stream',
   // Another choice is for what comes from now on: what other collectors have left waiting is not read again for it.
   identity: [],
+  check: (part, facts) => checkRowKeys(part, facts),
 } as const satisfies CollectorPart<typeof Shape>;
 
 export type EventsPart = z.output<typeof Shape>;

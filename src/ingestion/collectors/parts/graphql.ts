@@ -1,28 +1,12 @@
 import { Kind, parse, type DocumentNode, type OperationDefinitionNode } from 'graphql';
 import { z } from 'zod';
-import { MostPages } from './most-pages.js';
+import { graphqlPages, Pointer } from '../../../catalog/index.js';
+import { checkPages, PAGE_KEYS } from './pages.js';
 import type { CollectorPart } from './part.js';
-import { Pointer } from './pointer.js';
-import { Since } from './since.js';
-import { checkSince, SINCE_IDENTITY } from './since-check.js';
+import { sinceBy } from './since.js';
+import { sinceIdentity } from './since-check.js';
 
 const Variable = z.string().regex(/^[_A-Za-z][_0-9A-Za-z]*$/, { error: 'expected the name of a variable of the query, without its $' });
-const sized = { sizeVariable: Variable.optional(), size: z.int().min(1).max(100_000).optional(), max: MostPages };
-
-/** How a page leads to the next. */
-const Pages = z
-  .discriminatedUnion(
-    'by',
-    [
-      /** A connection: `pageInfo { hasNextPage endCursor }`. */
-      z.strictObject({ by: z.literal('relay'), variable: Variable, pageInfo: Pointer, ...sized }),
-      z.strictObject({ by: z.literal('offset'), variable: Variable, total: Pointer.optional(), ...sized }),
-    ],
-    { error: 'expected by: relay or offset' },
-  )
-  .refine(({ size, sizeVariable }) => (size === undefined) === (sizeVariable === undefined), {
-    error: 'size and sizeVariable say together how many rows a page has; give both or none',
-  });
 
 const Query = z
   .string()
@@ -38,15 +22,9 @@ const Shape = z.strictObject({
     .optional(),
   /** Where in `data` the rows are. */
   items: Pointer,
-  pages: Pages.optional(),
-  /** Its parameter is a variable of the query. */
-  since: Since.optional(),
-  fields: z.record(z.string().min(1).max(100), Pointer).optional(),
-  maxBytes: z
-    .int()
-    .min(1_024)
-    .max(512 * 1_024 * 1_024)
-    .optional(),
+  pages: graphqlPages('variable', Variable, Pointer).optional(),
+  since: sinceBy('variable', Variable).optional(),
+  ...PAGE_KEYS,
 });
 export type GraphqlPart = z.output<typeof Shape>;
 
@@ -54,18 +32,19 @@ export type GraphqlPart = z.output<typeof Shape>;
 export const graphqlPart: CollectorPart<typeof Shape> = {
   shape: Shape,
   kind: 'pull',
-  identity: ['query', 'variables', 'items', ...SINCE_IDENTITY, 'fields'],
+  identity: ['query', 'variables', 'items', ...sinceIdentity('variable'), 'fields', 'rest'],
   check(part, facts) {
-    const { query, pages, since, fields } = part as GraphqlPart;
+    const asked = part as GraphqlPart;
+    const { query, pages, since } = asked;
     const declared = (operationOf(query)?.variableDefinitions ?? []).map(({ variable }) => variable.name.value);
-    const used = { pages: [pages?.variable, pages?.sizeVariable], since: [since?.parameter] };
-    for (const [key, names] of Object.entries(used)) {
-      const missing = names.find((name) => name !== undefined && !declared.includes(name));
-      if (missing !== undefined) return { path: [key], message: `the query declares no variable $${missing}` };
-    }
-    const unknown = Object.keys(fields ?? {}).find((name) => !facts.dataset.fields.some((field) => field.name === name));
-    if (unknown !== undefined) return { path: ['fields', unknown], message: `${facts.dataset.name} has no field "${unknown}"` };
-    return checkSince(since, facts);
+    const used = [
+      [['pages', 'variable'], pages?.variable],
+      [['pages', 'size', 'variable'], pages?.size?.variable],
+      [['since', 'variable'], since?.variable],
+    ] as const;
+    const missing = used.find(([, name]) => name !== undefined && !declared.includes(name));
+    if (missing) return { path: missing[0], message: `the query declares no variable $${missing[1]}` };
+    return checkPages(asked, facts);
   },
 };
 

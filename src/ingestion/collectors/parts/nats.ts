@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { From, MESSAGES } from './messages.js';
+import { checkRowKeys } from './fields.js';
+import { From, messageKeys } from './messages.js';
 import type { CollectorPart } from './part.js';
 
 const Subject = z.string().regex(/^[^\s\p{Cc}]{1,250}$/u, { error: 'expected a subject of NATS, such as orders.> or orders.*.paid' });
@@ -13,8 +14,10 @@ const shape = z.strictObject({
   /** The durable consumer of a stream whose messages go when they are acknowledged. */
   consumer: StreamName.optional(),
   from: From.optional(),
-  ...MESSAGES,
+  ...messageKeys('$subject'),
 });
 
 /** A stream of NATS JetStream. */
-export const natsPart = { shape, kind: 'stream', identity: ['stream'] } as const satisfies CollectorPart<typeof shape>;
+export const natsPart = { shape, kind: 'stream', identity: ['stream'], check: (part, facts) => checkRowKeys(part, facts) } as const satisfies CollectorPart<
+  typeof shape
+>;

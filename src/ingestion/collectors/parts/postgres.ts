@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { parseTableName, tableNameText } from '../../../catalog/index.js';
+import { Name, parseTableName, tableNameText } from '../../../catalog/index.js';
 import { captureNames, dropText } from './capture-names.js';
+import { checkFieldNames } from './fields.js';
 import type { CollectorPart } from './part.js';
 import { Lag, Start } from './since.js';
 import { checkSince } from './since-check.js';
@@ -36,7 +37,7 @@ const Capture = z.strictObject({
 const Shape = z.strictObject({
   table: Table,
   /** The column of the source that a field of the contract is; when absent all fields are, by their names. */
-  fields: z.record(z.string().min(1).max(100), RemoteName).optional(),
+  columns: z.record(Name, RemoteName).optional(),
   since: Since.optional(),
   capture: Capture.optional(),
 });
@@ -46,14 +47,14 @@ export type PostgresPart = z.output<typeof Shape>;
 export const postgresPart: CollectorPart<typeof Shape> = {
   shape: Shape,
   kind: (part) => ((part as PostgresPart).capture ? 'stream' : 'pull'),
-  identity: ['table', 'fields', 'since.column', 'since.start', 'capture'],
+  identity: ['table', 'columns', 'since.column', 'since.start', 'capture'],
   check(part, facts) {
-    const { fields, since, capture } = part as PostgresPart;
+    const { columns, since, capture } = part as PostgresPart;
     const { dataset, mode } = facts;
-    const unknown = Object.keys(fields ?? {}).find((name) => !dataset.fields.some((field) => field.name === name));
-    if (unknown !== undefined) return { path: ['fields', unknown], message: `${dataset.name} has no field "${unknown}"` };
-    const missing = fields && dataset.key.find((name) => !Object.hasOwn(fields, name));
-    if (missing !== undefined) return { path: ['fields'], message: `the key of ${dataset.name} has "${missing}", which no column is given for` };
+    const problem = checkFieldNames('columns', columns, facts);
+    if (problem) return problem;
+    const missing = columns && dataset.key.find((name) => !Object.hasOwn(columns, name));
+    if (missing !== undefined) return { path: ['columns'], message: `the key of ${dataset.name} has "${missing}", which no column is given for` };
     if (!capture) return checkSince(since, facts);
     if (since) return { path: ['since'], message: 'captured changes are all changes; leave since out' };
     if (mode !== 'merge') return { path: ['capture'], message: 'a change takes the place of the row before it; say mode: merge' };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { From, MESSAGES } from './messages.js';
+import { checkRowKeys } from './fields.js';
+import { From, messageKeys } from './messages.js';
 import type { CollectorPart } from './part.js';
 
 const Key = z.string().min(1).max(500);
@@ -8,12 +9,14 @@ const shape = z.strictObject({
   /** The keys of streams: each is a partition. */
   streams: z.array(Key).min(1).max(200),
   /** The field of an entry that holds the message; without it the entry's fields are the row. */
-  field: z.string().min(1).max(200).optional(),
+  entryField: z.string().min(1).max(200).optional(),
   /** A consumer group that is told how far the collector is. */
   group: Key.optional(),
   from: From.optional(),
-  ...MESSAGES,
+  ...messageKeys('$stream'),
 });
 
 /** Streams of a Redis. */
-export const redisPart = { shape, kind: 'stream', identity: [] } as const satisfies CollectorPart<typeof shape>;
+export const redisPart = { shape, kind: 'stream', identity: [], check: (part, facts) => checkRowKeys(part, facts) } as const satisfies CollectorPart<
+  typeof shape
+>;

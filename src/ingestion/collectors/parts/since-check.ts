@@ -1,7 +1,9 @@
 import type { PartFacts, PartProblem } from './part.js';
 
 /** What of `since` says what is collected; the lag says how. */
-export const SINCE_IDENTITY = ['since.field', 'since.parameter', 'since.format', 'since.start'] as const;
+export function sinceIdentity(asked: 'parameter' | 'variable'): readonly string[] {
+  return ['pointer', asked, 'format', 'start'].map((key) => `since.${key}`);
+}
 
 /** Rows of the lag window come again: something must tell that they are there. */
 export function checkSince(since: unknown, { mode, dataset }: PartFacts): PartProblem | undefined {

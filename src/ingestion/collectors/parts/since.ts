@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { durationUpTo, parseDuration } from '../../../catalog/index.js';
-import { Pointer } from './pointer.js';
+import { durationUpTo, parseDuration, Pointer } from '../../../catalog/index.js';
 
 /** How a moment is written: `2026-01-31T00:00:00.000Z`, seconds or milliseconds since 1970, `2026-01-31`; or a number that grows. */
 export const SINCE_FORMATS = ['iso', 'unix', 'unix_ms', 'date', 'number'] as const;
@@ -12,25 +11,40 @@ export const Lag = durationUpTo('90d');
 /** What is asked for the first time. */
 export const Start = z.union([z.string().min(1).max(100), z.number()]).transform(String);
 
-/** What is new since the last time: a field of the rows that grows, and the parameter that asks for what is after a value of it. */
-export const Since = z
-  .strictObject({
-    /** Where it is in a row. */
-    field: Pointer.refine((pointer) => pointer !== '', { error: 'expected a JSON pointer to a member of a row, such as /updated_at' }),
-    parameter: z.string().min(1).max(500),
-    format: z.enum(SINCE_FORMATS).optional(),
-    /** What is asked for the first time; everything when absent. */
-    start: Start.optional(),
-    lag: Lag.optional(),
-  })
-  .refine(({ format, lag }) => format !== 'number' || lag === undefined, { path: ['lag'], error: 'a number has no lag; leave it out' })
-  .refine((since) => since.start === undefined || momentOf(since.start, since.format) !== undefined, {
-    path: ['start'],
-    error: 'expected a value that the format can be: 2026-01-31T00:00:00Z for iso, 2026-01-31 for date, else a number',
-  });
-export type Since = z.output<typeof Since>;
+export const DEFAULT_LAG = '10m';
 
-const DEFAULT_LAG = '10m';
+/**
+ * What is new since the last time: a member of the rows that grows, and what asks for rows that are after a value of it.
+ * @param key of what asks: a parameter, or a variable of a query
+ */
+export function sinceBy<Key extends string, How extends z.ZodType>(key: Key, how: How) {
+  const asked = { [key]: how } as Record<Key, How>;
+  return z
+    .strictObject({
+      ...asked,
+      /** Where it is in a row. */
+      pointer: Pointer.refine((pointer) => pointer !== '', { error: 'expected a JSON pointer to a member of a row, such as /updated_at' }),
+      format: z.enum(SINCE_FORMATS).optional(),
+      /** What is asked for the first time; everything when absent. */
+      start: Start.optional(),
+      lag: Lag.optional(),
+    })
+    .superRefine((since, issues) => {
+      const { format, start, lag } = since as Since;
+      if (format === 'number' && lag !== undefined) issues.addIssue({ code: 'custom', path: ['lag'], message: 'a number has no lag; leave it out' });
+      if (start === undefined || momentOf(start, format) !== undefined) return;
+      const message = 'expected a value that the format can be: 2026-01-31T00:00:00Z for iso, 2026-01-31 for date, else a number';
+      issues.addIssue({ code: 'custom', path: ['start'], message });
+    });
+}
+
+/** What it says of the rows. */
+export interface Since {
+  readonly pointer: string;
+  readonly format?: SinceFormat | undefined;
+  readonly start?: string | undefined;
+  readonly lag?: string | undefined;
+}
 
 /** In milliseconds; a number has none. */
 export function lagOf({ format, lag = DEFAULT_LAG }: Pick<Since, 'format' | 'lag'>): number {

@@ -5,10 +5,10 @@ import type { SourceSession } from '../../../sources/index.js';
 import { identifier, literal, raw, sql } from '../../../sql/index.js';
 import type { CollectJob } from '../collect-job.js';
 import type { PostgresPart } from '../parts/postgres.js';
+import { DEFAULT_LAG } from '../parts/since.js';
 import { columnsSql, tableSql, type CollectedField, type RemoteTableFacts } from './remote-rows.js';
 
 const BATCH_ROWS = 10_000;
-const DEFAULT_LAG = '10m';
 
 /** The types of columns that grow, with what a lag is taken from them as. */
 const GROWING: ReadonlyMap<string, 'moment' | 'number'> = new Map([

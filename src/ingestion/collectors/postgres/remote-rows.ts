@@ -24,16 +24,16 @@ export interface CollectedField {
  * The fields that are collected.
  * @throws HeadgateError CONTRACT_VIOLATION for a column that is not there, or that its field can't show
  */
-export function collectedFields({ fields }: PostgresPart, dataset: Dataset, { source, columns }: RemoteTableFacts): readonly CollectedField[] {
-  const wanted = fields ? dataset.fields.filter(({ name }) => Object.hasOwn(fields, name)) : dataset.fields;
+export function collectedFields({ columns: said }: PostgresPart, dataset: Dataset, { source, columns }: RemoteTableFacts): readonly CollectedField[] {
+  const wanted = said ? dataset.fields.filter(({ name }) => Object.hasOwn(said, name)) : dataset.fields;
   return wanted.map((field) => {
-    const name = fields?.[field.name] ?? field.name;
+    const name = said?.[field.name] ?? field.name;
     const column = columns.find((each) => each.name === name);
     const violated = (message: string) => new HeadgateError('CONTRACT_VIOLATION', message, { source, dataset: dataset.name, field: field.name });
     const names = columns.map((each) => each.name);
     if (!column) {
       throw violated(
-        `The table at ${source} has no column "${name}" for ${field.name}.${didYouMean(name, names)} Columns: ${listOf(names)}. Map it under fields.`,
+        `The table at ${source} has no column "${name}" for ${field.name}.${didYouMean(name, names)} Columns: ${listOf(names)}. Map it under columns.`,
       );
     }
     if (fits(column, field)) return { field, column };

@@ -8,7 +8,10 @@ export interface Message {
   readonly data: Uint8Array;
   /** When the broker took it, in milliseconds. */
   readonly time: number;
+  /** Of NATS. */
   readonly subject?: string | undefined;
+  /** Of Redis: its key. */
+  readonly stream?: string | undefined;
 }
 
 /** Messages that came together, in their order. */

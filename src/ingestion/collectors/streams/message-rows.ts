@@ -2,16 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import { isHeadgateError, pointerKeys } from '../../../kernel/index.js';
 import { membersOf } from '../../json-members.js';
 import { JsonRows } from '../../json-rows.js';
-import type { MessageFact } from '../parts/index.js';
 import type { RefusedMessage } from '../refused-messages.js';
 import type { Message } from './broker.js';
+import { rowFiller } from './message-fields.js';
 
 const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const TABULATOR = 0x09;
 const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
 const OPEN_ARRAY = 0x5b;
 /** No JSON has them, and the load kernel keeps them for itself. */
 const CONTROL = [0x00, 0x01, 0x02];
@@ -20,8 +19,10 @@ const LINE_END = Buffer.from('\n');
 /** How rows are in messages. */
 export interface MessageFormat {
   readonly format?: 'json' | 'ndjson' | undefined;
-  readonly value?: string | undefined;
-  readonly fields?: Readonly<Record<string, MessageFact>> | undefined;
+  /** A JSON pointer. */
+  readonly items?: string | undefined;
+  readonly fields?: Readonly<Record<string, string>> | undefined;
+  readonly rest?: true | undefined;
 }
 
 interface Reading {
@@ -49,7 +50,7 @@ export interface MessageRows {
  */
 export function readMessages(messages: readonly Message[], reading: Reading): MessageRows {
   const { format, nameOf, sealed } = reading;
-  if (format.format !== 'ndjson' && format.value === undefined && !format.fields && !sealed) {
+  if (format.format !== 'ndjson' && format.items === undefined && !format.fields && !sealed) {
     const content = readPlain(messages, reading.maxBytes);
     if (content) {
       const positionOf = (line: number) => {
@@ -83,12 +84,13 @@ function readEach(messages: readonly Message[], reading: Reading): MessageRows {
   const refused: RefusedMessage[] = [];
   const messageOfLine: number[] = [];
   const partOfLine: number[] = [];
+  const filler = rowFiller(format);
   messages.forEach((message, i) => {
     try {
       const rows = rowsOf(Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length), reading);
-      const more = format.fields && Buffer.from(factsOf(message, format.fields));
+      const filled = filler?.(message);
       rows.forEach((row, part) => {
-        pieces.push(...(more ? withFacts(row, more) : [row]), LINE_END);
+        pieces.push(...(filled ? filled(row) : [row]), LINE_END);
         messageOfLine.push(i);
         partOfLine.push(rows.length > 1 ? part + 1 : 0);
       });
@@ -115,11 +117,11 @@ export function refusedMessage(message: Message, why: string, { nameOf, sealed }
 class Refusal extends Error {}
 
 /** @throws Refusal or HeadgateError when the message is not what it should be */
-function rowsOf(data: Buffer, { format: { format = 'json', value }, maxBytes, sealed }: Reading): readonly Buffer[] {
+function rowsOf(data: Buffer, { format: { format = 'json', items }, maxBytes, sealed }: Reading): readonly Buffer[] {
   if (data.length > maxBytes) throw new Refusal(`the message is longer than the ${maxBytes} bytes that a row may have (HEADGATE_MAX_VALUE_BYTES)`);
   if (!isUtf8(data)) throw new Refusal('the message is not UTF-8');
   if (CONTROL.some((control) => data.includes(control))) throw new Refusal('the message holds a raw control character; JSON writes it as \\u00XX');
-  const content = value === undefined ? data : valueAt(data, value);
+  const content = items === undefined ? data : valueAt(data, items);
   const rows = format === 'ndjson' ? linesOf(content) : content[firstByte(content)] === OPEN_ARRAY ? elementsOf(content) : [content];
   return rows.map((row) => oneObject(row, sealed));
 }
@@ -175,26 +177,3 @@ function firstByte(bytes: Buffer): number {
   while (bytes[at] === SPACE || bytes[at] === TABULATOR || bytes[at] === LF || bytes[at] === CR) at += 1;
   return at;
 }
-
-/** `"name":value, ...` of what is known of the message. */
-function factsOf(message: Message, fields: Readonly<Record<string, MessageFact>>): string {
-  const facts: Readonly<Record<MessageFact, () => string | null>> = {
-    $time: () => new Date(message.time).toISOString(),
-    $position: () => String(message.place),
-    $subject: () => message.subject ?? null,
-  };
-  return Object.entries(fields)
-    .map(([name, fact]) => `${JSON.stringify(name)}:${JSON.stringify(facts[fact]())}`)
-    .join(',');
-}
-
-/** The members go to the end, where they count when the message has the same ones. A row that is broken stays so. */
-function withFacts(row: Buffer, facts: Buffer): readonly Buffer[] {
-  const end = row.lastIndexOf(CLOSE_OBJECT);
-  if (end < 0) return [row];
-  const inner = row.subarray(1, end);
-  const isEmpty = firstByte(inner) === inner.length;
-  return [row.subarray(0, end), ...(isEmpty ? [] : [COMMA]), facts, row.subarray(end)];
-}
-
-const COMMA = Buffer.from(',');

@@ -104,7 +104,7 @@ function authenticatorOf({ auth, name }: NatsSource, [url]: readonly URL[], secr
   if (auth?.credentials !== undefined) return credsAuthenticator(new TextEncoder().encode(secret(auth.credentials)));
   if (auth?.nkey !== undefined) return nkeyAuthenticator(new TextEncoder().encode(secret(auth.nkey)));
   if (auth?.token !== undefined) return tokenAuthenticator(secret(auth.token));
-  if (auth?.user !== undefined && auth.password !== undefined) return usernamePasswordAuthenticator(auth.user, secret(auth.password));
+  if (auth?.basic) return usernamePasswordAuthenticator(auth.basic.user, secret(auth.basic.password));
   if (!url?.username) return undefined;
   const user = decodeURIComponent(url.username);
   return url.password === '' ? tokenAuthenticator(user) : usernamePasswordAuthenticator(user, decodeURIComponent(url.password));

@@ -21,8 +21,8 @@ export async function redisClient(source: RedisSource, secrets: ReadonlyMap<stri
   const lookup = isOperators(source.url) ? {} : { lookup: reach.lookupFor(portOf(url, USUAL_PORT)) };
   const client = createClient({
     url: url.href,
-    ...(auth?.user !== undefined && { username: auth.user }),
-    ...(auth && { password: secretOf(auth.password, name, secrets) }),
+    ...(auth?.basic?.user !== undefined && { username: auth.basic.user }),
+    ...(auth?.basic && { password: secretOf(auth.basic.password, name, secrets) }),
     socket: { connectTimeout: timeoutMsOf(source), reconnectStrategy: false, ...lookup, ...(url.protocol === 'rediss:' && { tls: true, ...tls }) },
     pingInterval: 2_000,
     commandOptions: { timeout: timeoutMsOf(source) },

@@ -141,10 +141,10 @@ export class RedisSubscription implements Subscription<RedisMessage> {
     let bytes = 0;
     const messages = range.map(([id, fields]): RedisMessage => {
       const place = id.toString('latin1');
-      const data = dataOf(fields, part.field);
+      const data = dataOf(fields, part.entryField);
       bytes += data.length;
       if (this.#entries !== undefined) this.#entries += 1;
-      return { place, data, time: Number(place.slice(0, place.indexOf('-'))), entries: this.#entries, subject: key };
+      return { place, data, time: Number(place.slice(0, place.indexOf('-'))), entries: this.#entries, stream: key };
     });
     const last = messages.at(-1);
     if (last) {

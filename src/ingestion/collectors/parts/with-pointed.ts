@@ -1,11 +1,4 @@
-import { z } from 'zod';
-import { isPointer, pointerKeys, pointerOf } from '../../../kernel/index.js';
-
-/** A JSON pointer (RFC 6901): '' is the whole, /data/items a member of a member. */
-export const Pointer = z
-  .string()
-  .max(1_000)
-  .refine((text) => isPointer(text), { error: 'expected a JSON pointer such as /data/items; an empty text is the whole' });
+import { pointerKeys, pointerOf } from '../../../kernel/index.js';
 
 /** The value with another where the pointer leads; members on the way are made. */
 export function withPointed(value: unknown, pointer: string, put: unknown): unknown {

@@ -1,5 +1,5 @@
-import { pointerKeys } from '../../kernel/index.js';
-import { elementsOf, membersOf, type JsonMember } from '../json-members.js';
+import { pointerKeys } from '../kernel/index.js';
+import { elementsOf, membersOf, type JsonMember } from './json-members.js';
 
 /** A JSON text whose parts are had as they are written. What was taken apart once is not taken apart again. */
 export class JsonTree {

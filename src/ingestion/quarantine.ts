@@ -4,8 +4,8 @@ import { HeadgateError, LruMap } from '../kernel/index.js';
 import { param, raw, render, sql, type Sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
+import type { CapturedChanges } from './captured-changes.js';
 import type { ContractRules } from './contract-rules.js';
-import type { LoadRequest } from './load-request.js';
 import type { Reason } from './outcome.js';
 import { quarantineCondition, type QuarantineCount, type QuarantineFilter, type QuarantineState } from './quarantine-filter.js';
 import { Sealer } from './sealer.js';
@@ -131,12 +131,16 @@ export class Quarantine {
   }
 }
 
+/** The load whose rows are refused. */
+interface RefusingLoad {
+  readonly dataset: Pick<Dataset, 'id'>;
+  readonly runId: string;
+  readonly captured?: boolean | undefined;
+  readonly changes?: Pick<CapturedChanges, 'unchanged'> | undefined;
+}
+
 /** Writes all refused rows of a load whose raw texts are kept. Returns how many. */
-export async function quarantine(
-  tx: Transaction,
-  { dataset, runId, captured = false, changes }: Pick<LoadRequest, 'dataset' | 'runId' | 'captured' | 'changes'>,
-  rules: ContractRules,
-): Promise<number> {
+export async function quarantine(tx: Transaction, { dataset, runId, captured = false, changes }: RefusingLoad, rules: ContractRules): Promise<number> {
   const id = param(dataset.id, 'uuid');
   const hasUnsent = changes !== undefined && changes.unchanged.length > 0;
   const unsent = hasUnsent ? sql`coalesce((SELECT u.fields FROM ${UNCHANGED} u WHERE u.line = r._pos), '{}')` : raw("'{}'::text[]");

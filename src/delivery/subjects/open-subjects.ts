@@ -58,7 +58,7 @@ export async function openSubjects({ home, cipher, openRefused, closing, exportT
   const waits = (subject: string, dataset: string) =>
     database.transaction(async (tx) => {
       const waiting: string[] = [];
-      for (const { name, waitsFor } of shared.hooks) if (await waitsFor?.(tx, subject, dataset)) waiting.push(name.replaceAll(' ', '-'));
+      for (const hook of shared.hooks) if (await hook.waitsFor?.(tx, subject, dataset)) waiting.push(hook.name.replaceAll(' ', '-'));
       return waiting;
     });
   const exports = new SubjectExports({ database, keyRing, audit, exporter, openRefused, cipher, waits });

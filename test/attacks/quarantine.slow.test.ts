@@ -85,11 +85,11 @@ fields: { '*': allow }
       expect(rows.map(({ raw }) => raw)).toEqual([{ id: 'bad', ssn: null, note: 'n1' }, { '': null }, { note: 'n3' }]);
       expect(rows[0]?.reasons.map(({ field }) => field)).toEqual(['id']);
       expect(await refused(who, 'files', ', field: "ssn"')).toEqual([]);
-      const { data } = await served.ask<{ dataset: { quarantine: { field: string | null }[] } }>(
+      const { data } = await served.ask<{ dataset: { quarantineSummary: { field: string | null }[] } }>(
         who,
-        '{ dataset(name: "files") { quarantine { field rule count } } }',
+        '{ dataset(name: "files") { quarantineSummary { field rule count } } }',
       );
-      expect(data.dataset.quarantine.map(({ field }) => field)).not.toContain('ssn');
+      expect(data.dataset.quarantineSummary.map(({ field }) => field)).not.toContain('ssn');
     }
     // Who sees all of it and keeps the dataset.
     expect(JSON.stringify(await refused(steward, 'files'))).toMatch(/CANARY-1.*CANARY-2/s);

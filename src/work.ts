@@ -16,6 +16,7 @@ import {
   httpCollector,
   InboxSweep,
   Ingestion,
+  KafkaBroker,
   Loader,
   LoadPermission,
   NatsBroker,
@@ -141,6 +142,7 @@ export async function openWork({
     ['graphql', graphqlCollector(clients)],
     ['nats', stream(new NatsBroker(config.secrets, outbound))],
     ['redis', stream(new RedisBroker(config.secrets, outbound))],
+    ['kafka', stream(new KafkaBroker(config.secrets, outbound))],
     ['postgres', postgresCollector(sources)],
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });

@@ -5,6 +5,7 @@ import { describeMachine } from './machine.ts';
 import { exportMarks, loadMarks, mergeMarks, overheadMarks, readMarks } from './marks.ts';
 import { readOptions } from './options.ts';
 import { measureOverheads } from './overheads.ts';
+import { measureParquet } from './parquet.ts';
 import { measureReads } from './reads.ts';
 import { textOf, type Report } from './report.ts';
 import { Shop } from './shop.ts';
@@ -41,6 +42,7 @@ try {
   }
   const loads = parts.has('loads') ? await measureLoads(shop, headgate, options, say) : undefined;
   const merges = parts.has('merges') ? await measureMerges(shop, headgate, options, say) : undefined;
+  const parquet = parts.has('parquet') ? await measureParquet(shop, headgate, options, say) : undefined;
   const exports = parts.has('exports') ? await measureExports(shop, headgate, options, say) : undefined;
   const report: Report = {
     machine: await describeMachine(shop.postgresVersion),
@@ -49,6 +51,7 @@ try {
     ...(overheads && { overheads }),
     ...(loads && { loads }),
     ...(merges && { merges }),
+    ...(parquet && { parquet }),
     ...(exports && { exports }),
     marks: [
       ...(reads ? readMarks(reads) : []),

@@ -2,13 +2,13 @@ import autocannon from 'autocannon';
 import { checkAnswers } from './check.ts';
 import type { Options } from './options.ts';
 import { requestsOf, type QueryName } from './queries.ts';
-import type { ServerProcess } from './server-process.ts';
+import type { ReadServerName, ServerProcess } from './server-process.ts';
 import type { Shop } from './shop.ts';
 import { median } from './statistics.ts';
 
 /** A server, and who asks it. */
 export interface Contestant {
-  readonly server: ServerProcess;
+  readonly server: ServerProcess<ReadServerName>;
   /** By country. */
   readonly tokens: ReadonlyMap<string, string>;
   /** What it shows of the fields that Headgate can mask. */

@@ -18,7 +18,7 @@ export interface Options {
   readonly parts: ReadonlySet<Part>;
 }
 
-const PARTS = ['reads', 'overheads', 'loads', 'merges', 'exports'] as const;
+const PARTS = ['reads', 'overheads', 'loads', 'merges', 'parquet', 'exports'] as const;
 export type Part = (typeof PARTS)[number];
 
 const CELLS = 80;

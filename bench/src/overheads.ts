@@ -21,7 +21,11 @@ export interface OverheadResult extends ContestResult {
 }
 
 /** What masks and strict audit cost. @param relaxed a server whose audit is async */
-export async function measureOverheads(headgate: ServerProcess, relaxed: ServerProcess, options: ContestOptions): Promise<OverheadResult[]> {
+export async function measureOverheads(
+  headgate: ServerProcess<'headgate'>,
+  relaxed: ServerProcess<'headgate'>,
+  options: ContestOptions,
+): Promise<OverheadResult[]> {
   const { tokens, plainTokens } = options.shop;
   const contestants = {
     all: { server: headgate, tokens, sees: 'masked' },

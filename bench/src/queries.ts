@@ -1,5 +1,5 @@
 import { COUNTRIES, TIERS } from './data.ts';
-import type { ServerName } from './server-process.ts';
+import type { ReadServerName } from './server-process.ts';
 
 export const QUERIES = ['flat', 'nested', 'one', 'aggregate', 'groups'] as const;
 export type QueryName = (typeof QUERIES)[number];
@@ -17,7 +17,7 @@ interface Query {
   readonly rows: number;
   readonly variants: readonly Variant[];
   /** The document of each server; the variables are the same where it has them. */
-  readonly documents: Readonly<Record<ServerName, string>>;
+  readonly documents: Readonly<Record<ReadServerName, string>>;
 }
 
 const COUNTRY_AND_TIER: readonly Variant[] = COUNTRIES.flatMap((country) => TIERS.map((tier) => ({ country, tier })));
@@ -126,7 +126,7 @@ export interface HttpRequest {
 }
 
 /** @param tokens a bearer token by country: each its own principal. */
-export function requestsOf(query: QueryName, server: ServerName, tokens: ReadonlyMap<string, string>): HttpRequest[] {
+export function requestsOf(query: QueryName, server: ReadServerName, tokens: ReadonlyMap<string, string>): HttpRequest[] {
   const { variants, documents } = queries[query];
   return variants.map((variant) => {
     const { country, ...asked } = variant;

@@ -1,16 +1,16 @@
 import { contest, type ContestOptions, type ContestResult } from './contest.ts';
 import { queries, type QueryName } from './queries.ts';
-import type { ServerName, ServerProcess } from './server-process.ts';
+import type { ReadServerName, ServerProcess } from './server-process.ts';
 
 export interface ReadResult extends ContestResult {
   readonly query: QueryName;
-  readonly server: ServerName;
+  readonly server: ReadServerName;
   /** Rows answered in all measured rounds. */
   readonly rows: number;
 }
 
 /** Headgate beside its peers. */
-export async function measureReads(servers: Readonly<Record<ServerName, ServerProcess>>, options: ContestOptions): Promise<ReadResult[]> {
+export async function measureReads(servers: Readonly<Record<ReadServerName, ServerProcess<ReadServerName>>>, options: ContestOptions): Promise<ReadResult[]> {
   const { tokens } = options.shop;
   const contestants = {
     headgate: { server: servers.headgate, tokens, sees: 'masked' },

@@ -5,6 +5,7 @@ import { mergeTitles, type MergeReport } from './merges.ts';
 import type { Mark } from './marks.ts';
 import type { Options } from './options.ts';
 import { OVERHEAD_QUERIES, wayTitles, type OverheadResult } from './overheads.ts';
+import { parquetTitles, type ParquetReport } from './parquet.ts';
 import { queries } from './queries.ts';
 import type { ReadResult } from './reads.ts';
 
@@ -15,6 +16,7 @@ export interface Report {
   readonly overheads?: readonly OverheadResult[];
   readonly loads?: LoadReport;
   readonly merges?: MergeReport;
+  readonly parquet?: ParquetReport;
   readonly exports?: ExportReport;
   readonly marks: readonly Mark[];
 }
@@ -23,7 +25,7 @@ const MB = 1_000_000;
 
 /** The report as text, in Markdown's tables. */
 export function textOf(report: Report): string {
-  const { machine, reads, overheads, loads, merges, exports, marks } = report;
+  const { machine, reads, overheads, loads, merges, parquet, exports, marks } = report;
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
     `${machine.cores} cores of ${machine.processor}, ${whole(machine.memoryBytes / MB / 1000)} GB, ${machine.system}`,
@@ -32,6 +34,7 @@ export function textOf(report: Report): string {
     ...(overheads ? overheadLines(overheads, report) : []),
     ...(loads ? loadLines(loads, report) : []),
     ...(merges ? mergeLines(merges) : []),
+    ...(parquet ? parquetLines(parquet) : []),
     ...(exports ? exportLines(exports, report) : []),
     '',
     ...table(
@@ -87,6 +90,26 @@ function mergeLines({ rows, base, results }: MergeReport): string[] {
         rounds.map((each) => each.toFixed(2)).join(' '),
       ]),
     ),
+  ];
+}
+
+function parquetLines({ file, rows, results, memory }: ParquetReport): string[] {
+  const script = results.find(({ parquet }) => parquet === 'script')?.seconds ?? Number.NaN;
+  return [
+    '',
+    `Parquet: the ${whole(rows)} rows of ${file}, median of ${results[0]?.rounds.length ?? 0} rounds`,
+    '',
+    ...table(
+      ['by', 'seconds', 'rows/s', 'to the script', 'rounds'],
+      results.map(({ parquet, seconds, rounds }) => [
+        parquetTitles[parquet],
+        seconds.toFixed(2),
+        whole(rows / seconds),
+        times(script / seconds),
+        rounds.map((each) => each.toFixed(2)).join(' '),
+      ]),
+    ),
+    ...memoryLines('load', memory),
   ];
 }
 

@@ -2,23 +2,26 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { FromChild, ToChild } from './servers/child.ts';
 
-export const SERVERS = ['headgate', 'postgraphile', 'limit', 'events-script'] as const;
+/** Those of which reads are asked. */
+export const READ_SERVERS = ['headgate', 'postgraphile', 'limit'] as const;
+export type ReadServerName = (typeof READ_SERVERS)[number];
+export const SERVERS = [...READ_SERVERS, 'events-script'] as const;
 export type ServerName = (typeof SERVERS)[number];
 
 /** A server in a process of its own, on a free port of the loopback. */
-export class ServerProcess {
-  readonly name: ServerName;
+export class ServerProcess<Name extends ServerName = ServerName> {
+  readonly name: Name;
   readonly url: string;
   readonly #child: ChildProcess;
 
-  private constructor(name: ServerName, url: string, child: ChildProcess) {
+  private constructor(name: Name, url: string, child: ChildProcess) {
     this.name = name;
     this.url = url;
     this.#child = child;
   }
 
   /** Resolves when it listens. @throws Error with what it wrote when it ended instead. */
-  static async start(name: ServerName, env: NodeJS.ProcessEnv): Promise<ServerProcess> {
+  static async start<Name extends ServerName>(name: Name, env: NodeJS.ProcessEnv): Promise<ServerProcess<Name>> {
     const child = fork(new URL(`./servers/${name}.ts`, import.meta.url), {
       env: { ...process.env, NODE_ENV: 'production', GRAPHILE_ENV: 'production', ...env },
       execArgv: (process.env[`BENCH_${name.toUpperCase()}_NODE_OPTIONS`] ?? '').split(' ').filter(Boolean),

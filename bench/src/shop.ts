@@ -82,7 +82,7 @@ export class Shop {
   }
 
   /** @param environment what is other than for the others */
-  async serve(name: ServerName, environment: NodeJS.ProcessEnv = {}): Promise<ServerProcess> {
+  async serve<Name extends ServerName>(name: Name, environment: NodeJS.ProcessEnv = {}): Promise<ServerProcess<Name>> {
     const server = await ServerProcess.start(name, { ...this.#environment, ...environment });
     this.#servers.add(server);
     return server;

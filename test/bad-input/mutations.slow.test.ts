@@ -93,7 +93,7 @@ const BAD: readonly (readonly [what: string, text: string, code: string, line: n
   ['a check that reads files', dataset('x', `rules: [{ name: r, check: "pg_read_file('x') = t" }]\n`), 'BAD_USER_INPUT', 6, 'rules[0].check', /can't be used/],
   ['another variable than a secret', dataset('x', 'description: "${DATABASE_URL}"\n'), 'BAD_USER_INPUT', 6, 'description', /HEADGATE_SECRET_/],
   ['a source without a URL', 'kind: Source\nname: crm\ntype: postgres\n', 'BAD_USER_INPUT', 1, 'url', /this is missing/],
-  ['a source of a kind that there is not yet', 'kind: Source\nname: crm\ntype: kafka\n', 'BAD_USER_INPUT', 3, 'type', /postgres/],
+  ['a source of a kind that there is not', 'kind: Source\nname: crm\ntype: kinesis\n', 'BAD_USER_INPUT', 3, 'type', /postgres/],
   [
     'a column that rows keep from its type',
     'kind: Dataset\nname: orders\nfields:\n  - { name: id, type: bigint }\n  - { name: name, type: integer }\n  - { name: price, type: decimal }\nkey: [id]\n',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/processes.js';
-import { NatsTestBroker, RedisTestBroker, type FoundBroker, type TestBroker } from '../streams/brokers.js';
+import { KafkaTestBroker, keyOf, NatsTestBroker, RedisTestBroker, type FoundBroker, type TestBroker } from '../streams/brokers.js';
+import { KafkaServer } from '../streams/kafka-server.js';
 import { OwnServer } from '../streams/own-servers.js';
 import { numbers, rows, Stage, type Worker } from '../streams/stage.js';
 
@@ -10,24 +11,41 @@ const MESSAGES = 2_000 + KILLS * 1_000;
 /** What a takeover or a broker that is back may take. */
 const RECOVERY_MS = 15_000;
 
-// What has nothing to do with the kind of broker is tried on one.
-describeFaults('nats-server', async (url) => NatsTestBroker.find(url), ['kill', 'sleep', 'share']);
-describeFaults('redis-server', async (url) => RedisTestBroker.find(url), ['kill']);
+/** A broker that can be taken away, and comes back with what it was given. */
+interface Fallible {
+  kill(): Promise<void>;
+  begin(): Promise<void>;
+  close(): Promise<void>;
+}
 
-function describeFaults(
-  program: 'nats-server' | 'redis-server',
-  find: (url: string) => Promise<FoundBroker>,
-  faults: readonly ('kill' | 'sleep' | 'share')[],
+interface Found<Server extends Fallible> {
+  readonly start: () => Promise<Server | undefined>;
+  readonly find: (server: Server) => Promise<FoundBroker>;
+}
+
+// What has nothing to do with the kind of broker is tried on one.
+const nats = { start: async () => OwnServer.start('nats-server'), find: async ({ url }: OwnServer) => NatsTestBroker.find(url) };
+describeFaults('nats-server', nats, ['kill', 'sleep', 'share']);
+const redis = { start: async () => OwnServer.start('redis-server'), find: async ({ url }: OwnServer) => RedisTestBroker.find(url) };
+describeFaults('redis-server', redis, ['kill']);
+// Its mock keeps nothing when it is killed; it can't be reached for a while.
+const kafka = { start: async () => KafkaServer.start(), find: async (server: KafkaServer) => ({ broker: new KafkaTestBroker(server) }) };
+describeFaults('cluster of Kafka', kafka, ['kill', 'partitions']);
+
+function describeFaults<Server extends Fallible>(
+  program: string,
+  { start, find }: Found<Server>,
+  faults: readonly ('kill' | 'sleep' | 'share' | 'partitions')[],
 ): void {
   describe(`streams of a ${program} of its own`, () => {
-    let server: OwnServer | undefined;
+    let server: Server | undefined;
     let broker: TestBroker;
     let stage: Stage;
 
     beforeAll(async () => {
-      server = await OwnServer.start(program);
+      server = await start();
       if (!server) return;
-      const found = await find(server.url);
+      const found = await find(server);
       if ('reason' in found) throw new Error(found.reason);
       ({ broker } = found);
       stage = await Stage.open(broker, { HEADGATE_ROLES: 'gateway' });
@@ -38,6 +56,44 @@ function describeFaults(
       await server?.close();
     });
 
+    const ifPartitions = faults.includes('partitions') ? test : () => undefined;
+    ifPartitions('workers share the partitions of one stream, and take over those of one that is killed', { timeout: 120_000 }, async (context) => {
+      if (!server) return context.skip(`no ${program} on this machine`);
+      const spread = broker as KafkaTestBroker;
+      const keys = [0, 1, 2, 3].map(keyOf);
+      const [first, second] = await Promise.all([stage.worker(), stage.worker()]);
+      const name = await stage.follow({ collector: { batch: { rows: 50, wait: '20ms' } } });
+      const holders = async () =>
+        (await stage.runs(name)).filter(({ status }) => status === 'RUNNING').map(({ worker }) => (worker?.includes(first.mark) ? first : second));
+      await until('all partitions are followed, by both', async () => {
+        const now = await holders();
+        return now.length === 4 && new Set(now).size === 2;
+      });
+      await spread.publish(name, rows(1, 2_000), keys);
+      await until('some have landed', async () => (await stage.count(name)) > 200);
+      await stage.dismiss(first, 'SIGKILL');
+      await spread.publish(name, rows(2_001, 3_000), keys);
+      await stage.loaded(name, 3_000, 2 * RECOVERY_MS);
+      await stage.expectExactly(name, numbers(1, 3_000));
+      const ends: string[] = [];
+      for (const partition of ['0', '1', '2', '3']) {
+        const told = await stage.partition(name, partition);
+        ends.push(`${partition} ${(told?.position as { offset: number } | undefined)?.offset} ${told?.rows_total} ${told?.missed}`);
+      }
+      expect(ends).toEqual(['0 750 750 0', '1 750 750 0', '2 750 750 0', '3 750 750 0']);
+      expect((await holders()).every((holder) => holder === second)).toBe(true);
+      const third = await stage.worker();
+      await until('they are shared again', async () => (await stage.shares([second, third])).every((share) => share >= 2), RECOVERY_MS);
+      await spread.publish(name, rows(3_001, 3_100), keys);
+      await stage.loaded(name, 3_100);
+      await stage.expectExactly(name, numbers(1, 3_100));
+      // The next test counts streams.
+      await stage.apply(stage.documents(name, { collector: { paused: true } }));
+      await until('its runs have ended', async () => (await holders()).length === 0);
+      await stage.dismiss(second);
+      await stage.dismiss(third);
+    });
+
     test('a worker that is killed at any moment, and a broker that is killed, lose nothing and double nothing', { timeout: 120_000 }, async (context) => {
       if (!server) return context.skip(`no ${program} on this machine`);
       const name = await stage.follow({ collector: { batch: { rows: 100, wait: '20ms' } } });
@@ -46,9 +102,9 @@ function describeFaults(
       for (let kill = 1; kill <= KILLS; kill += 1) {
         const count = await stage.count(name);
         await until('another batch has landed', async () => (await stage.count(name)) > count || count >= 2_000, RECOVERY_MS);
-        const [first] = await stage.shares([worker as Worker]);
-        const doomed = (first === 1 ? worker : next) as Worker;
-        [worker, next] = [(first === 1 ? next : worker) as Worker, undefined];
+        const doomed = await stage.holder(name, [worker, next] as Worker[]);
+        if (!doomed) throw new Error('nobody follows it');
+        [worker, next] = [(doomed === worker ? next : worker) as Worker, undefined];
         await stage.dismiss(doomed, 'SIGKILL');
         const began = Date.now();
         if (kill < KILLS) next = await stage.worker();

@@ -1540,6 +1540,7 @@ export type SourceType =
   | 'files'
   | 'graphql'
   | 'http'
+  | 'kafka'
   | 'nats'
   | 'postgres'
   | 'redis';

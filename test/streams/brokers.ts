@@ -1,18 +1,23 @@
+import { crc32 } from 'node:zlib';
 import { jetstreamManager, RetentionPolicy, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { createClient, type RedisClientType } from '@redis/client';
 import { until } from '../support/processes.js';
 import { findRedis } from '../support/redis.js';
+import { KafkaServer } from './kafka-server.js';
 
 /** What a broker is asked to do by tests; streams are its own to name. */
 export interface TestBroker {
-  readonly type: 'nats' | 'redis';
+  readonly type: 'nats' | 'redis' | 'kafka';
   /** The keys of the source's document beside its name. */
-  readonly source: { readonly type: string; readonly url: string };
+  readonly source: { readonly type: string; readonly url: string | readonly string[] };
+  /** Whether it can be asked for what came since a time. */
+  readonly knowsTimes: boolean;
   create(stream: string): Promise<void>;
+  /** In their order, to one partition. */
   publish(stream: string, messages: readonly (string | Uint8Array)[]): Promise<void>;
-  /** Takes the first messages away, unread or not. */
-  trim(stream: string, count: number): Promise<void>;
+  /** Takes the first messages away, unread or not; not all can be told to. */
+  trim?(stream: string, count: number): Promise<void>;
   /** The same name, and nothing of what was. */
   recreate(stream: string): Promise<void>;
   /** What the collector's document says of the stream. */
@@ -30,6 +35,7 @@ const subjectOf = (stream: string) => `${stream}.rows`;
 
 export class NatsTestBroker implements TestBroker {
   readonly type = 'nats';
+  readonly knowsTimes = true;
   readonly source: { readonly type: string; readonly url: string };
   readonly manager: JetStreamManager;
   readonly #connection: NatsConnection;
@@ -105,6 +111,7 @@ export class NatsTestBroker implements TestBroker {
 
 export class RedisTestBroker implements TestBroker {
   readonly type = 'redis';
+  readonly knowsTimes = true;
   readonly source: { readonly type: string; readonly url: string };
   readonly client: RedisClientType;
   readonly #streams = new Set<string>();
@@ -157,4 +164,66 @@ export class RedisTestBroker implements TestBroker {
     for (const stream of this.#streams) await this.client.del(stream);
     this.client.destroy();
   }
+}
+
+/** Of four partitions its consistent partitioner chooses the first for it. */
+const FIRST_KEY = keyOf(0);
+
+/** Kafka's protocol, by a mock cluster: each topic has four partitions. */
+export class KafkaTestBroker implements TestBroker {
+  readonly type = 'kafka';
+  readonly knowsTimes = false;
+  readonly source: { readonly type: string; readonly url: readonly string[] };
+  readonly server: KafkaServer;
+  readonly #streams = new Set<string>();
+
+  constructor(server: KafkaServer) {
+    this.server = server;
+    this.source = { type: 'kafka', url: server.url };
+  }
+
+  static async find(): Promise<FoundBroker> {
+    const server = await KafkaServer.start();
+    return server ? { broker: new KafkaTestBroker(server) } : { reason: 'there is no librdkafka for this machine, or Node is older than 24' };
+  }
+
+  async create(stream: string): Promise<void> {
+    this.#streams.add(stream);
+    await this.server.create(stream);
+  }
+
+  async publish(stream: string, messages: readonly (string | Uint8Array)[], keys: readonly string[] = [FIRST_KEY]): Promise<void> {
+    const base64 = (content: string | Uint8Array) => Buffer.from(content as Uint8Array).toString('base64');
+    await this.server.publish(
+      stream,
+      messages.map((message, i) => [base64(message), base64(keys[i % keys.length] ?? '')] as const),
+    );
+  }
+
+  /** The whole cluster is another one. */
+  async recreate(): Promise<void> {
+    await this.server.renew();
+    for (const stream of this.#streams) await this.server.create(stream);
+  }
+
+  part(stream: string, more: object = {}): object {
+    return { topic: stream, ...more };
+  }
+
+  partition(): string {
+    return '0';
+  }
+
+  async place(stream: string, n: number): Promise<string> {
+    return `${stream}/0/${n - 1}`;
+  }
+
+  async close(): Promise<void> {
+    await this.server.close();
+  }
+}
+
+/** A key of messages that go to the partition. */
+export function keyOf(partition: number): string {
+  for (let i = 0; ; i += 1) if (crc32(`key ${i}`) % 4 === partition) return `key ${i}`;
 }

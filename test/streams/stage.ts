@@ -58,7 +58,7 @@ export class Stage {
   static async open(broker: TestBroker, env: NodeJS.ProcessEnv = {}): Promise<Stage> {
     const secrets = {
       HEADGATE_MASTER_KEY: randomBytes(32).toString('base64'),
-      HEADGATE_OUTBOUND_ALLOW: [...new Set(['127.0.0.1', new URL(broker.source.url).hostname])].join(','),
+      HEADGATE_OUTBOUND_ALLOW: [...new Set(['127.0.0.1', ...[broker.source.url].flat().map((url) => new URL(url).hostname)])].join(','),
     };
     const served = await Served.start({ ...secrets, ...env });
     const stage = new Stage(served, broker, await served.token('engineer@example.com', ['admin']), secrets);
@@ -116,8 +116,11 @@ export class Stage {
     return row?.n ?? 0;
   }
 
-  async partition(name: string): Promise<Partition | undefined> {
-    const [row] = (await this.served.sql(`SELECT * FROM headgate.collector_position WHERE collector = '${name}'`)) as Partition[];
+  /** The partition that messages are published to, where nothing else is said. */
+  async partition(name: string, partition = this.#broker.partition(name)): Promise<Partition | undefined> {
+    const [row] = (await this.served.sql(
+      `SELECT * FROM headgate.collector_position WHERE collector = '${name}' AND partition = '${partition}'`,
+    )) as Partition[];
     return row;
   }
 
@@ -127,10 +130,17 @@ export class Stage {
     )) as never;
   }
 
-  async runs(
-    name: string,
-  ): Promise<
-    { id: string; status: string; worker: string | null; rows_read: string; rows_loaded: string; error_code: string | null; error_message: string | null }[]
+  async runs(name: string): Promise<
+    {
+      id: string;
+      status: string;
+      partition: string;
+      worker: string | null;
+      rows_read: string;
+      rows_loaded: string;
+      error_code: string | null;
+      error_message: string | null;
+    }[]
   > {
     return (await this.served.sql(`SELECT * FROM headgate.run WHERE collector = '${name}' ORDER BY created_at, id`)) as never;
   }
@@ -167,6 +177,12 @@ export class Stage {
     this.#workers.delete(worker);
     await worker.child.end(signal);
     await rm(worker.home, { recursive: true, force: true });
+  }
+
+  /** Which of the workers follows the partition that messages are published to. */
+  async holder(name: string, workers: readonly Worker[]): Promise<Worker | undefined> {
+    const run = (await this.runs(name)).find(({ status, partition }) => status === 'RUNNING' && partition === this.#broker.partition(name));
+    return workers.find(({ mark }) => run?.worker?.includes(mark));
   }
 
   /** How many runs of streams each worker has, in the order of the workers. */

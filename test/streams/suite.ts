@@ -17,7 +17,9 @@ export function describeStreams(kind: string, found: FoundBroker): void {
       await stage?.close();
       if ('broker' in found) await found.broker.close();
     });
-    describeLaws(() => {
+    const laws = { knowsTimes: true, trims: true };
+    if ('broker' in found) Object.assign(laws, { knowsTimes: found.broker.knowsTimes, trims: found.broker.trim !== undefined });
+    describeLaws(laws, () => {
       if ('reason' in found || !stage) throw new Error('no broker');
       return { broker: found.broker, stage };
     });
@@ -29,7 +31,7 @@ interface Setting {
   readonly stage: Stage;
 }
 
-function describeLaws(setting: () => Setting): void {
+function describeLaws({ knowsTimes, trims }: { readonly knowsTimes: boolean; readonly trims: boolean }, setting: () => Setting): void {
   test('messages that are there and messages that come are rows, each once, in batches', async () => {
     const { broker, stage } = setting();
     const name = stage.name();
@@ -78,8 +80,9 @@ function describeLaws(setting: () => Setting): void {
     );
     expect(refused.every(({ reasons }) => reasons.length > 0)).toBe(true);
     expect(refused.some(({ raw }) => raw[''] === 'no json')).toBe(true);
-    const [run] = await stage.runs(name);
-    expect(run).toMatchObject({ status: 'RUNNING', rows_read: String(messages.length) });
+    const runs = await stage.runs(name);
+    expect(runs.every(({ status }) => status === 'RUNNING')).toBe(true);
+    expect(runs.reduce((sum, { rows_read }) => sum + Number(rows_read), 0)).toBe(messages.length);
   });
 
   test('a stream of nothing but broken messages goes on', async () => {
@@ -124,7 +127,7 @@ function describeLaws(setting: () => Setting): void {
       { name: 'sent', type: 'timestamp' },
       { name: 'subject', type: 'text' },
     ];
-    const sentTo = broker.type === 'nats' ? '$subject' : '$stream';
+    const sentTo = { nats: '$subject', redis: '$stream', kafka: '$topic' }[broker.type];
     const part = { items: '/payload/after', fields: { place: '$position', sent: '$receivedAt', subject: sentTo }, rest: true };
     await stage.apply(stage.documents(name, { part, dataset: { fields } }));
     await stage.loaded(name, 4);
@@ -142,7 +145,7 @@ function describeLaws(setting: () => Setting): void {
     expect((await stage.refused(name)).map(({ position }) => position).toSorted()).toEqual([`${await broker.place(name, 2)}#3`, await broker.place(name, 3)]);
   });
 
-  test('it begins at what is new, or at a time, when the document says so, and then from its own position', async () => {
+  test('it begins at what is new when the document says so, and then from its own position', async () => {
     const { broker, stage } = setting();
     const name = stage.name();
     await broker.create(name);
@@ -152,7 +155,11 @@ function describeLaws(setting: () => Setting): void {
     await broker.publish(name, rows(6, 8));
     await stage.loaded(name, 3);
     await stage.expectExactly(name, [6, 7, 8]);
+  });
 
+  const ifTimes = knowsTimes ? test : () => undefined;
+  ifTimes('it begins at a time when the document says so', async () => {
+    const { broker, stage } = setting();
     const late = stage.name();
     await broker.create(late);
     await broker.publish(late, rows(1, 5));
@@ -183,7 +190,8 @@ function describeLaws(setting: () => Setting): void {
     await until('its run has ended', async () => (await stage.runs(name)).every(({ status }) => status !== 'RUNNING' && status !== 'QUEUED'));
   });
 
-  test('messages that were gone before they were read are counted', async () => {
+  const ifTrims = trims ? test : () => undefined;
+  ifTrims('messages that were gone before they were read are counted', async () => {
     const { broker, stage } = setting();
     const name = await stage.follow();
     await broker.publish(name, rows(1, 3));
@@ -191,7 +199,7 @@ function describeLaws(setting: () => Setting): void {
     await stage.apply(stage.documents(name, { collector: { paused: true } }));
     await until('its run has ended', async () => (await stage.runs(name)).every(({ status }) => status === 'SUCCEEDED'));
     await broker.publish(name, rows(4, 10));
-    await broker.trim(name, 7);
+    await broker.trim?.(name, 7);
     await stage.apply(stage.documents(name));
     await stage.loaded(name, 6);
     await stage.expectExactly(name, [1, 2, 3, 8, 9, 10]);
@@ -232,7 +240,8 @@ function describeLaws(setting: () => Setting): void {
       `{ collector(name: "${name}") { partitions { partition position lagMessages lagSeconds rowsPerSecond missed problem updatedAt } } }`,
     );
     expect(errors).toBeUndefined();
-    expect(data.collector.partitions).toMatchObject([{ lagMessages: '0', missed: '0', problem: null }]);
+    const partition = broker.partition(name);
+    expect(data.collector.partitions).toContainEqual(expect.objectContaining({ partition, lagMessages: '0', missed: '0', problem: null }));
     const metrics = await (await fetch(`${stage.served.url}/metrics`)).text();
     expect(metrics).toMatch(/^headgate_stream_rows_total \d+$/m);
     expect(metrics).toMatch(/^headgate_stream_lag_messages \d+$/m);

@@ -37,3 +37,22 @@ export const RedisSource = z.strictObject({
   auth: authBy({ basic: Basic.partial({ user: true }) }).optional(),
   tls: Tls.optional(),
 });
+
+const kafkaUrl = plainUrl(['kafka', 'kafkas']);
+
+/** By SASL. */
+const kafkaAuth = authBy({
+  /** Its mechanism PLAIN. */
+  basic: Basic,
+  scramSha256: Basic,
+  scramSha512: Basic,
+});
+
+/** A Kafka. Several URLs are brokers of one cluster, which are asked for the others. */
+export const KafkaSource = z.strictObject({
+  ...COMMON,
+  type: z.literal('kafka'),
+  url: z.union([kafkaUrl, z.array(kafkaUrl).min(1).max(50)]),
+  auth: kafkaAuth.optional(),
+  tls: Tls.optional(),
+});

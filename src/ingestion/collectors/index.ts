@@ -14,6 +14,7 @@ export { postgresCollector } from './postgres/postgres-collector.js';
 export { partitionStates, type PartitionState } from './partition-states.js';
 export type { Lag } from './positions.js';
 export type { Broker } from './streams/broker.js';
+export { KafkaBroker } from './streams/kafka-broker.js';
 export { NatsBroker } from './streams/nats-broker.js';
 export { RedisBroker } from './streams/redis-broker.js';
 export { streamType } from './streams/stream-type.js';

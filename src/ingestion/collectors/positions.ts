@@ -82,3 +82,11 @@ export async function writeHealth(database: Pick<Database, 'query'>, { collector
     [collector, partition, lag?.messages ?? null, lag?.seconds ?? null, rowsPerSecond ?? null, problem !== undefined, problem ?? null, missed],
   );
 }
+
+/** Takes away what was told of collectors in a partition that they turned out not to have. */
+export async function forgetProblems(database: Pick<Database, 'query'>, collectors: readonly string[], partition: string): Promise<void> {
+  await database.query('DELETE FROM headgate.collector_position WHERE collector = ANY($1) AND partition = $2 AND position IS NULL', [
+    [...collectors],
+    partition,
+  ]);
+}

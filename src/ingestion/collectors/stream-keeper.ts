@@ -4,6 +4,7 @@ import type { Database, Transaction } from '../../store/index.js';
 import type { Collector } from './collector.js';
 import { isStream } from './collector-shape.js';
 import type { CollectorType } from './collector-type.js';
+import { forgetProblems, writeHealth } from './positions.js';
 import type { StreamShares } from './stream-shares.js';
 
 /** How often streams without a run, and runs whose collector changed, are looked for. */
@@ -13,6 +14,9 @@ const ASK_MS = 10_000;
 /** A stream that failed is begun again after so long, doubled each time, up to the longest. */
 const FIRST_REST_S = 2;
 const LONGEST_REST_S = 300;
+
+/** The partition of a stream that has no others, and the place of what stands in the way of asking for them. */
+const WHOLE = '';
 
 interface StreamKeeperOptions {
   readonly database: Database;
@@ -79,25 +83,31 @@ export class StreamKeeper {
   async partitionsOf({ spec, source }: Collector): Promise<readonly string[]> {
     const type = this.#options.types.get(source.type);
     if (!type) throw new HeadgateError('UNAVAILABLE', `This process can not collect from sources of type ${source.type}.`, { collector: spec.name });
-    return (await type.partitions?.(spec, source, AbortSignal.timeout(ASK_MS))) ?? [''];
+    return (await type.partitions?.(spec, source, AbortSignal.timeout(ASK_MS))) ?? [WHOLE];
   }
 
   /** One look at all of them. */
   async look(): Promise<void> {
-    const { list, running, log } = this.#options;
+    const { list, running, log, database } = this.#options;
     const collectors = await list();
     const wanted = new Map(collectors.filter(({ spec }) => !spec.paused).map((collector) => [collector.spec.name, collector.updatedAt.getTime()]));
     for (const { collector, version, stop } of running.values()) {
       if (wanted.get(collector) !== version) stop.abort(new Error('The collector was changed, paused or removed.'));
     }
+    const known: string[] = [];
     for (const collector of collectors) {
       if (collector.spec.paused || !isStream(collector.spec, collector.source.type)) continue;
       try {
-        for (const partition of await this.partitionsOf(collector)) await this.#begin(collector, partition);
+        const partitions = await this.partitionsOf(collector);
+        if (!partitions.includes(WHOLE)) known.push(collector.spec.name);
+        for (const partition of partitions) await this.#begin(collector, partition);
       } catch (error) {
         log.warn({ collector: collector.spec.name, code: isHeadgateError(error) ? error.code : (error as Error).name }, 'a stream could not be begun');
+        // There is no run that could tell it.
+        if (isHeadgateError(error)) await writeHealth(database, { collector: collector.spec.name, partition: WHOLE }, { problem: error.message });
       }
     }
+    if (known.length > 0) await forgetProblems(database, known, WHOLE);
     await this.#balance();
   }
 

@@ -2,6 +2,7 @@ import { filesPart } from '../files/files-part.js';
 import { EVENTS_PART } from './events.js';
 import { graphqlPart } from './graphql.js';
 import { httpPart } from './http.js';
+import { kafkaPart } from './kafka.js';
 import { natsPart } from './nats.js';
 import { postgresPart } from './postgres.js';
 import type { CollectorPart } from './part.js';
@@ -13,6 +14,7 @@ export const COLLECTOR_PARTS = {
   files: filesPart,
   graphql: graphqlPart,
   http: httpPart,
+  kafka: kafkaPart,
   nats: natsPart,
   postgres: postgresPart,
   redis: redisPart,

@@ -4,8 +4,8 @@ import { rowKeys } from './fields.js';
 
 /** What is known of each message beside its content: when the broker took it, and its place in the stream. */
 const FACTS = ['$receivedAt', '$position'] as const;
-/** What one broker alone knows: the subject of NATS, the stream of Redis. */
-type OwnFact = '$subject' | '$stream';
+/** What one broker alone knows: the subject of NATS, the stream of Redis, and of Kafka where a message is and what came with it. */
+type OwnFact = '$subject' | '$stream' | '$topic' | '$partition' | '$offset' | '$key' | '$headers';
 export type MessageFact = (typeof FACTS)[number] | OwnFact;
 
 /** How rows are in a message. @param own the facts that this broker knows beside those of all */

@@ -12,6 +12,14 @@ export interface Message {
   readonly subject?: string | undefined;
   /** Of Redis: its key. */
   readonly stream?: string | undefined;
+  /** Of Kafka, with what follows. */
+  readonly topic?: string | undefined;
+  readonly partition?: number | undefined;
+  readonly offset?: number | undefined;
+  readonly key?: Uint8Array | null | undefined;
+  readonly headers?: readonly (readonly [name: Uint8Array | null, value: Uint8Array | null])[] | undefined;
+  /** Why its content could not be read. */
+  readonly broken?: string | undefined;
 }
 
 /** Messages that came together, in their order. */
@@ -55,7 +63,10 @@ export interface Consuming {
 
 /** A kind of broker. */
 export interface Broker {
-  /** @throws HeadgateError UNAVAILABLE when the source can't be asked */
+  /**
+   * Of a stream that has several. It is asked often, and answers soon, with what was known before if need be.
+   * @throws HeadgateError UNAVAILABLE when the source can't be asked; NOT_FOUND when it has no such stream
+   */
   partitions?(collector: CollectorSpec, source: SourceSpec, signal: AbortSignal): Promise<readonly string[]>;
   /**
    * @throws HeadgateError UNAVAILABLE when the broker is away; NOT_FOUND when it has no such stream; CONFLICT when the stream is

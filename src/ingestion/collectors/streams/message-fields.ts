@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { membersOf } from '../../json-members.js';
 import { JsonTree } from '../../json-tree.js';
 import { rowText, type RowSources } from '../../row-members.js';
@@ -33,14 +34,24 @@ function madeOf(row: Buffer, sources: RowSources, message: Message): Buffer {
 }
 
 /** As JSON. */
-function factOf({ time, place, subject, stream }: Message, fact: string): string {
-  const facts: Readonly<Record<MessageFact, () => string | undefined>> = {
+function factOf({ time, place, subject, stream, topic, partition, offset, key, headers }: Message, fact: string): string {
+  const facts: Readonly<Record<MessageFact, () => unknown>> = {
     $receivedAt: () => new Date(time).toISOString(),
     $position: () => String(place),
     $subject: () => subject,
     $stream: () => stream,
+    $topic: () => topic,
+    $partition: () => partition,
+    $offset: () => offset,
+    $key: () => textOf(key),
+    $headers: () => Object.fromEntries((headers ?? []).map(([name, value]) => [textOf(name) ?? '', textOf(value)])),
   };
   return JSON.stringify(facts[fact as MessageFact]() ?? null);
+}
+
+/** Null for what is none. */
+function textOf(bytes: Uint8Array | null | undefined): string | null {
+  return bytes && isUtf8(bytes) ? Buffer.from(bytes).toString('utf8') : null;
 }
 
 /** The members go to the end, where they count when the message has the same ones. */

@@ -87,6 +87,7 @@ function readEach(messages: readonly Message[], reading: Reading): MessageRows {
   const filler = rowFiller(format);
   messages.forEach((message, i) => {
     try {
+      if (message.broken !== undefined) throw new Refusal(message.broken);
       const rows = rowsOf(Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length), reading);
       const filled = filler?.(message);
       rows.forEach((row, part) => {

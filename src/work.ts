@@ -4,7 +4,7 @@ import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
-import type { ContractKeeper } from './governance/index.js';
+import type { Authorizer, ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
 import {
   BatchLoads,
@@ -12,11 +12,13 @@ import {
   EventsCollector,
   filesCollector,
   graphqlCollector,
+  heldContents,
   httpCollector,
   InboxSweep,
   Ingestion,
   KafkaBroker,
   Loader,
+  LoadPermission,
   NatsBroker,
   postgresCollector,
   QuarantineSweep,
@@ -75,6 +77,8 @@ interface WorkRoom {
   readonly notifications: Notifications;
   readonly clients: HttpClients;
   readonly contracts: ContractKeeper;
+  /** Of the grants that are in force at the moment of the call. */
+  readonly authorizer: () => Promise<Authorizer>;
 }
 
 /**
@@ -95,9 +99,10 @@ export async function openWork({
   outbound,
   sources,
   notifications,
+  authorizer,
 }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
-  const runs = new Runs({ database, jobs, log });
+  const runs = new Runs({ database, jobs, log, heldContents: (tx, runIds) => heldContents(tx, cipher, runIds) });
   const self = processOf(config);
   const keeper = new RunKeeper({ runs, worker: self.name, log });
   const workers = new Workers({ database, log, self });
@@ -116,6 +121,7 @@ export async function openWork({
     audit,
     cipher,
     loader,
+    permission: new LoadPermission({ database, authorizer }),
     // The report belongs to the version that it speaks of, so it is committed with it.
     afterLoad: async (tx, dataset, run, outcome, actor) => {
       // Of whoever was erased since the rows were given none comes back, however often they are sent again.
@@ -163,7 +169,7 @@ export async function openWork({
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2, grouped: true });
     jobs.work(STREAM_QUEUE, ingest, { concurrency: () => Math.min(collectors.share, STREAMS_AT_A_TIME), grouped: true });
     collectors.start();
-    const inboxSweep = new InboxSweep({ database, log });
+    const inboxSweep = new InboxSweep({ database, cipher, log });
     closing.add('sweep of the inbox', () => inboxSweep.close());
     inboxSweep.start();
     const slotLags = new SlotLags({ database, sources, log });

@@ -48,7 +48,7 @@ export const DOCUMENTS = {
   discardQuarantine:
     'mutation ($dataset: String!, $ids: [ID!]!, $reason: String!) { discarded: discardQuarantine(dataset: $dataset, ids: $ids, reason: $reason) }',
   exportSubject: `mutation ($subject: String!) { exportSubject(subject: $subject) {
-  url datasets { dataset rows quarantined } withheld masked elsewhere complete } }`,
+  url datasets { dataset rows quarantined } withheld masked elsewhere waiting complete } }`,
   eraseSubject: `mutation ($subject: String!, $reason: String!) { eraseSubject(subject: $subject, reason: $reason) {
   id subjectReference datasets { dataset rows nullified } quarantined staged keysDestroyed others { name count } elsewhere recompute openRuns } }`,
 } as const;

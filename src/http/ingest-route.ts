@@ -64,7 +64,9 @@ export function ingestRoute(app: FastifyInstance, options: IngestRouteOptions): 
         const world = options.world();
         const { datasets } = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
         // By what they may see now: what was allowed when it began may not be any more.
-        return previewFor({ principal, world }, datasets.get(dataset.name) ?? { ...dataset, fields: [] }, outcome);
+        return previewFor({ principal, world }, datasets.get(dataset.name) ?? { ...dataset, fields: [] }, outcome, {
+          isSent: !('url' in upload.source),
+        });
       } finally {
         reply.raw.off('close', leave);
         // What a refused load left unread: the connection can be used again only after it.

@@ -6,7 +6,8 @@ export { FORMATS, formatOf, type Format } from './format.js';
 export { infer, type InferredFile, type InferRequest } from './infer/infer.js';
 export { SourceInference, type InferredSource, type SourceInferRequest } from './infer/source/source-inference.js';
 export { Ingestion, type AfterLoad, type IngestionOptions, type LoadNow } from './ingestion.js';
-export { forgetAllKeptContent, forgetKeptContent, isInKeptContent, mayHold } from './kept-content.js';
+export { forgetAllKeptContent, forgetKeptContent, heldContents, holdOnKeptContent, isInKeptContent, mayHold } from './kept-content.js';
+export { LoadPermission } from './load-permission.js';
 export type { LoadRequest } from './load-request.js';
 export { Loader, type LoaderOptions, type ReplayRequest } from './loader.js';
 export {
@@ -20,6 +21,7 @@ export {
   type LoadProgress,
   type Reason,
 } from './outcome.js';
+export { checkPatch } from './patch-limits.js';
 export { Quarantine, QuarantinedRowEntity, type QuarantinePage } from './quarantine.js';
 export { MOST_IDS, QuarantineActs } from './quarantine-acts.js';
 export { QuarantineSweep } from './quarantine-sweep.js';

@@ -29,6 +29,8 @@ export interface LoadRequest {
   readonly eachAlone?: boolean | undefined;
   /** Of rows that are changes of a source: what they take away, and leave as it is. With mode merge and rows as NDJSON. */
   readonly changes?: CapturedChanges | undefined;
+  /** The rows are of a source whose changes are followed: newer ones take the place of those that were refused. */
+  readonly captured?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Told what the content is before any of it lands. */

@@ -33,6 +33,8 @@ export interface LoadOutcome extends LoadCounts {
   readonly rowCount: number;
   /** How the contract followed the rows; absent when it did not have to. */
   readonly drift?: ContractDrift;
+  /** Rows of the quarantine that these took the place of. */
+  readonly superseded?: number;
   /** Of a preview, after which nothing is changed. */
   readonly preview?: Preview;
 }

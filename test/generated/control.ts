@@ -1612,7 +1612,7 @@ export type SourceType =
 
 /** All that you may export of a person, as a ZIP archive that is made while you fetch it. */
 export type SubjectExport = {
-  /** Nothing that you may know of is withheld, masked or elsewhere. */
+  /** Nothing that you may know of is withheld, masked, elsewhere or waiting. */
   readonly complete: Scalars['Boolean']['output'];
   readonly datasets: ReadonlyArray<SubjectExportDataset>;
   /** Datasets that stay at a source: ask there. */
@@ -1623,6 +1623,8 @@ export type SubjectExport = {
   readonly masked: ReadonlyArray<Scalars['String']['output']>;
   /** The path to GET with the same credential, and X-Purpose where one is needed. */
   readonly url: Scalars['String']['output'];
+  /** What may be about the person, waits to be loaded and is not in the archive: events/dataset, dead-letters/dataset. Withheld with quarantine/dataset. */
+  readonly waiting: ReadonlyArray<Scalars['String']['output']>;
   /** What you may not export: a dataset (or some of its rows), dataset.field, quarantine/dataset. It does not say that there is something. */
   readonly withheld: ReadonlyArray<Scalars['String']['output']>;
 };

@@ -73,7 +73,7 @@ export class RunResolver {
     const from = source !== undefined ? { file: source } : content !== undefined ? { content } : undefined;
     if (!from) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
     const outcome = await context.services.previewIngest({ dataset: name, source: from, format, mode, force }, context.principal, PREVIEW_ROWS);
-    return previewFor(context, dataset, outcome);
+    return previewFor(context, dataset, outcome, { isSent: content !== undefined });
   }
 
   @Mutation(() => Run, { description: 'Queues a pipeline and answers at once.' })

@@ -3,7 +3,7 @@
 // sentence that says what is needed.
 'use strict';
 
-var NEEDED = [22, 19];
+var NEEDED = [22, 22];
 var found = process.versions.node.split('.').map(Number);
 
 if (found[0] < NEEDED[0] || (found[0] === NEEDED[0] && found[1] < NEEDED[1])) {

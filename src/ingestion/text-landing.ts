@@ -10,7 +10,7 @@ import { delimiterByte } from './dialect/read-dialect.js';
 import { fieldInput } from './field-input.js';
 import { jsonLines } from './json-lines.js';
 import type { Landed, LandingJob } from './landing.js';
-import { newColumns } from './drift.js';
+import { newColumns } from './new-columns.js';
 import { stageParquet } from './parquet/parquet-landing.js';
 import { rejected, twoMembers, unknownMember, unreadable } from './rejection.js';
 import type { SourceColumn } from './source-columns.js';

@@ -27,11 +27,11 @@ test.each(['12.22.12', '20.20.2', '22.18.0'])('on Node %s the command says in on
   await writeFile(old, `Object.defineProperty(process.versions, 'node', { value: '${version}' });`);
   expect(await start(['--require', old])).toEqual({
     code: 1,
-    output: `Headgate needs Node 22.19 or later, and this is Node ${version} (${process.execPath}).\n`,
+    output: `Headgate needs Node 22.22 or later, and this is Node ${version} (${process.execPath}).\n`,
   });
 });
 
-test.each(['22.19.0', '24.0.0', '26.1.0'])('Node %s is new enough', async (version) => {
+test.each(['22.22.0', '24.0.0', '26.1.0'])('Node %s is new enough', async (version) => {
   const fresh = join(folder, `node-${version}.cjs`);
   await writeFile(fresh, `Object.defineProperty(process.versions, 'node', { value: '${version}' });`);
   expect((await start(['--require', fresh])).output).not.toContain('needs Node');

@@ -10,6 +10,7 @@ export type { CollectorType } from './collector-type.js';
 export { graphqlCollector } from './graphql/graphql-collector.js';
 export { httpCollector } from './http/http-collector.js';
 export { Collectors, type CollectorsOptions } from './collectors.js';
+export { SlotLags } from './postgres/capture/slot-lags.js';
 export { postgresCollector } from './postgres/postgres-collector.js';
 export { partitionStates, type PartitionState } from './partition-states.js';
 export type { Lag } from './positions.js';

@@ -71,13 +71,15 @@ export function single(headers: Headers, name: string): string | undefined {
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** The headers of a CloudEvent as they are signed: in the order of their names, each a line. */
+/**
+ * The headers of a CloudEvent as they are signed: in the order of their names, each a line, and an empty line behind them. So nobody can
+ * make the end of the headers the beginning of the body, or the other way round; and no body that is JSON begins as they do.
+ */
 function ceText(headers: Headers): string {
   const names = Object.keys(headers).filter((name) => name.startsWith('ce-'));
-  return names
-    .toSorted()
-    .map((name) => `${name}:${(headers[name] ?? []).join(',')}\n`)
-    .join('');
+  if (names.length === 0) return '';
+  const lines = names.toSorted().map((name) => `${name}:${(headers[name] ?? []).join(',')}\n`);
+  return `${lines.join('')}\n`;
 }
 
 /** The signed text but for the body. */

@@ -20,7 +20,7 @@ export async function queuedContent(dataset: Dataset, content: string, cipher: P
     return { hash: sha256(content), bytesFor: async () => bytes };
   }
   const contents = await cipher.contents(NAME);
-  return { hash: contents.hash(dataset.id, bytes).toString('hex'), bytesFor: async (runId) => contents.seal(runId, bytes) };
+  return { hash: contents.hash(dataset.id, bytes), bytesFor: async (runId) => contents.seal(runId, bytes) };
 }
 
 /** @throws HeadgateError UNAVAILABLE for what was sealed elsewhere, or for another run */

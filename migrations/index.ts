@@ -17,6 +17,8 @@ import { Jobs1700000000016 } from './0016-jobs.js';
 import { Streams1700000000017 } from './0017-streams.js';
 import { Inbox1700000000018 } from './0018-inbox.js';
 import { CollectedFiles1700000000020 } from './0020-collected-files.js';
+import { QuarantineContracts1700000000023 } from './0023-quarantine-contracts.js';
+import { SlotLags1700000000024 } from './0024-slot-lags.js';
 
 /** In order; append only: a migration that was released is never changed. */
 export const migrations = [
@@ -39,4 +41,6 @@ export const migrations = [
   Streams1700000000017,
   Inbox1700000000018,
   CollectedFiles1700000000020,
+  QuarantineContracts1700000000023,
+  SlotLags1700000000024,
 ] as const;

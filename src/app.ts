@@ -49,6 +49,7 @@ import {
   EventReceiver,
   forgetAllKeptContent,
   forgetKeptContent,
+  holdOnKeptContent,
   Inbox,
   InboxSubjects,
   isInKeptContent,
@@ -195,13 +196,15 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
         name: 'events',
         erase: (tx, subject) => inbox.forget(tx, (text) => text === subject),
         waitsFor: (tx, subject, dataset) => inbox.waits(tx, dataset, (text) => text === subject),
+        holdWith: (tx, subject) => inbox.holdWith(tx, (text) => text === subject),
         eraseReferences: (tx, references) => inbox.forget(tx, (text) => references.includes(subjectReference(keyRing, text))),
       },
       {
         name: 'dead letters',
         erase: (tx, subject) => forgetKeptContent(tx, cipher, subject),
         waitsFor: (tx, subject, dataset) => isInKeptContent(tx, cipher, subject, dataset),
-        eraseReferences: (tx, references) => (references.length === 0 ? Promise.resolve(0) : forgetAllKeptContent(tx)),
+        holdWith: (tx, subject) => holdOnKeptContent(tx, cipher, subject),
+        eraseReferences: (tx, references) => (references.length === 0 ? Promise.resolve(0) : forgetAllKeptContent(tx, cipher)),
       },
     ],
     onErased: () => dataChanges.refresh(),
@@ -221,6 +224,7 @@ async function wire(config: Config, log: Log, closing: Closing): Promise<App> {
     outbound,
     notifications,
     sources,
+    authorizer: async () => (await live.refresh()).authorizer,
   });
   live.subscribe(() => work.collectors.wake());
   const manifests = new ManifestChanges({ database, kinds: KINDS, audit: record.audit, sources, log, refresh: () => live.refresh() });

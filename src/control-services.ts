@@ -30,7 +30,7 @@ interface Services extends Work {
 /** What the resolvers of the control plane may do, but for what is read through the masks. */
 export function controlServices(services: Services): Omit<ControlServices, 'detokenizer'> {
   const { database, audit, kinds, manifests, sources, keys, verify, quarantine, quarantineActs, subjects, referenceOf } = services;
-  const { runs, ingestion, collectors, pipelines, workers, retryRun, redriveRuns } = services;
+  const { runs, ingestion, collectors, pipelines, inference, workers, retryRun, redriveRuns } = services;
   return {
     database,
     audit,
@@ -39,6 +39,7 @@ export function controlServices(services: Services): Omit<ControlServices, 'deto
     sources,
     keys,
     collectors,
+    inference,
     reports: new QualityReports({ database, audit }),
     tagProposals: new TagProposals({ database, audit, changes: manifests }),
     quarantine,

@@ -4,7 +4,7 @@ import type { DataChanges } from './catalog/index.js';
 import { TagDetection } from './classification/index.js';
 import type { Config } from './config/index.js';
 import type { Subjects } from './delivery/index.js';
-import type { ContractKeeper } from './governance/index.js';
+import type { Authorizer, ContractKeeper } from './governance/index.js';
 import type { Principal } from './identity/index.js';
 import {
   BatchLoads,
@@ -12,15 +12,19 @@ import {
   EventsCollector,
   filesCollector,
   graphqlCollector,
+  heldContents,
   httpCollector,
   InboxSweep,
   Ingestion,
   KafkaBroker,
   Loader,
+  LoadPermission,
   NatsBroker,
   postgresCollector,
   QuarantineSweep,
   RedisBroker,
+  SlotLags,
+  SourceInference,
   streamType,
   type AfterBatch,
   type Broker,
@@ -45,6 +49,7 @@ export interface Work {
   readonly ingestion: Ingestion;
   readonly collectors: Collectors;
   readonly pipelines: Pipelines;
+  readonly inference: SourceInference;
   /** @throws HeadgateError CONFLICT for a run that is not over, or whose input is gone. */
   readonly retryRun: (run: RunEntity, principal: Principal) => Promise<RunEntity>;
   /** @throws HeadgateError BAD_USER_INPUT without a condition */
@@ -72,6 +77,8 @@ interface WorkRoom {
   readonly notifications: Notifications;
   readonly clients: HttpClients;
   readonly contracts: ContractKeeper;
+  /** Of the grants that are in force at the moment of the call. */
+  readonly authorizer: () => Promise<Authorizer>;
 }
 
 /**
@@ -92,9 +99,10 @@ export async function openWork({
   outbound,
   sources,
   notifications,
+  authorizer,
 }: WorkRoom): Promise<Work> {
   const jobs = await JobQueue.start({ connection: database.connection, log, queues: [...Object.values(RUN_QUEUES), STREAM_QUEUE] });
-  const runs = new Runs({ database, jobs, log });
+  const runs = new Runs({ database, jobs, log, heldContents: (tx, runIds) => heldContents(tx, cipher, runIds) });
   const self = processOf(config);
   const keeper = new RunKeeper({ runs, worker: self.name, log });
   const workers = new Workers({ database, log, self });
@@ -113,6 +121,7 @@ export async function openWork({
     audit,
     cipher,
     loader,
+    permission: new LoadPermission({ database, authorizer }),
     // The report belongs to the version that it speaks of, so it is committed with it.
     afterLoad: async (tx, dataset, run, outcome, actor) => {
       // Of whoever was erased since the rows were given none comes back, however often they are sent again.
@@ -141,6 +150,12 @@ export async function openWork({
   ]);
   const collectors = new Collectors({ database, runs, keeper, audit, batches, types, log });
   closing.add('collectors', () => collectors.close());
+  const inference = new SourceInference({
+    clients,
+    sources,
+    maxValueBytes: config.limits.maxValueBytes,
+    collectors: async () => (await collectors.list()).map(({ spec }) => spec.name),
+  });
   const pipelines = new Pipelines({ database, runs, keeper, audit, log, afterPublish: subjects.afterPublish });
   if (config.roles.includes('worker')) {
     const sweep = new QuarantineSweep({ database, audit, log });
@@ -154,9 +169,12 @@ export async function openWork({
     jobs.work(RUN_QUEUES.INGESTION, ingest, { concurrency: 2, grouped: true });
     jobs.work(STREAM_QUEUE, ingest, { concurrency: () => Math.min(collectors.share, STREAMS_AT_A_TIME), grouped: true });
     collectors.start();
-    const inboxSweep = new InboxSweep({ database, log });
+    const inboxSweep = new InboxSweep({ database, cipher, log });
     closing.add('sweep of the inbox', () => inboxSweep.close());
     inboxSweep.start();
+    const slotLags = new SlotLags({ database, sources, log });
+    closing.add('lags of slots', () => slotLags.close());
+    slotLags.start();
     jobs.work(RUN_QUEUES.PIPELINE, ({ id }, { signal }) => pipelines.perform(id, signal).finally(() => dataChanges.refresh()), {
       concurrency: 2,
       grouped: true,
@@ -174,9 +192,10 @@ export async function openWork({
     ingestion,
     collectors,
     pipelines,
+    inference,
     workers,
     redriveRuns,
-    retryRun: (run, principal) => retryRun(run, principal, { ingestion, pipelines, redriveRuns }),
+    retryRun: (run, principal) => retryRun(run, principal, { ingestion, collectors, pipelines, redriveRuns }),
   };
 }
 
@@ -221,7 +240,7 @@ function afterBatches({ subjects, detection }: { readonly subjects: Subjects; re
 async function retryRun(
   run: RunEntity,
   principal: Principal,
-  { ingestion, pipelines, redriveRuns }: Pick<Work, 'ingestion' | 'pipelines' | 'redriveRuns'>,
+  { ingestion, collectors, pipelines, redriveRuns }: Pick<Work, 'ingestion' | 'collectors' | 'pipelines' | 'redriveRuns'>,
 ): Promise<RunEntity> {
   if (run.status !== 'FAILED' && run.status !== 'CANCELLED') {
     throw new HeadgateError('CONFLICT', `Only a run that failed or was cancelled can be tried again; this one is ${run.status}.`, {
@@ -232,9 +251,19 @@ async function retryRun(
   const [again] = run.deadLetteredAt !== null && run.redrivenAs === null ? await redriveRuns({ ids: [run.id] }, principal) : [];
   if (again) return again;
   if (run.pipeline !== null) return pipelines.run(run.pipeline, principal);
+  if (run.collector !== null) return collectors.run(run.collector, principal);
   const { source, mode, format, force, dialect, detect } = run.input as Omit<IngestInput, 'dataset'> & { readonly dialect?: SaidDialect };
   if (run.kind !== 'INGESTION' || run.dataset === null || source === undefined || !run.resumable) {
-    throw new HeadgateError('CONFLICT', 'What the run was given is no longer here: send it again.', { run: run.id });
+    throw new HeadgateError('CONFLICT', goneText(run), { run: run.id });
   }
   return ingestion.submit({ dataset: run.dataset, source, mode, format, force, ...dialect, detect }, principal);
+}
+
+/** Why what a load was given is not here any more, and what to do. */
+function goneText({ input, resumable }: RunEntity): string {
+  const { url, replay } = input as { readonly url?: string; readonly replay?: true };
+  if (!resumable) return 'What an upload brings is not kept: send it again.';
+  if (replay) return 'Which rows were to be replayed is kept until the run is over: ask for the replay again.';
+  if (url !== undefined) return 'A URL is kept until its run is over, since what stands behind its "?" may be a secret: ask for the load again, with the URL.';
+  return 'Inline content is kept until its run is over: send it again.';
 }

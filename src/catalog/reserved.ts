@@ -10,7 +10,7 @@ export const RESERVED_ROOTS: ReadonlySet<string> = new Set(
   access consents consent quarantine lineage purposes purpose apiKeys apiKey archives archive backups backup manifests manifest maintenanceReviews
   storageReport node nodes applyManifest ingest runPipeline cancelRun retryRun redriveRuns workers checkQuality replayQuarantine recordConsent recordConsents
   withdrawConsent exportSubject eraseSubject restoreArchive createBackup restoreBackup createApiKey revokeApiKey revokeToken deleteDataset deleteGrant
-  deletePipeline deletePurpose deleteSource importSource detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold accessDiff whoCanSee
+  deletePipeline deletePurpose deleteSource importSource inferDataset detokenize deleteChangePolicy deleteLegalHold legalHolds legalHold accessDiff whoCanSee
   whoSaw grantUses processingActivities changeRequests approveChange refuseChange tagProposals tagProposal acceptTagProposal refuseTagProposal
   classifications classification deleteClassification runProgress datasetChanged auditAppended and or not masterKeys rotateKeys retireMasterKey
   collectors collector deleteCollector runCollector resetCollector previewIngest discardQuarantine patchQuarantine redriveRuns workers schedules
@@ -32,9 +32,9 @@ export const RESERVED_TYPES: ReadonlySet<string> = new Set(
   MaintenanceReviewConnection MaintenanceReviewEdge ManifestChange ManifestChangeKind ManifestName MasterKey MasterKeyState ManifestProblem
   ManifestResult ManifestText Pipeline PipelineConnection PipelineEdge PipelineStep Principal PrincipalInput ProcessingActivity Purpose QualityCheck
   QualityDimension QualityReport QualityReportConnection QualityReportEdge QuarantineReason QuarantinedRow QuarantinedRowConnection QuarantinedRowEdge
-  Run RunConnection RunEdge RunError RunKind RunPriority RunProgress RunStatus RunStep Schedule CatchUp Worker Severity Sight Source SourceImport SourceStatus SourceType StorageReport
+  Run RunConnection RunEdge RunError RunKind RunPriority RunProgress RunStatus RunStep Schedule CatchUp Worker Severity Sight Source SourceImport InferInput InferredDataset SourceStatus SourceType StorageReport
   AggregateDecision AggregateOnly SubjectExport TagProposal TagProposalConnection TagProposalEdge TagProposalStatus Visibility SubjectExportDataset
-  Collector CollectorPartition CollectorSchedule Worker Priority CatchUp IngestPreview PreviewReason PreviewRow DriftChange QuarantineCount QuarantineState RunPriority
+  Collector CollectorPartition CollectorSchedule Worker Priority CatchUp IngestPreview PreviewReason PreviewRow ReadAs ReadFormat DriftChange QuarantineCount QuarantineState RunPriority
   `),
 );
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HeadgateError } from '../kernel/index.js';
 import { withServer, type ServerOptions } from './connect.js';
-import { print, table } from './output.js';
+import { bytesText, print, table } from './output.js';
 import { runLines, RUN_FIELDS, type RunAnswer } from './run-lines.js';
 import { throwUnlessGood, watchRun } from './watch-run.js';
 
@@ -17,6 +17,7 @@ interface CollectorAnswer {
     readonly updatedAt: string | null;
     readonly lagMessages: string | null;
     readonly lagSeconds: number | null;
+    readonly lagBytes: string | null;
     readonly missed: string | null;
     readonly problem: string | null;
     readonly run: {
@@ -31,7 +32,7 @@ interface CollectorAnswer {
 type Options = ServerOptions & { readonly json?: boolean; readonly wait?: boolean; readonly partition?: string };
 
 const FIELDS = `name source dataset { name } mode paused
-  partitions { partition position updatedAt lagMessages lagSeconds missed problem run { id status throughput error { code message } } }`;
+  partitions { partition position updatedAt lagMessages lagSeconds lagBytes missed problem run { id status throughput error { code message } } }`;
 
 export function collectorCommand(program: Command): void {
   const collector = program
@@ -97,26 +98,41 @@ export function collectorCommand(program: Command): void {
 
 function listed({ name, source, dataset, mode, paused, partitions }: CollectorAnswer): string[][] {
   const state = paused ? 'paused' : (partitions.map(({ run }) => run?.status).find((status) => status !== undefined) ?? 'not run yet');
-  return [[name, `${source} -> ${dataset?.name ?? '?'}`, mode, state, paused ? '' : behind(partitions)]];
+  return [[name, `${source} -> ${dataset?.name ?? '?'}`, mode, state, behind(partitions, paused)]];
 }
 
-function behind(partitions: CollectorAnswer['partitions']): string {
-  const known = partitions.filter(({ lagMessages }) => lagMessages !== null);
-  if (known.length === 0) return '';
-  return `${known.reduce((sum, { lagMessages }) => sum + Number(lagMessages), 0)} behind`;
+function behind(partitions: CollectorAnswer['partitions'], paused: boolean): string {
+  // Nobody asks how many messages wait while it is paused.
+  const messages = paused ? undefined : sumOf(partitions.map(({ lagMessages }) => lagMessages));
+  const bytes = sumOf(partitions.map(({ lagBytes }) => lagBytes));
+  return messages !== undefined ? `${messages} behind` : bytes !== undefined ? `${bytesText(bytes)} behind` : '';
+}
+
+/** Undefined where nothing is known. */
+function sumOf(numbers: readonly (string | null)[]): number | undefined {
+  const known = numbers.filter((number) => number !== null);
+  return known.length === 0 ? undefined : known.reduce((sum, number) => sum + Number(number), 0);
+}
+
+function lagText({ lagMessages, lagSeconds, lagBytes }: CollectorAnswer['partitions'][number], paused: boolean): string {
+  const behind = (paused ? null : lagMessages) ?? (lagBytes === null ? null : bytesText(Number(lagBytes)));
+  if (behind === null) return '';
+  return `${behind} behind${lagSeconds === null ? '' : `, ${lagSeconds.toFixed(1)} s`}`;
 }
 
 function shown(collector: CollectorAnswer): string[] {
   const { name, source, dataset, mode, paused, partitions } = collector;
   const facts = [['collector', name], ['from', source], ['into', `${dataset?.name ?? '?'} (${mode})`], ...(paused ? [['paused', 'yes']] : [])];
-  const rows = partitions.map(({ partition, position, updatedAt, lagMessages, lagSeconds, run }) => [
-    `  ${partition === '' ? '(all)' : partition}`,
-    position === null || position === undefined ? 'at the beginning' : JSON.stringify(position),
-    updatedAt ?? '',
-    // Nobody asks while it is paused.
-    lagMessages === null || paused ? '' : `${lagMessages} behind${lagSeconds === null ? '' : `, ${lagSeconds.toFixed(1)} s`}`,
-    run === null ? '' : `${run.status}${run.throughput === null ? '' : `, ${Math.round(run.throughput)} rows/s`}${run.error ? `: ${run.error.message}` : ''}`,
-  ]);
+  const rows = partitions.map((state) => {
+    const { partition, position, updatedAt, run } = state;
+    return [
+      `  ${partition === '' ? '(all)' : partition}`,
+      position === null || position === undefined ? 'at the beginning' : JSON.stringify(position),
+      updatedAt ?? '',
+      lagText(state, paused),
+      run === null ? '' : `${run.status}${run.throughput === null ? '' : `, ${Math.round(run.throughput)} rows/s`}${run.error ? `: ${run.error.message}` : ''}`,
+    ];
+  });
   const notes = partitions.flatMap(({ partition, missed, problem, run }) => {
     const of = partition === '' ? '' : ` of ${partition}`;
     return [

@@ -11,8 +11,8 @@ const KEY_FIELDS = 'id state activatedAt replacedAt retiredAt held dependents { 
  */
 export const DOCUMENTS = {
   runPipeline: `mutation ($name: String!, $priority: RunPriority) { runPipeline(name: $name, priority: $priority) { ${RUN_FIELDS} } }`,
-  listRuns: `query ($dataset: String, $pipeline: String, $kind: RunKind, $status: RunStatus, $deadLetter: Boolean, $first: Int) {
-  runs(dataset: $dataset, pipeline: $pipeline, kind: $kind, status: $status, deadLetter: $deadLetter, first: $first) {
+  listRuns: `query ($dataset: String, $pipeline: String, $collector: String, $kind: RunKind, $status: RunStatus, $deadLetter: Boolean, $first: Int) {
+  runs(dataset: $dataset, pipeline: $pipeline, collector: $collector, kind: $kind, status: $status, deadLetter: $deadLetter, first: $first) {
   totalCount nodes { ${RUN_FIELDS} } } }`,
   showRun: `query ($id: ID!) { found: run(id: $id) { ${RUN_FIELDS} } }`,
   cancelRun: `mutation ($id: ID!) { found: cancelRun(id: $id) { ${RUN_FIELDS} } }`,
@@ -48,7 +48,7 @@ export const DOCUMENTS = {
   discardQuarantine:
     'mutation ($dataset: String!, $ids: [ID!]!, $reason: String!) { discarded: discardQuarantine(dataset: $dataset, ids: $ids, reason: $reason) }',
   exportSubject: `mutation ($subject: String!) { exportSubject(subject: $subject) {
-  url datasets { dataset rows quarantined } withheld masked elsewhere complete } }`,
+  url datasets { dataset rows quarantined } withheld masked elsewhere waiting complete } }`,
   eraseSubject: `mutation ($subject: String!, $reason: String!) { eraseSubject(subject: $subject, reason: $reason) {
   id subjectReference datasets { dataset rows nullified } quarantined staged keysDestroyed others { name count } elsewhere recompute openRuns } }`,
 } as const;

@@ -9,6 +9,7 @@ import { isUrl, openInput } from './input-file.js';
 import { print } from './output.js';
 import { previewLines, type PreviewAnswer } from './preview-lines.js';
 import { startProgress } from './progress.js';
+import { readAsText, type ReadAsAnswer } from './read-as.js';
 import { runLines, type RunAnswer } from './run-lines.js';
 
 interface IngestOptions extends ServerOptions {
@@ -56,8 +57,9 @@ export function ingestCommand(program: Command): void {
         print(preview, options.json, () => previewLines(preview));
         return;
       }
-      const run = await load<RunAnswer>(dataset, named, options);
-      print(run, options.json, () => runLines(run));
+      const run = await load<RunAnswer & { readonly readAs?: ReadAsAnswer }>(dataset, named, options);
+      const found = options.detect && run.readAs ? [`read as  ${readAsText(run.readAs)}`] : [];
+      print(run, options.json, () => [...found, ...runLines(run)]);
     });
 }
 

@@ -1,4 +1,5 @@
 import { table } from './output.js';
+import { readAsText, type ReadAsAnswer } from './read-as.js';
 
 interface PreviewRow {
   readonly line: string | null;
@@ -26,6 +27,7 @@ export interface PreviewAnswer {
   }[];
   readonly rows: readonly PreviewRow[];
   readonly masked: readonly string[];
+  readonly readAs: ReadAsAnswer | null;
 }
 
 export function previewLines(preview: PreviewAnswer): string[] {
@@ -38,6 +40,7 @@ export function previewLines(preview: PreviewAnswer): string[] {
   return [
     `a load into ${dataset} (${mode}) would do this; nothing was changed`,
     ...table([
+      ...(preview.readAs === null ? [] : [['read as', readAsText(preview.readAs)]]),
       [
         'rows',
         `${rowsRead} read, ${rowsLoaded} loaded (${rowsInserted} new, ${rowsUpdated} updated), ${rowsQuarantined} quarantined, ${rowsDeduplicated} deduplicated`,

@@ -55,12 +55,13 @@ export function runCommand(program: Command): void {
 function listCommand(run: Command): void {
   conditions(run.command('list').description('Lists runs, the newest first.'))
     .addOption(new Option('--status <status>', 'in this state').choices(STATUSES))
+    .option('--collector <name>', 'of this collector')
     .option('--dead-letter', 'that were given up and wait to be redriven')
     .option('--first <n>', 'so many, 1000 at the most', countOf, 50)
     .addHelpText('after', '\nExample:\n  headgate run list --dataset orders --status failed')
     .action(async (_options: unknown, command: Command) => {
-      const { dataset, pipeline, kind, status, deadLetter, first, ...options }: Options & Conditions & ListOptions = command.optsWithGlobals();
-      const variables = { dataset, pipeline, kind: kind?.toUpperCase(), status: status?.toUpperCase(), deadLetter, first };
+      const { dataset, pipeline, collector, kind, status, deadLetter, first, ...options }: Options & Conditions & ListOptions = command.optsWithGlobals();
+      const variables = { dataset, pipeline, collector, kind: kind?.toUpperCase(), status: status?.toUpperCase(), deadLetter, first };
       const { runs } = await withServer(options, (client) =>
         client.graphql<{ runs: { totalCount: number; nodes: readonly RunAnswer[] } }>(DOCUMENTS.listRuns, variables),
       );
@@ -69,6 +70,7 @@ function listCommand(run: Command): void {
 }
 
 interface ListOptions {
+  readonly collector?: string;
   readonly status?: string;
   readonly deadLetter?: boolean;
   readonly first: number;

@@ -13,6 +13,7 @@ interface Exported {
   readonly withheld: readonly string[];
   readonly masked: readonly string[];
   readonly elsewhere: readonly string[];
+  readonly waiting: readonly string[];
   readonly complete: boolean;
 }
 
@@ -79,7 +80,7 @@ async function write(file: string, open: () => Promise<NodeJS.ReadableStream>): 
   }
 }
 
-function exportLines(file: string, { datasets, withheld, masked, elsewhere, complete }: Exported): string[] {
+function exportLines(file: string, { datasets, withheld, masked, elsewhere, waiting, complete }: Exported): string[] {
   return [
     ...table([
       ['dataset', 'rows', 'quarantined'],
@@ -88,6 +89,7 @@ function exportLines(file: string, { datasets, withheld, masked, elsewhere, comp
     ...list('withheld', withheld),
     ...list('masked', masked),
     ...list('elsewhere', elsewhere),
+    ...list('waiting', waiting),
     `${file} written${complete ? '' : ': it is not complete'}.`,
   ];
 }

@@ -99,12 +99,10 @@ export class Gateway {
 async function build(options: GatewayOptions): Promise<FastifyInstance> {
   const { config, log, database } = options;
   const settings: FastifyServerOptions = {
-    loggerInstance: log,
+    loggerInstance: childless(log),
     // Its line of a request holds the URL, and with it the values of a query.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => newId(),
-    // What is logged of a request names it; a logger of its own for each request is rarely used.
-    childLoggerFactory: (logger) => logger,
     bodyLimit: config.limits.maxRequestBytes,
     connectionTimeout: IDLE_MS,
     ...UNROUTED,
@@ -141,6 +139,12 @@ async function build(options: GatewayOptions): Promise<FastifyInstance> {
   manifestRoutes(app, options);
   auditRoutes(app, { ...options, ...options.record });
   return app;
+}
+
+/** What is logged of a request names it; a logger of its own for each request is rarely used, and a factory of them is checked at each. */
+function childless(log: Log): Log {
+  const same: Log = Object.create(log, { child: { value: () => same } }) as Log;
+  return same;
 }
 
 function headers(app: FastifyInstance, secure: boolean): void {

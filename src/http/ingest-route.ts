@@ -5,7 +5,7 @@ import type { Dataset } from '../catalog/index.js';
 import type { AuditFact } from '../audit/index.js';
 import { visibleCatalog } from '../governance/index.js';
 import type { Principal } from '../identity/index.js';
-import { dialectRequest, LOAD_MODES, type DialectRequest, type LoadMode, type LoadOutcome } from '../ingestion/index.js';
+import { dialectRequest, LOAD_MODES, type DialectRequest, type LoadMode, type LoadOutcome, type ReadAs } from '../ingestion/index.js';
 import type { RunEntity } from '../lifecycle/index.js';
 import { HeadgateError } from '../kernel/index.js';
 import { authenticate, type Door } from './authenticate.js';
@@ -24,6 +24,7 @@ export interface Upload {
   readonly force: boolean;
   readonly dialect: DialectRequest;
   readonly idempotencyKey?: string;
+  readonly onRead?: (readAs: ReadAs) => void;
 }
 
 export interface IngestRouteOptions extends Door {
@@ -54,12 +55,18 @@ export function ingestRoute(app: FastifyInstance, options: IngestRouteOptions): 
       const leave = () => gone.abort(new HeadgateError('UNAVAILABLE', 'The sender went away before the load was committed. Nothing was loaded.'));
       reply.raw.once('close', leave);
       try {
-        if (!dryRun) return jsonOf(await options.load(upload, principal, gone.signal));
+        if (!dryRun) {
+          let readAs: ReadAs | undefined;
+          const run = await options.load({ ...upload, onRead: (found) => (readAs = found) }, principal, gone.signal);
+          return { ...jsonOf(run), ...(readAs && { readAs }) };
+        }
         const outcome = await options.preview(upload, principal, { signal: gone.signal, rows: PREVIEW_ROWS });
         const world = options.world();
         const { datasets } = visibleCatalog(world.catalog, world.authorizer.knownSecrets(principal));
         // By what they may see now: what was allowed when it began may not be any more.
-        return previewFor({ principal, world }, datasets.get(dataset.name) ?? { ...dataset, fields: [] }, outcome);
+        return previewFor({ principal, world }, datasets.get(dataset.name) ?? { ...dataset, fields: [] }, outcome, {
+          isSent: !('url' in upload.source),
+        });
       } finally {
         reply.raw.off('close', leave);
         // What a refused load left unread: the connection can be used again only after it.

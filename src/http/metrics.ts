@@ -148,7 +148,7 @@ function registerGauges(register: Registry, database: Database): void {
 function registerStreams(register: Registry, database: Database): void {
   const sum = async () => {
     const [row] = await database.query<Record<StreamNumber, number>>(
-      `SELECT coalesce(sum(lag_messages), 0)::float8 AS lag, coalesce(max(lag_seconds), 0)::float8 AS seconds, coalesce(sum(rows_total), 0)::float8 AS rows,
+      `SELECT coalesce(sum(lag_messages), 0)::float8 AS lag, coalesce(max(lag_seconds), 0)::float8 AS seconds, coalesce(sum(lag_bytes), 0)::float8 AS bytes, coalesce(sum(rows_total), 0)::float8 AS rows,
          coalesce(sum(missed), 0)::float8 AS missed, count(*) FILTER (WHERE problem IS NOT NULL)::float8 AS problems FROM headgate.collector_position`,
     );
     return row;
@@ -168,13 +168,14 @@ function registerStreams(register: Registry, database: Database): void {
   void [
     gauge('headgate_stream_lag_messages', 'Messages that wait in the streams that are collected, all together.', 'lag'),
     gauge('headgate_stream_lag_seconds', 'How far behind the latest of the streams is.', 'seconds'),
+    gauge('headgate_stream_lag_bytes', 'Bytes that PostgreSQL sources keep of their logs for collectors of changes, all together.', 'bytes'),
     gauge('headgate_stream_rows_total', 'Rows that were collected, since the collectors that there are began or were reset.', 'rows'),
     gauge('headgate_stream_missed_total', 'Messages that were gone before they were read.', 'missed'),
     gauge('headgate_stream_problems', 'Partitions from which nothing can be collected now.', 'problems'),
   ];
 }
 
-type StreamNumber = 'lag' | 'seconds' | 'rows' | 'missed' | 'problems';
+type StreamNumber = 'lag' | 'seconds' | 'bytes' | 'rows' | 'missed' | 'problems';
 
 function registerCaches(register: Registry, { plans, persistedQueries, answers }: Caches): void {
   const gauge = (name: string, help: string, value: () => number) =>

@@ -33,6 +33,6 @@ export function isSameOne({ subject, credential }: Principal, stored: { readonly
   return credential !== undefined && credential === stored.credential && subject === stored.subject;
 }
 
-export function hasRole(principal: Principal, ...roles: readonly ControlRole[]): boolean {
+export function hasRole(principal: Pick<Principal, 'roles'>, ...roles: readonly ControlRole[]): boolean {
   return roles.some((role) => principal.roles.includes(role));
 }

@@ -6,8 +6,10 @@ import { dateFormat } from './date-format.js';
 export interface FieldInput {
   /** Boolean, true also for null. */
   readonly valid: Sql;
-  /** Of the column's type; only to be evaluated when `valid` is true. */
+  /** Of the column's type; only to be evaluated when `valid` is true, or where an error is borne. */
   readonly value: Sql;
+  /** What is left to be tested where `value` does not raise, for the same as `valid`; undefined for nothing. It may raise where `value` does. */
+  readonly meant: Sql | undefined;
 }
 
 /**
@@ -26,22 +28,36 @@ export function fieldInput(field: Field, text: Sql): FieldInput {
       WHEN jsonb_typeof(${text}::jsonb) <> 'array' THEN false
       ELSE NOT EXISTS (SELECT FROM (${asText}) _e WHERE ${nested} OR NOT ${element.valid}) END`,
     value: sql`CASE WHEN ${text} IS NOT NULL THEN ARRAY(SELECT ${element.value} FROM (${asText}) _e) END`,
+    meant: sql`(${text} IS NULL OR NOT EXISTS (SELECT FROM (${asText}) _e WHERE ${nested}${element.meant ? sql` OR NOT ${element.meant}` : sql``}))`,
   };
 }
 
 function scalarInput(field: Field, text: Sql): FieldInput {
   const type = columnType(field);
-  if (field.type === 'text') return { valid: sql`true`, value: text };
+  if (field.type === 'text') return { valid: sql`true`, value: text, meant: undefined };
   if (field.type !== 'date' && field.type !== 'time' && field.type !== 'timestamp') {
-    return { valid: sql`(${text} IS NULL OR pg_input_is_valid(${text}, ${literal(type)}))`, value: sql`(${text})::${raw(type)}` };
+    return { valid: sql`(${text} IS NULL OR pg_input_is_valid(${text}, ${literal(type)}))`, value: sql`(${text})::${raw(type)}`, meant: undefined };
   }
   const format = field.format === undefined ? undefined : dateFormat(field.format, field.type);
   const pattern = literal(format?.pattern ?? ISO_PATTERNS[field.type]);
   const iso = format ? sql`regexp_replace(${text}, ${pattern}, ${literal(format.iso)})` : text;
+  const value = sql`(${iso})::${raw(type)}`;
+  const usual = format ? sql`` : sql`${usualText(field.type, text, value)} OR `;
   return {
     valid: sql`(${text} IS NULL OR (${text} ~ ${pattern} AND pg_input_is_valid(${iso}, ${literal(type)})))`,
-    value: sql`(${iso})::${raw(type)}`,
+    value,
+    meant: sql`(${text} IS NULL OR ${usual}${text} ~ ${pattern})`,
   };
+}
+
+/**
+ * True only for texts that fit the type's pattern, as nearly all are: a text that is what PostgreSQL itself writes for the value, in
+ * sessions with ISO dates and the time zone UTC. The pattern takes ten times as long.
+ */
+function usualText(type: 'date' | 'time' | 'timestamp', text: Sql, value: Sql): Sql {
+  if (type === 'time') return sql`${value}::text = ${text}`;
+  if (type === 'date') return sql`(${text} LIKE '____-__-__' AND ${value}::text = ${text})`;
+  return sql`(${text} LIKE '____-__-__T__:__:__%Z' AND ${value}::text = replace(replace(${text}, 'T', ' '), 'Z', '+00'))`;
 }
 
 /** What a field expects, for people. */

@@ -2,28 +2,19 @@ import type { Actor, AuditLog } from '../audit/index.js';
 import { loadCatalog, refuseLive, type Dataset } from '../catalog/index.js';
 import type { JobHandler } from '../jobs/index.js';
 import { HeadgateError, isHeadgateError, newId } from '../kernel/index.js';
-import {
-  advanceStage,
-  AttemptLostError,
-  RUN_PRIORITIES,
-  WHOLE_LOAD,
-  type RunActor,
-  type RunContext,
-  type RunEntity,
-  type RunKeeper,
-  type Runs,
-} from '../lifecycle/index.js';
+import { advanceStage, AttemptLostError, RUN_PRIORITIES, WHOLE_LOAD, type RunContext, type RunEntity, type RunKeeper, type Runs } from '../lifecycle/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import type { FieldCipher } from '../vault/index.js';
 import { dialectRequest, dialectText } from './dialect/dialect.js';
 import { placeOf } from './fetched.js';
 import { formatOf } from './format.js';
 import { isCommitted } from './in-doubt.js';
+import type { LoadPermission } from './load-permission.js';
 import type { LoadRequest } from './load-request.js';
 import { checkMode, type Loader, type ReplayRequest } from './loader.js';
 import { LOAD_MODES, type LoadMode, type LoadOutcome } from './outcome.js';
 import { openedContent, queuedContent } from './queued-content.js';
-import { actorOf, dialectOf, keptDialect, ReplayContent, RunInput, type IngestInput, type ReplayInput } from './run-input.js';
+import { actorOf, dialectOf, keptDialect, ReplayContent, RunInput, type IngestInput, type LoadActor, type ReplayInput } from './run-input.js';
 import { isPattern } from './file-pattern.js';
 import type { Source } from './source.js';
 
@@ -39,6 +30,8 @@ export interface IngestionOptions {
   readonly afterLoad?: AfterLoad;
   /** Of encrypted fields; without it no dataset with such fields can be loaded. */
   readonly cipher?: FieldCipher | undefined;
+  /** Asked when the turn of a queued load has come; without it what was allowed once is done. */
+  readonly permission?: Pick<LoadPermission, 'check'> | undefined;
 }
 
 /** A load that is done while the caller waits. */
@@ -67,7 +60,7 @@ export class Ingestion {
    * Loads in this process and resolves when it is committed: the run has the counts.
    * @throws HeadgateError as Loader.load; CONFLICT when a load with the same idempotency key is under way. The run then says the same.
    */
-  async loadNow({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: RunActor): Promise<RunEntity> {
+  async loadNow({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: LoadActor): Promise<RunEntity> {
     const { database, runs, keeper, loader } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(wantedMode);
@@ -117,7 +110,7 @@ export class Ingestion {
    * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for an input that makes no sense; CONFLICT when the idempotency
    *   key was used for another input.
    */
-  async submit({ dataset: name, content, source, url, ...rest }: IngestInput, actor: RunActor): Promise<RunEntity> {
+  async submit({ dataset: name, content, source, url, ...rest }: IngestInput, actor: LoadActor): Promise<RunEntity> {
     const { database, runs } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(rest.mode);
@@ -178,7 +171,7 @@ export class Ingestion {
    * Does all of a load, tells what it did, and takes it back: nothing is changed, but for the entry `ingest.preview`.
    * @throws HeadgateError as Loader.load
    */
-  async preview({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: RunActor, rows: number): Promise<LoadOutcome> {
+  async preview({ dataset: name, mode: wantedMode, ...request }: LoadNow, actor: LoadActor, rows: number): Promise<LoadOutcome> {
     const { loader, audit } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(wantedMode);
@@ -201,7 +194,7 @@ export class Ingestion {
    * Queues a load of rows of the quarantine; a worker does it, also after a restart.
    * @throws HeadgateError NOT_FOUND for an unknown dataset; BAD_USER_INPUT for a mode or a patch that makes no sense
    */
-  async submitReplay({ dataset: name, ids, patch = {}, mode: wantedMode }: ReplayInput, actor: RunActor): Promise<RunEntity> {
+  async submitReplay({ dataset: name, ids, patch = {}, mode: wantedMode }: ReplayInput, actor: LoadActor): Promise<RunEntity> {
     const { database, runs, cipher } = this.#options;
     const dataset = await this.#dataset(name);
     const mode = modeOf(wantedMode);
@@ -233,18 +226,33 @@ export class Ingestion {
         const input = RunInput.parse(run.input);
         const { mode, format, force, source, replay, actor } = input;
         const dataset = await this.#dataset(run.dataset ?? '');
-        const content = async () => this.#content(run, dataset);
+        const content = async () => this.#content(run);
         const by: Actor = { subject: run.requestedBy, roles: actor.roles, ...(actor.purpose !== undefined && { purpose: actor.purpose }) };
         if (replay) {
           const replayed = ReplayContent.parse(JSON.parse((await content()).toString()));
+          await this.#askAgain(run, input, dataset, { actor: by, patched: Object.keys(replayed.patch) });
           await this.#perform(run, dataset, { ...replayed, mode }, by, context);
           return;
         }
+        await this.#askAgain(run, input, dataset, { actor: by });
         const request = { mode, format, force, dialect: dialectOf(input), idempotencyKey: run.idempotencyKey ?? undefined };
         const from = source === undefined ? keptSource(await content(), input) : { file: source };
         await this.#perform(run, dataset, { ...request, source: from }, by, context);
       });
     };
+  }
+
+  /** Grants and credentials may have gone while the load waited. @throws HeadgateError FORBIDDEN, on the record */
+  async #askAgain(run: RunEntity, input: RunInput, dataset: Dataset, { actor, patched }: { readonly actor: Actor; readonly patched?: readonly string[] }) {
+    try {
+      await this.#options.permission?.check(run, input, dataset, patched);
+    } catch (error) {
+      if (isHeadgateError(error) && error.code === 'FORBIDDEN') {
+        const action = input.replay ? 'quarantine.replay' : 'ingest';
+        await this.#options.audit.record({ actor, action, dataset: dataset.name, decision: 'DENIED', details: { run: run.id, code: error.code } });
+      }
+      throw error;
+    }
   }
 
   async #perform(
@@ -314,12 +322,12 @@ export class Ingestion {
   }
 
   /** It was sealed for the run that it came with. */
-  async #content({ id, contentOf }: RunEntity, dataset: Dataset): Promise<Buffer> {
+  async #content({ id, contentOf }: RunEntity): Promise<Buffer> {
     const { database, cipher } = this.#options;
     const keptFor = contentOf ?? id;
     const [row] = await database.query<{ content: Buffer }>('SELECT content FROM headgate.run_content WHERE run_id = $1', [keptFor]);
     if (!row) throw new HeadgateError('NOT_FOUND', 'The content of the run is not there any more.', { run: id });
-    return openedContent(dataset, keptFor, row.content, cipher);
+    return openedContent(keptFor, row.content, cipher);
   }
 }
 

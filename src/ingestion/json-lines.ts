@@ -26,11 +26,9 @@ export async function* jsonLines({ format, spooled, maxValueBytes, onBytes }: Js
   const rows = format === 'json' ? new JsonRows() : new NdjsonRows();
   const reading = blocks.read(
     ({ bytes, last }) => {
-      const pieces: Buffer[] = [];
-      const used = rows.scan(bytes, last, (position, line, from, to) => {
-        pieces.push(Buffer.from(`${position}\x01${line}\x01`), oneLine(bytes.subarray(from, to)), LINE_END);
-      });
-      return { used, out: pieces.length > 0 ? [Buffer.concat(pieces)] : [] };
+      const lines = new Lines(bytes.length);
+      const used = rows.scan(bytes, last, (position, line, from, to) => lines.add(position, line, bytes, from, to));
+      return { used, out: lines.isEmpty ? [] : [lines.bytes] };
     },
     () => rows.line,
   );
@@ -41,7 +39,39 @@ export async function* jsonLines({ format, spooled, maxValueBytes, onBytes }: Js
   rows.end();
 }
 
-const LINE_END = Buffer.from('\n');
+/** What a line may take beside its text: two numbers, two separators and its end. */
+const BESIDE_BYTES = 64;
+
+/** Lines for COPY, one behind the other in one buffer: a buffer for each would take longer than to copy it. */
+class Lines {
+  #buffer: Buffer;
+  #used = 0;
+
+  /** @param size of the text that they are made of */
+  constructor(size: number) {
+    this.#buffer = Buffer.allocUnsafeSlow(size + (size >> 2) + BESIDE_BYTES);
+  }
+
+  get isEmpty(): boolean {
+    return this.#used === 0;
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#used);
+  }
+
+  /** Line ends between the tokens of a row are white space, as a space is. */
+  add(position: number, line: number, text: Buffer, from: number, to: number): void {
+    const needed = this.#used + BESIDE_BYTES + to - from;
+    if (needed > this.#buffer.length) this.#buffer = Buffer.concat([this.bytes], 2 * needed);
+    this.#used += this.#buffer.write(`${position}\x01${line}\x01`, this.#used, 'latin1');
+    const start = this.#used;
+    this.#used += text.copy(this.#buffer, start, from, to);
+    for (let i = start; i < this.#used; i += 1) if (this.#buffer[i] === LF || this.#buffer[i] === CR) this.#buffer[i] = SPACE;
+    this.#buffer[this.#used] = LF;
+    this.#used += 1;
+  }
+}
 
 /** Called with the row's number, its line, and its bytes. */
 export type RowVisitor = (position: number, line: number, from: number, to: number) => void;
@@ -88,12 +118,4 @@ function refuseControl(bytes: Buffer, line: number): void {
     const found = { line: line + before.length - 1, column: (before.at(-1)?.length ?? 0) + 1 };
     throw rejected(`A raw control character is in the file; JSON writes it as \\u000${control}. (line ${found.line}, column ${found.column})`, found);
   }
-}
-
-/** Line ends between the tokens of a row are white space, as a space is. */
-function oneLine(row: Buffer): Buffer {
-  if (row.indexOf(LF) < 0 && row.indexOf(CR) < 0) return row;
-  const line = Buffer.from(row);
-  for (const end of [LF, CR]) for (let at = line.indexOf(end); at >= 0; at = line.indexOf(end, at + 1)) line[at] = SPACE;
-  return line;
 }

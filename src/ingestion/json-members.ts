@@ -7,19 +7,23 @@ export interface JsonMember {
 
 /** The members of an object, in their order; undefined when the text is not one. */
 export function membersOf(text: string): readonly JsonMember[] | undefined {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return membersIn(text, JSON.parse(text));
   } catch {
     return undefined;
   }
+}
+
+/** The same where the text was parsed before. @param value what came of it */
+export function membersIn(text: string, value: unknown): readonly JsonMember[] | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   // From here on the text is known to be right, so that only quotes and brackets matter.
   const members: JsonMember[] = [];
   let at = pastSpace(text, text.indexOf('{') + 1);
   while (text[at] === '"') {
     const nameEnd = pastString(text, at);
-    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const quoted = text.slice(at, nameEnd);
+    const name = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
     const from = pastSpace(text, pastSpace(text, nameEnd) + 1);
     const to = pastValue(text, from);
     members.push({ name, from, to });
@@ -32,10 +36,15 @@ export function membersOf(text: string): readonly JsonMember[] | undefined {
 /** The elements of a list, in their order; undefined when the text is not one. */
 export function elementsOf(text: string): readonly Omit<JsonMember, 'name'>[] | undefined {
   try {
-    if (!Array.isArray(JSON.parse(text))) return undefined;
+    return elementsIn(text, JSON.parse(text));
   } catch {
     return undefined;
   }
+}
+
+/** The same where the text was parsed before. @param value what came of it */
+export function elementsIn(text: string, value: unknown): readonly Omit<JsonMember, 'name'>[] | undefined {
+  if (!Array.isArray(value)) return undefined;
   const elements: Omit<JsonMember, 'name'>[] = [];
   let from = pastSpace(text, text.indexOf('[') + 1);
   while (text[from] !== ']') {

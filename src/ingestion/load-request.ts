@@ -7,6 +7,7 @@ import type { Format } from './format.js';
 import type { Replay } from './replay-landing.js';
 import type { LoadMode, LoadOutcome, LoadProgress } from './outcome.js';
 import type { Source } from './source.js';
+import type { ReadAs } from './read-as.js';
 import type { Spooled } from './spool.js';
 
 export interface LoadRequest {
@@ -28,8 +29,12 @@ export interface LoadRequest {
   readonly eachAlone?: boolean | undefined;
   /** Of rows that are changes of a source: what they take away, and leave as it is. With mode merge and rows as NDJSON. */
   readonly changes?: CapturedChanges | undefined;
+  /** The rows are of a source whose changes are followed: newer ones take the place of those that were refused. */
+  readonly captured?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Told what the content is before any of it lands. */
+  readonly onRead?: ((readAs: ReadAs) => void) | undefined;
   /**
    * Joins the load's transaction, last before its commit: run, audit entry, next job. It should be short, since it may
    * run while readers wait for the table's exchange. The dataset is the one that was loaded into: its contract may have followed

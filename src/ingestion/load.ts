@@ -3,6 +3,7 @@ import { draftContract, lockCatalog, refuseHeld, type ContractDraft, type Contra
 import type { ContractKeeper } from '../governance/index.js';
 import { HeadgateError, isHeadgateError } from '../kernel/index.js';
 import type { Transaction } from '../store/index.js';
+import type { FieldCipher } from '../vault/index.js';
 import { applyChanges } from './captured-changes.js';
 import { ContractRules } from './contract-rules.js';
 import { fillDefaults } from './defaults.js';
@@ -18,6 +19,7 @@ import { quarantine, refusedExamples } from './quarantine.js';
 import { rejected, unreadable } from './rejection.js';
 import { landQuarantined, settleReplay } from './replay-landing.js';
 import { createShadowWorkTables, takeShadow, tryKey } from './shadow-landing.js';
+import { discardSuperseded } from './superseded.js';
 import { shadowOf } from './shadow-table.js';
 import { storeRows } from './store-rows.js';
 import { landText } from './text-landing.js';
@@ -37,6 +39,8 @@ export interface LoadKernel {
   readonly maxValueBytes: number;
   /** Of datasets whose contract follows what comes; without it none of them can be loaded. */
   readonly contracts?: ContractKeeper | undefined;
+  /** Of encrypted fields. */
+  readonly cipher?: FieldCipher | undefined;
 }
 
 /**
@@ -116,6 +120,7 @@ type Loaded = LoadCounts & {
   /** Under the contract that the rows are in. */
   readonly dataset: Dataset;
   readonly preview?: Preview;
+  readonly superseded?: number;
 };
 
 /** From this size on it pays to build the dataset's table anew. */
@@ -135,7 +140,7 @@ async function loadRows(tx: Transaction, request: SpooledLoad, head: Head, kerne
   const [{ empty } = { empty: false }] = await tx.query<{ empty: boolean }>(
     `SELECT NOT EXISTS (SELECT FROM data.${pg.escapeIdentifier(dataset.name)}) AS empty`,
   );
-  const settling = { request, head, empty, draft, contracts: kernel.contracts };
+  const settling = { request, head, empty, draft, contracts: kernel.contracts, cipher: kernel.cipher };
   if (replay) return settle(job, { ...settling, inShadow: false, land: (landing) => landQuarantined(landing, replay) });
   const quick = format === 'parquet' ? landParquet : (await canLandTyped(job)) ? landTyped : undefined;
   if (quick) {
@@ -168,6 +173,7 @@ interface Settling {
   /** The contract that the rows are in, before it is in force. */
   readonly draft: ContractDraft | undefined;
   readonly contracts: ContractKeeper | undefined;
+  readonly cipher: FieldCipher | undefined;
 }
 
 async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
@@ -184,10 +190,11 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
 
   await follow(job, landed, settling);
   await fillDefaults(job);
-  const gone = request.changes ? await applyChanges(tx, dataset, rules, request.changes) : { removed: 0, kept: 0 };
+  const gone = request.changes ? await applyChanges(tx, { dataset, rules, cipher: settling.cipher }, request.changes) : { removed: 0, kept: 0 };
   let refused = await refuseBadRows(tx, rules).catch((error: unknown) => {
     throw ruleFailure(error, dataset);
   });
+  const superseded = request.captured ? await discardSuperseded(tx, dataset, mode, request.changes) : 0;
   await bringIntoForce(tx, settling);
   const keysDiffer = inShadow && dataset.key.length > 0 && (await tryKey(tx, dataset));
   const duplicates = await removeDuplicates(tx, dataset, rules, mode, { existing: mode !== 'replace' && !empty, keysDiffer });
@@ -199,14 +206,24 @@ async function settle(job: LandingJob, settling: Settling): Promise<Loaded> {
   const preview = request.preview && stored && (await previewOf(tx, dataset, rules, stored, request.preview.rows));
   const { inserted, updated } =
     stored ?? (inShadow ? { inserted: await takeShadow(tx, dataset, keysDiffer), updated: 0 } : await storeRows(tx, dataset, mode, number, empty, left));
-  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, dataset.id, runId, rules));
+  const keep = () => (replay ? settleReplay(tx, runId, rules) : quarantine(tx, { ...request, dataset }, rules));
   const quarantined = request.preview || (refused === 0 && !replay) ? refused : await keep();
 
   const loaded = inserted + updated + gone.removed;
   const deduplicated = duplicates.deduplicated + gone.kept;
   const rowCount = mode === 'replace' || empty ? inserted : head.rowCount + inserted - gone.removed;
   const changed = loaded > 0 || mode === 'replace';
-  return { dataset, read: read + gone.removed + gone.kept, loaded, quarantined, deduplicated, rowCount, changed, ...(preview && { preview }) };
+  return {
+    dataset,
+    read: read + gone.removed + gone.kept,
+    loaded,
+    quarantined,
+    deduplicated,
+    rowCount,
+    changed,
+    ...(preview && { preview }),
+    ...(superseded > 0 && { superseded }),
+  };
 }
 
 /** @throws Drifted when the contract is one that follows its rows, and these want another one */

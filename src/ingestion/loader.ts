@@ -21,6 +21,7 @@ import { Veil } from './parquet/veil.js';
 import { Previewed } from './preview.js';
 import { isPattern } from './file-pattern.js';
 import { filesBelow, mayBeSeveral, openSource, openSources, type OpenSource } from './source.js';
+import { withoutNames } from './unseen-file.js';
 import { sealedContent } from './sealed-content.js';
 import { Spool, type Sealing } from './spool.js';
 import { announcedPacking, ByteCounter } from './unpack.js';
@@ -86,18 +87,29 @@ export class Loader {
       onProgress?.({ phase: 'receive', bytesRead, ...(bytesTotal !== undefined && { bytesTotal }) }),
     );
     const { format: wanted, contentEncoding, dialect = AS_IT_IS } = request;
-    const content = await JoinedContent.open({ sources, several: mayBeSeveral(request.source), format: wanted, contentEncoding, dialect, dataset, maxBytes });
+    const content = await JoinedContent.open({
+      sources,
+      several: mayBeSeveral(request.source),
+      format: wanted,
+      contentEncoding,
+      dialect,
+      dataset,
+      maxBytes,
+    }).catch((error: unknown) => {
+      throw withoutNames(error, request);
+    });
     const { format } = content;
     try {
       const sealing = await this.#sealing(dataset, format);
-      const outcome = await this.#spool.with(runId, content, { maxBytes, signal, sealing }, (spooled) =>
-        this.#loadSpooled({ ...request, spooled, format, inTransaction: tellingFiles(request, content) }),
-      );
+      const outcome = await this.#spool.with(runId, content, { maxBytes, signal, sealing }, async (spooled) => {
+        request.onRead?.(content.readAs);
+        return this.#loadSpooled({ ...request, spooled, format, inTransaction: tellingFiles(request, content) });
+      });
       onProgress?.({ phase: 'done', bytesRead: outcome.bytes, bytesTotal: outcome.bytes });
-      return outcome;
+      return { ...outcome, readAs: content.readAs };
     } catch (error) {
       signal?.throwIfAborted();
-      throw inPart(fromOutside(error), content);
+      throw withoutNames(inPart(fromOutside(error), content), request);
     } finally {
       content.destroy();
     }
@@ -171,7 +183,15 @@ export class Loader {
       const stop = await cancelOnAbort(this.#database.connection, tx, request.signal);
       const rows = await tellRows(this.#database, tx, request.onProgress);
       try {
-        return await load(tx, { ...request, onProgress: rows.onProgress }, { maxValueBytes: this.#config.limits.maxValueBytes, contracts: this.#contracts });
+        return await load(
+          tx,
+          { ...request, onProgress: rows.onProgress },
+          {
+            maxValueBytes: this.#config.limits.maxValueBytes,
+            contracts: this.#contracts,
+            cipher: this.#cipher,
+          },
+        );
       } catch (error) {
         request.signal?.throwIfAborted();
         throw error;

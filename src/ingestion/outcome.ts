@@ -1,5 +1,6 @@
 import type { ContractDrift } from '../catalog/index.js';
 import type { Dialect } from './dialect/dialect.js';
+import type { ReadAs } from './read-as.js';
 
 /** What a load is made of and what became of it; shared by the loader and those who call it. */
 export const LOAD_MODES = ['append', 'replace', 'merge'] as const;
@@ -26,10 +27,14 @@ export interface LoadOutcome extends LoadCounts {
   readonly dataVersion: number;
   /** How the text was read, where this was found out. */
   readonly dialect?: Dialect | undefined;
+  /** As what the content was read; absent of a replay. */
+  readonly readAs?: ReadAs | undefined;
   /** Rows of the dataset after the load. */
   readonly rowCount: number;
   /** How the contract followed the rows; absent when it did not have to. */
   readonly drift?: ContractDrift;
+  /** Rows of the quarantine that these took the place of. */
+  readonly superseded?: number;
   /** Of a preview, after which nothing is changed. */
   readonly preview?: Preview;
 }

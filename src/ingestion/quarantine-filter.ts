@@ -7,6 +7,8 @@ export type QuarantineState = 'OPEN' | 'DISCARDED';
 export interface ReasonKind {
   readonly field: string | null;
   readonly rule: string | null;
+  /** Of rows that were refused under this version of the contract or a later one. */
+  readonly since?: number;
 }
 
 /** Which rows of a dataset's quarantine are wanted. */
@@ -34,7 +36,10 @@ export function quarantineCondition(datasetId: string, { run, reasons, state, id
   if (state !== undefined) conditions.push(sql`q.state = ${literal(state)}`);
   if (ids !== undefined) conditions.push(sql`q.id = ANY (${param(ids, 'bigint[]')})`);
   if (reasons !== undefined) {
-    const any = reasons.map(({ field, rule }) => sql`q.reasons @> ${param(JSON.stringify([{ field, ...(rule !== null && { rule }) }]), 'jsonb')}`);
+    const any = reasons.map(({ field, rule, since }) => {
+      const has = sql`q.reasons @> ${param(JSON.stringify([{ field, ...(rule !== null && { rule }) }]), 'jsonb')}`;
+      return since === undefined ? has : sql`(${has} AND q.contract_version >= ${param(since, 'int')})`;
+    });
     conditions.push(any.length > 0 ? sql`(${join(any, ' OR ')})` : raw('false'));
   }
   return join(conditions, ' AND ');

@@ -1,14 +1,15 @@
 import { Column, Entity, In, Index, PrimaryColumn } from 'typeorm';
-import type { Dataset } from '../catalog/index.js';
-import { HeadgateError } from '../kernel/index.js';
-import { param, render, sql, type Sql } from '../sql/index.js';
+import { fieldHistory, type Dataset, type FieldHistory } from '../catalog/index.js';
+import { HeadgateError, LruMap } from '../kernel/index.js';
+import { param, raw, render, sql, type Sql } from '../sql/index.js';
 import type { Database, Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
+import type { CapturedChanges } from './captured-changes.js';
 import type { ContractRules } from './contract-rules.js';
 import type { Reason } from './outcome.js';
 import { quarantineCondition, type QuarantineCount, type QuarantineFilter, type QuarantineState } from './quarantine-filter.js';
 import { Sealer } from './sealer.js';
-import { RAW_ROW, REFUSED, run } from './work-tables.js';
+import { RAW_ROW, REFUSED, run, UNCHANGED } from './work-tables.js';
 
 /** Field -> text. A line that was no JSON object is whole, under an empty name. */
 type RawRow = Readonly<Record<string, string | null>>;
@@ -25,8 +26,12 @@ export class QuarantinedRowEntity {
   @Column('bigint') line!: string;
   /** Where it was, beyond its line: a place in a stream, a file, a page. */
   @Column('text', { nullable: true }) position!: string | null;
+  /** The version of the contract under which it was refused at first: by it its columns have their names. Null of old rows. */
+  @Column('integer', { name: 'contract_version', nullable: true }) contractVersion!: number | null;
   @Column('jsonb') raw!: RawRow;
   @Column('jsonb') reasons!: Reason[];
+  /** Of a source whose changes are followed: a newer change of the same row takes its place. */
+  @Column('boolean', { default: false }) captured!: boolean;
   @Column('timestamptz', { name: 'created_at' }) createdAt!: Date;
   @Column('text', { default: 'OPEN' }) state!: QuarantineState;
   /** How often it was tried to load it. */
@@ -38,6 +43,8 @@ export class QuarantinedRowEntity {
   @Column('text', { name: 'discard_reason', nullable: true }) discardReason!: string | null;
 }
 
+const HISTORIES = 500;
+
 /** A stretch of quarantined rows, oldest first. */
 export interface QuarantinePage {
   readonly rows: readonly QuarantinedRowEntity[];
@@ -48,11 +55,23 @@ export interface QuarantinePage {
 export class Quarantine {
   readonly #database: Database;
   readonly #cipher: Pick<FieldCipher, 'open'> | undefined;
+  /** By dataset and version of its contract; what was does not change any more. */
+  readonly #histories = new LruMap<string, FieldHistory>(HISTORIES);
 
   /** @param cipher of encrypted fields; without it their values stay in their envelopes */
   constructor(database: Database, cipher?: Pick<FieldCipher, 'open'>) {
     this.#database = database;
     this.#cipher = cipher;
+  }
+
+  /** Since when the columns of the dataset are the fields that they are now. */
+  async history({ id, contractVersion }: Pick<Dataset, 'id' | 'contractVersion'>): Promise<FieldHistory> {
+    const key = `${id} ${contractVersion}`;
+    const known = this.#histories.get(key);
+    if (known) return known;
+    const found = await fieldHistory(this.#database, { id, contractVersion });
+    this.#histories.set(key, found);
+    return found;
   }
 
   /** The rows with the values of those encrypted fields that may be shown; null for one that nobody can open any more. */
@@ -97,22 +116,39 @@ export class Quarantine {
     return found?.n ?? 0;
   }
 
-  /** Why the rows of a dataset are there: how many have a reason of each kind, most first. */
-  async reasons(datasetId: string): Promise<readonly QuarantineCount[]> {
+  /**
+   * Why the rows of a dataset are there: how many have a reason of each kind, most first.
+   * @param since by field, from which version of the contract on reasons about it count; all do when absent
+   */
+  async reasons(datasetId: string, since?: ReadonlyMap<string, number>): Promise<readonly QuarantineCount[]> {
     return this.#database.query<QuarantineCount>(
       `SELECT q.state, r ->> 'field' AS field, r ->> 'rule' AS rule, count(DISTINCT q.id)::int AS count
-       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r WHERE q.dataset_id = $1 GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`,
-      [datasetId],
+       FROM headgate.quarantined_row q, jsonb_array_elements(q.reasons) AS r
+       WHERE q.dataset_id = $1 AND ($2::jsonb IS NULL OR r ->> 'field' IS NULL OR q.contract_version >= ($2::jsonb ->> (r ->> 'field'))::int)
+       GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3`,
+      [datasetId, since ? JSON.stringify(Object.fromEntries(since)) : null],
     );
   }
 }
 
+/** The load whose rows are refused. */
+interface RefusingLoad {
+  readonly dataset: Pick<Dataset, 'id'>;
+  readonly runId: string;
+  readonly captured?: boolean | undefined;
+  readonly changes?: Pick<CapturedChanges, 'unchanged'> | undefined;
+}
+
 /** Writes all refused rows of a load whose raw texts are kept. Returns how many. */
-export async function quarantine(tx: Transaction, datasetId: string, runId: string, rules: ContractRules): Promise<number> {
+export async function quarantine(tx: Transaction, { dataset, runId, captured = false, changes }: RefusingLoad, rules: ContractRules): Promise<number> {
+  const id = param(dataset.id, 'uuid');
+  const hasUnsent = changes !== undefined && changes.unchanged.length > 0;
+  const unsent = hasUnsent ? sql`coalesce((SELECT u.fields FROM ${UNCHANGED} u WHERE u.line = r._pos), '{}')` : raw("'{}'::text[]");
   return run(
     tx,
-    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons)
-      SELECT ${param(datasetId, 'uuid')}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)}
+    sql`INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons, captured, unsent, contract_version)
+      SELECT ${id}, ${param(runId, 'uuid')}, w.line, w.raw, ${reasonsOf(rules)}, ${raw(String(captured))}, ${unsent},
+        (SELECT contract_version FROM headgate.dataset WHERE id = ${id})
       FROM ${REFUSED} r JOIN ${RAW_ROW} w ON w._pos = r._pos ORDER BY r._pos`,
   );
 }

@@ -2,6 +2,7 @@ import type { Dataset } from '../catalog/index.js';
 import { identifier, join, literal, param, raw, sql, type Sql } from '../sql/index.js';
 import type { Transaction } from '../store/index.js';
 import { ENVELOPE_START, type FieldCipher } from '../vault/index.js';
+import { keepUnchanged } from './captured-changes.js';
 import { type ContractRules, place } from './contract-rules.js';
 import { expectation } from './field-input.js';
 import type { Landed, LandingJob } from './landing.js';
@@ -33,7 +34,7 @@ export async function landQuarantined(job: LandingJob, replay: Replay): Promise<
   const read = await run(
     tx,
     sql`CREATE TEMP TABLE replayed ON COMMIT DROP AS SELECT row_number() OVER (ORDER BY id) AS _pos, q.* FROM (
-      SELECT id, run_id, line, raw, reasons FROM headgate.quarantined_row
+      SELECT id, run_id, line, raw, reasons, unsent FROM headgate.quarantined_row
       WHERE dataset_id = ${param(dataset.id, 'uuid')} AND state = 'OPEN' AND ${chosen} ORDER BY id FOR UPDATE) AS q`,
   );
   await nameFields(tx, dataset);
@@ -42,6 +43,7 @@ export async function landQuarantined(job: LandingJob, replay: Replay): Promise<
   await run(tx, sql`CREATE TEMP TABLE stage ON COMMIT DROP AS SELECT q._pos, q.line AS _line, ${join(columns)} FROM ${REPLAYED} q`);
   await run(tx, readStage({ ...job, format: 'csv' }));
   await markMisfits(tx, dataset, rules, replay);
+  await fillUnsent(tx, dataset, rules, replay);
   const keepRaw = async () => {
     await run(tx, sql`INSERT INTO ${RAW_ROW} SELECT q._pos, q.line, q.raw FROM ${REPLAYED} q WHERE q._pos IN (SELECT _pos FROM ${REFUSED})`);
   };
@@ -122,6 +124,22 @@ async function sealPatched(page: readonly { readonly pos: number; readonly raw: 
     row[name] = sealed[n] ?? REFUSED_VALUE;
   });
   return results;
+}
+
+/**
+ * What a change did not send is as it is in the dataset now. Where the row is not there it can't be known: the change is refused again,
+ * unless the patch has the values.
+ */
+async function fillUnsent(tx: Transaction, dataset: Dataset, rules: ContractRules, { patch, cipher }: Replay): Promise<void> {
+  const key = join(dataset.key.map((name) => sql`l.${identifier(name)}::text`));
+  if (dataset.key.length === 0) return;
+  const found = await rows<{ line: number; key: string[]; unsent: string[] }>(
+    tx,
+    sql`SELECT q._pos::float8 AS line, jsonb_build_array(${key}) AS key, q.unsent FROM ${REPLAYED} q JOIN ${LANDED} l ON l._pos = q._pos WHERE q.unsent <> '{}' AND l._bad IS NULL`,
+  );
+  const isOpen = (field: string) => !(field in patch) && dataset.fields.some(({ name }) => name === field);
+  const unchanged = found.map(({ unsent, ...row }) => ({ ...row, fields: unsent.filter(isOpen) })).filter(({ fields }) => fields.length > 0);
+  if (unchanged.length > 0) await keepUnchanged(tx, { dataset, rules, cipher }, unchanged);
 }
 
 /** What CSV could not tell of a row that was refused: a line that is no object, another column, something nested where a text must be. */

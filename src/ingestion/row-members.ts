@@ -33,7 +33,7 @@ export function rowMembers<Value>({ fields, rest }: RowSources, delivered: Deliv
  * @param fact as JSON
  */
 export function rowText(sources: RowSources, tree: JsonTree | undefined, fact: (name: string) => string | undefined): string {
-  const all = [...(tree?.members ?? [])].map(([name, { text }]) => [name, text] as const);
+  const all = [...((sources.rest && tree?.members) ?? [])].map(([name, { text }]) => [name, text] as const);
   const members = rowMembers(sources, { members: all, at: (pointer) => tree?.at(pointer)?.text, fact });
   return `{${[...members].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Actor } from '../audit/index.js';
+import type { Principal } from '../identity/index.js';
 import { DECIMALS, QUOTES, type DialectRequest, type SaidDialect } from './dialect/dialect.js';
-import type { RunPriority } from '../lifecycle/index.js';
+import type { RunActor, RunPriority } from '../lifecycle/index.js';
 import { LOAD_MODES } from './outcome.js';
 
 /** What the `ingest` mutation takes. */
@@ -44,7 +44,14 @@ export const RunInput = z.object({
   detect: z.boolean().optional(),
   /** The rows are some of the quarantine; which, and with what in place of what came, waits as its content. */
   replay: z.literal(true).optional(),
-  actor: z.object({ roles: z.array(z.string()), purpose: z.string().optional() }),
+  actor: z.object({
+    roles: z.array(z.string()),
+    purpose: z.string().optional(),
+    /** Those that the credential may declare. */
+    purposes: z.array(z.string()).optional(),
+    /** The claim "jti" of the token, by which it can be revoked. */
+    tokenId: z.string().optional(),
+  }),
 });
 export type RunInput = z.infer<typeof RunInput>;
 
@@ -62,9 +69,21 @@ export interface ReplayInput {
 /** How a replay waits. */
 export const ReplayContent = z.object({ ids: z.array(z.string()).optional(), patch: z.record(z.string(), z.string().nullable()) });
 
-/** The part of an actor that the run does not name elsewhere, so that its entry is complete also when a worker writes it. */
-export function actorOf({ roles, purpose }: Actor): RunInput['actor'] {
-  return { roles: [...roles], ...(purpose !== undefined && { purpose }) };
+/** Who asks for a load, with what of the credential is looked at again when its turn has come. */
+export interface LoadActor extends RunActor, Partial<Pick<Principal, 'purposes' | 'claims'>> {}
+
+/**
+ * The part of an actor that the run does not name elsewhere: its entry is complete, and what its credential may do is known, also when a
+ * worker does it.
+ */
+export function actorOf({ roles, purpose, purposes = [], claims }: LoadActor): RunInput['actor'] {
+  const tokenId = claims?.['jti'];
+  return {
+    roles: [...roles],
+    ...(purpose !== undefined && { purpose }),
+    ...(purposes.length > 0 && { purposes: [...purposes] }),
+    ...(typeof tokenId === 'string' && { tokenId }),
+  };
 }
 
 /** What a run keeps of the dialect, and the other way round. */

@@ -1,5 +1,8 @@
-import { namesOf, type NewColumn } from '../catalog/index.js';
+import pg from 'pg';
+import { namesOf, type Field, type NewColumn } from '../catalog/index.js';
+import { HeadgateError } from '../kernel/index.js';
 import { identifier, join, literal, raw, sql, type Sql } from '../sql/index.js';
+import type { Transaction } from '../store/index.js';
 import { CsvFile } from './csv-file.js';
 import { copyIn } from './copy.js';
 import { place } from './contract-rules.js';
@@ -7,9 +10,9 @@ import { delimiterByte } from './dialect/read-dialect.js';
 import { fieldInput } from './field-input.js';
 import { jsonLines } from './json-lines.js';
 import type { Landed, LandingJob } from './landing.js';
-import { newColumns } from './drift.js';
+import { newColumns } from './new-columns.js';
 import { stageParquet } from './parquet/parquet-landing.js';
-import { rejected, twoMembers, unknownMember } from './rejection.js';
+import { rejected, twoMembers, unknownMember, unreadable } from './rejection.js';
 import type { SourceColumn } from './source-columns.js';
 import { createStage, isJson, STAGE, stageColumn, stageShape, stageText } from './stage.js';
 import { columnsOf, LANDED, RAW_ROW, REFUSED, rows, run } from './work-tables.js';
@@ -149,17 +152,14 @@ async function stageCsv(job: LandingJob, columns: readonly SourceColumn[], delim
 }
 
 /**
- * JSON rows land as one text column. A character that no JSON text can hold raw serves as quote, another as delimiter,
- * so COPY takes each line as it is.
+ * JSON rows land as `stage`, each a line. A character that no JSON text can hold raw serves as quote, another as delimiter, so COPY
+ * takes each line as it is. That all rows are good is tried first, at each of two steps, since to test each value takes longer than
+ * to read it; what comes of a batch does not depend on it.
  */
 async function landJson(job: LandingJob): Promise<Staged> {
-  const { tx, dataset, rules, signal } = job;
-  await tx.query('CREATE TEMP TABLE line (_pos bigint, _line bigint, _text text) ON COMMIT DROP');
-  const read = await copyIn(tx, sql`COPY pg_temp.line FROM STDIN (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')`, jsonLines(job), signal);
-  await tx.query(`CREATE TEMP TABLE stage ON COMMIT DROP AS
-    SELECT _pos, _line, CASE WHEN jsonb_typeof(_doc) = 'object' THEN _doc END AS _doc, CASE WHEN jsonb_typeof(_doc) = 'object' THEN NULL ELSE _text END AS _text
-    FROM (SELECT _pos, _line, _text, CASE WHEN pg_input_is_valid(_text, 'jsonb') THEN _text::jsonb END AS _doc FROM pg_temp.line OFFSET 0) t`);
-  await tx.query('DROP TABLE pg_temp.line');
+  const { tx, dataset, rules } = job;
+  const objects = await tried(tx, () => stageObjects(job));
+  const read = objects ?? (await stageLines(job));
   await nameMembers(job);
   const unknown = sql`s._doc - ARRAY[${join(dataset.fields.map(({ name }) => literal(name)))}]`;
   const [other] = await rows<{ line: string; name: string }>(
@@ -167,19 +167,89 @@ async function landJson(job: LandingJob): Promise<Staged> {
     sql`SELECT s._line AS line, k AS name FROM ${STAGE} s, jsonb_object_keys(${unknown}) k WHERE ${unknown} <> '{}' ORDER BY s._pos LIMIT 1`,
   );
   if (other && dataset.drift === undefined) throw unknownMember(dataset, Number(other.line), other.name);
-  if (read > 0 && !job.eachAlone) {
+  if (read > 0 && objects === undefined && !job.eachAlone) {
     const [any] = await tx.query('SELECT 1 FROM pg_temp.stage WHERE _doc IS NOT NULL LIMIT 1');
     if (!any) throw rejected('No row is a JSON object. Expected one object per line (ndjson), or an array of objects (json).', { line: 1 });
   }
-  await run(tx, readStage(job));
-  // A row that is not an object has one reason, not one per field.
-  await run(tx, sql`UPDATE ${LANDED} SET _bad = ARRAY[${place(rules.notAnObject)}] FROM ${STAGE} s WHERE s._pos = landed._pos AND s._doc IS NULL`);
+  if (objects === undefined || (await tried(tx, () => readGoodStage(job, read))) === undefined) {
+    await run(tx, readStage(job));
+    // A row that is not an object has one reason, not one per field.
+    await run(tx, sql`UPDATE ${LANDED} SET _bad = ARRAY[${place(rules.notAnObject)}] FROM ${STAGE} s WHERE s._pos = landed._pos AND s._doc IS NULL`);
+  }
   if (!other) return { read, found: [] };
   const found = await settleUnknown(job, {
     some: sql`${unknown} <> '{}' AND EXISTS (SELECT FROM jsonb_each(${unknown}) AS e(k, v) WHERE v <> 'null')`,
     values: sql`SELECT k AS name, jsonb_typeof(v) AS kind, v #>> '{}' AS text FROM ${STAGE} s, jsonb_each(${unknown}) AS e(k, v) WHERE ${unknown} <> '{}' AND v <> 'null'`,
   });
   return { read, found };
+}
+
+/** A row among them is not good; nothing is wrong, the careful way says of each which. */
+class NotAllGood extends Error {}
+
+/** How many rows the work saw; undefined, with all undone that it did, when it meets a row that is not good. */
+async function tried(tx: Transaction, work: () => Promise<number>): Promise<number | undefined> {
+  await tx.query('SAVEPOINT all_good');
+  try {
+    const result = await work();
+    await tx.query('RELEASE SAVEPOINT all_good');
+    return result;
+  } catch (error) {
+    if (!(error instanceof NotAllGood) && !isOfRows(error)) throw error;
+    await tx.query('ROLLBACK TO SAVEPOINT all_good');
+    return undefined;
+  }
+}
+
+/** Whether it is what PostgreSQL says of data. */
+function isOfRows(error: unknown): boolean {
+  const told = unreadable(error);
+  return told instanceof HeadgateError && told.cause instanceof pg.DatabaseError;
+}
+
+const AS_LINES = raw("(FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')");
+
+/** Each line is read as JSON on its way. @throws what PostgreSQL says of a row that is none; NotAllGood for one that is no object */
+async function stageObjects(job: LandingJob): Promise<number> {
+  const { tx, signal } = job;
+  await tx.query('CREATE TEMP TABLE stage (_pos bigint, _line bigint, _doc jsonb, _text text) ON COMMIT DROP');
+  const read = await copyIn(tx, sql`COPY ${STAGE} (_pos, _line, _doc) FROM STDIN ${AS_LINES}`, jsonLines(job), signal);
+  const [other] = await tx.query("SELECT 1 FROM pg_temp.stage WHERE jsonb_typeof(_doc) <> 'object' LIMIT 1");
+  if (other) throw new NotAllGood();
+  return read;
+}
+
+/** Of a line that is no object the text is kept. */
+async function stageLines(job: LandingJob): Promise<number> {
+  const { tx, signal } = job;
+  await tx.query('CREATE TEMP TABLE line (_pos bigint, _line bigint, _text text) ON COMMIT DROP');
+  const read = await copyIn(tx, sql`COPY pg_temp.line FROM STDIN ${AS_LINES}`, jsonLines(job), signal);
+  await tx.query(`CREATE TEMP TABLE stage ON COMMIT DROP AS
+    SELECT _pos, _line, CASE WHEN jsonb_typeof(_doc) = 'object' THEN _doc END AS _doc, CASE WHEN jsonb_typeof(_doc) = 'object' THEN NULL ELSE _text END AS _text
+    FROM (SELECT _pos, _line, _text, CASE WHEN pg_input_is_valid(_text, 'jsonb') THEN _text::jsonb END AS _doc FROM pg_temp.line OFFSET 0) t`);
+  await tx.query('DROP TABLE pg_temp.line');
+  return read;
+}
+
+/** From `stage` into `landed`, where every text can be read as its type. @throws what PostgreSQL says of a text that can't; NotAllGood */
+async function readGoodStage(job: LandingJob, read: number): Promise<number> {
+  const { tx, dataset } = job;
+  const texts = dataset.fields.map((field, i) => sql`${stageText(job, field)} AS ${column('_x', i)}`);
+  const inputs = dataset.fields.map((field, i) => fieldInput(field, sql`_t.${column('_x', i)}`));
+  const tests = dataset.fields.flatMap((field, i) => [goodShape(field, sql`_t.${column('_x', i)}`) ?? [], inputs[i]?.meant ?? []].flat());
+  const good = await run(
+    tx,
+    sql`INSERT INTO ${LANDED} (_pos, ${columnsOf(dataset)}) SELECT _t._pos, ${join(inputs.map(({ value }) => value))}
+      FROM (SELECT s._pos, s._doc, ${join(texts)} FROM ${STAGE} s OFFSET 0) _t WHERE ${join([sql`true`, ...tests], ' AND ')}`,
+  );
+  if (good < read) throw new NotAllGood();
+  return good;
+}
+
+/** As `stageShape`, of a value that its type can read: no type but text reads what is nested. */
+function goodShape(field: Field, text: Sql): Sql | undefined {
+  if (field.type !== 'text' || field.list) return undefined;
+  return sql`((${text} ^@ '{' OR ${text} ^@ '[') AND jsonb_typeof(_t._doc -> ${literal(field.name)}) IN ('object', 'array')) IS NOT TRUE`;
 }
 
 /**

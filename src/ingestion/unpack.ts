@@ -27,9 +27,10 @@ export function announcedPacking(encoding: string | undefined, fileName: string 
 
 /**
  * The bytes as they are meant: unpacked when they begin like gzip or zstd, whatever the name says; a text never begins so.
+ * @param found told before the first byte
  * @throws HeadgateError DATA_REJECTED when a packing was announced but is not there, is cut off, has something behind it or is a bomb.
  */
-export async function* unpacked(source: Readable, announced: Packing | undefined): AsyncGenerator<Buffer> {
+export async function* unpacked(source: Readable, announced: Packing | undefined, found?: (packing: Packing | undefined) => void): AsyncGenerator<Buffer> {
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer | string>;
   const head: Buffer[] = [];
   let size = 0;
@@ -44,6 +45,7 @@ export async function* unpacked(source: Readable, announced: Packing | undefined
   const packed = MAGIC.find(([, magic]) => magic.every((byte, i) => begin[i] === byte))?.[0];
   if (announced && packed !== announced && begin.length > 0)
     throw rejected(`Expected ${announced}, as the name or the header says; the content is not ${announced}.`);
+  found?.(packed);
   const rest = follow(begin, chunks);
   if (packed) yield* decoded(rest, packed);
   else yield* rest;

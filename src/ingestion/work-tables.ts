@@ -10,6 +10,8 @@ import type { Transaction } from '../store/index.js';
 export const LANDED = raw('pg_temp.landed');
 export const REFUSED = raw('pg_temp.refused');
 export const RAW_ROW = raw('pg_temp.raw_row');
+/** Of rows that are changes: fields that were not sent, since they are as they were. It is there only where there are some. */
+export const UNCHANGED = raw('pg_temp.unchanged');
 
 export async function createWorkTables(tx: Transaction, dataset: Dataset): Promise<void> {
   // The collation of the stored tables: comparing with them needs one that both have.

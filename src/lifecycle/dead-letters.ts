@@ -18,6 +18,8 @@ export interface RedriveFilter {
 /** So long the inline content of a run that was given up is kept, so that it can be redriven. */
 export const CONTENT_DAYS = 7;
 const MOST_AT_ONCE = 1_000;
+/** Before all ids. */
+const NIL = '00000000-0000-0000-0000-000000000000';
 
 /** The inline content of a run that is over goes, unless the run was given up and may be redriven. */
 export async function forgetContentOf(tx: Queryable, runId: string): Promise<void> {
@@ -40,21 +42,32 @@ export async function forgetContents(tx: Queryable, contents: readonly string[])
   );
 }
 
-/** As `forgetContents`, of all that were kept long enough and are not on their way again. */
-export async function sweepDeadLetters(db: { transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> }): Promise<void> {
-  await db.transaction(async (tx) => {
-    const old = await tx.query<{ id: string }>(
-      `SELECT run.id FROM headgate.run_content JOIN headgate.run ON run.id = run_id
-       WHERE run.dead_lettered_at < now() - make_interval(days => $1) AND NOT EXISTS (SELECT FROM headgate.run again WHERE again.content_of = run.id
-         AND (again.status IN ('QUEUED', 'RUNNING') OR again.dead_lettered_at >= now() - make_interval(days => $1)))
-       ORDER BY run.id LIMIT 100 FOR UPDATE OF run SKIP LOCKED`,
-      [CONTENT_DAYS],
-    );
-    await forgetContents(
-      tx,
-      old.map(({ id }) => id),
-    );
-  });
+/** Those of kept contents, by the runs that they were kept for, that must not be forgotten. */
+export type HeldContents = (tx: Transaction, runIds: readonly string[]) => Promise<ReadonlySet<string>>;
+
+const SWEPT_AT_ONCE = 100;
+
+/** As `forgetContents`, of all that were kept long enough, are not on their way again, and are held by nothing. */
+export async function sweepDeadLetters(db: { transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> }, held?: HeldContents): Promise<void> {
+  for (let after: string | undefined = NIL; after !== undefined;) {
+    const from: string = after;
+    after = await db.transaction(async (tx) => {
+      const old = await tx.query<{ id: string }>(
+        `SELECT run.id FROM headgate.run_content JOIN headgate.run ON run.id = run_id
+         WHERE run.id > $2 AND run.dead_lettered_at < now() - make_interval(days => $1) AND NOT EXISTS (SELECT FROM headgate.run again WHERE again.content_of = run.id
+           AND (again.status IN ('QUEUED', 'RUNNING') OR again.dead_lettered_at >= now() - make_interval(days => $1)))
+         ORDER BY run.id LIMIT $3 FOR UPDATE OF run SKIP LOCKED`,
+        [CONTENT_DAYS, from, SWEPT_AT_ONCE],
+      );
+      const ids = old.map(({ id }) => id);
+      const stay = (await held?.(tx, ids)) ?? new Set();
+      await forgetContents(
+        tx,
+        ids.filter((id) => !stay.has(id)),
+      );
+      return ids.length === SWEPT_AT_ONCE ? ids.at(-1) : undefined;
+    });
+  }
 }
 
 /** @throws HeadgateError BAD_USER_INPUT without a condition, or for an id that is none */

@@ -3,7 +3,7 @@ import { HeadgateError, isUuid, type Log } from '../kernel/index.js';
 import type { Database, TimePage, Transaction } from '../store/index.js';
 import { AttemptLostError, type Attempt } from './attempt.js';
 import { claimRun } from './claim-run.js';
-import { forgetContentOf, redriveRuns, sweepDeadLetters, type RedriveFilter } from './dead-letters.js';
+import { forgetContentOf, redriveRuns, sweepDeadLetters, type HeldContents, type RedriveFilter } from './dead-letters.js';
 import { mayPass } from './error-class.js';
 import { insertRun } from './insert-run.js';
 import { RETRY_POLICY, waitMs, type RetryPolicy } from './retry-policy.js';
@@ -20,6 +20,8 @@ export interface RunsOptions {
   readonly jobs: Pick<JobQueue, 'enqueue'>;
   readonly log: Log;
   readonly retry?: RetryPolicy;
+  /** Which kept contents a legal hold keeps; none when absent. */
+  readonly heldContents?: HeldContents;
 }
 
 /** A run that is silent for so long has lost its worker. */
@@ -33,8 +35,10 @@ export class Runs {
   readonly #jobs: Pick<JobQueue, 'enqueue'>;
   readonly #log: Log;
   readonly #policy: RetryPolicy;
+  readonly #heldContents: HeldContents | undefined;
 
-  constructor({ database, jobs, log, retry = RETRY_POLICY }: RunsOptions) {
+  constructor({ database, jobs, log, retry = RETRY_POLICY, heldContents }: RunsOptions) {
+    this.#heldContents = heldContents;
     this.#database = database;
     this.#jobs = jobs;
     this.#log = log;
@@ -195,9 +199,9 @@ export class Runs {
     return redriveRuns(tx, this.#jobs, filter);
   }
 
-  /** Forgets the inline content of runs that were given up longer ago than it is kept. */
+  /** Forgets the inline content of runs that were given up longer ago than it is kept, unless a legal hold keeps it. */
   async sweep(): Promise<void> {
-    await sweepDeadLetters(this.#database);
+    await sweepDeadLetters(this.#database, this.#heldContents);
   }
 
   /** @throws HeadgateError NOT_FOUND */

@@ -1,6 +1,7 @@
 export { Sources, type SourcesOptions, type SourceState } from './sources.js';
 export { PostgresSource, type SourceStatus } from './postgres-source.js';
-export { castColumn, fits, type RemoteColumn } from './remote-column.js';
+export { castColumn, contractType, fits, type RemoteColumn } from './remote-column.js';
+export type { ListedTable } from './list-tables.js';
 export { localName, TakenNames } from './local-name.js';
 export { tokensSql, tokensText } from './describe-table.js';
 export type { ServerFacts } from './server-facts.js';
@@ -9,6 +10,7 @@ export { HttpClient, type HttpClientOptions, type HttpRequest } from './http/htt
 export type { HttpAnswer } from './http/http-answer.js';
 export { HttpClients, type HttpClientsOptions } from './http/http-clients.js';
 export type { HttpSourceSpec } from './http/http-source.js';
+export { listedGraphql, type ListedField, type ListedGraphql } from './api/listed-graphql.js';
 export { ApiSource } from './api/api-source.js';
 export { cellRows } from './api/columns.js';
 export type { FetchedRows, RowTest, WantedRows } from './api/wanted-rows.js';

@@ -98,7 +98,7 @@ export class Sources implements SourceInspector {
       throw new HeadgateError('NOT_FOUND', `There is no source "${name.slice(0, 64)}".${known} Declare it with a document of kind Source.`);
     }
     if (source.type === 'http') {
-      const message = `The source ${name} is an API that does not describe itself: write its datasets by hand, with http and list.`;
+      const message = `The source ${name} is an API that does not describe itself: write its datasets by hand, with http and list. One that is collected can be written by: headgate dataset infer --source ${name}`;
       throw new HeadgateError('BAD_USER_INPUT', message, { source: name });
     }
     if (source.type === 'graphql') return this.#api(source).import(catalog, tables);

@@ -30,10 +30,20 @@ export class ContentCipher {
     return openBytes(sealed, { key: this.#key, context });
   }
 
-  /** 16 bytes of a keyed hash over the parts, each with its length. */
-  hash(...parts: readonly (string | Buffer)[]): Buffer {
+  /** 16 bytes of a keyed hash over the parts, each with its length, in hex: many are held and compared, and a text takes less than a buffer. */
+  hash(...parts: readonly (string | Buffer)[]): string {
     const hmac = createHmac('sha256', this.#hashKey);
-    for (const part of parts) hmac.update(`${Buffer.byteLength(part)}:`).update(part);
-    return hmac.digest().subarray(0, HASH_BYTES);
+    // Texts that stand together are hashed by one call.
+    let text = '';
+    for (const part of parts) {
+      text += `${Buffer.byteLength(part)}:`;
+      if (typeof part === 'string') text += part;
+      else {
+        hmac.update(text).update(part);
+        text = '';
+      }
+    }
+    if (text !== '') hmac.update(text);
+    return hmac.digest('hex').slice(0, 2 * HASH_BYTES);
   }
 }

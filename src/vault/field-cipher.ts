@@ -1,6 +1,6 @@
 import { createHmac, type Hmac } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { HeadgateError, openBytes, sealBytes } from '../kernel/index.js';
+import { HeadgateError } from '../kernel/index.js';
 import { ContentCipher } from './content-cipher.js';
 import type { DataKeys } from './data-keys.js';
 import { blindIndex, open, seal, type Place, type SealedField } from './envelope.js';
@@ -71,18 +71,6 @@ export class FieldCipher {
     const known = this.#contents.get(content) ?? new ContentCipher(content, hash);
     this.#contents.set(content, known);
     return known;
-  }
-
-  /** The content of a load that waits for a worker. */
-  async sealContent(dataset: string, run: string, content: Buffer): Promise<Buffer> {
-    return sealBytes(content, { key: await this.#data.one(`content/${dataset}`), context: run });
-  }
-
-  /** @throws HeadgateError UNAVAILABLE for what was sealed elsewhere */
-  async openContent(dataset: string, run: string, sealed: Buffer): Promise<Buffer> {
-    const content = openBytes(sealed, { key: await this.#data.one(`content/${dataset}`), context: run });
-    if (content === undefined) throw new HeadgateError('UNAVAILABLE', 'The content of the run can not be decrypted any more. Send it again.', { run });
-    return content;
   }
 }
 

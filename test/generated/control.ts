@@ -255,6 +255,8 @@ export type Collector = {
 
 /** One partition of what a collector collects: where it is, and how far behind. */
 export type CollectorPartition = {
+  /** Bytes of the log of a PostgreSQL that were written since what the collector confirmed, and are kept for it there. */
+  readonly lagBytes?: Maybe<Scalars['BigInt']['output']>;
   /** Messages that wait, where that is known. */
   readonly lagMessages?: Maybe<Scalars['BigInt']['output']>;
   /** For how long the oldest of them has waited, where that is known. */
@@ -553,6 +555,38 @@ export type GrantUse = {
   readonly lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
 };
 
+/** What of a source is looked at. */
+export type InferInput = {
+  /** Of an API: an object of JSON, which is sent with POST. */
+  readonly body?: InputMaybe<Scalars['String']['input']>;
+  /** Of an API a path below its URL, with its query; of a GraphQL API a root field; of a PostgreSQL schema.table. */
+  readonly from: Scalars['String']['input'];
+  /** Of an API: a JSON pointer to the rows; found when left out. */
+  readonly items?: InputMaybe<Scalars['String']['input']>;
+  /** Of the dataset; by what is looked at when left out. */
+  readonly name?: InputMaybe<Scalars['String']['input']>;
+  /** Pages that are looked at: 10 when left out, 100 at the most. */
+  readonly pages?: InputMaybe<Scalars['Int']['input']>;
+  /** Rows that are looked at: 10,000 when left out, 100,000 at the most. */
+  readonly rows?: InputMaybe<Scalars['Int']['input']>;
+  /** Its name; of type http, graphql or postgres. */
+  readonly source: Scalars['String']['input'];
+};
+
+/** A contract as some rows of a source have it, and the collector that brings them. No value of a row is in it. Nothing is applied yet. */
+export type InferredDataset = {
+  /** The name of the collector in it. */
+  readonly collector: Scalars['String']['output'];
+  /** The name of the dataset in it. */
+  readonly dataset: Scalars['String']['output'];
+  /** Whether they were all there are, as far as the source says. */
+  readonly isWhole: Scalars['Boolean']['output'];
+  /** A document of kind Dataset and one of kind Collector, as YAML. */
+  readonly manifest: Scalars['String']['output'];
+  /** Rows that were looked at. */
+  readonly rows: Scalars['Int']['output'];
+};
+
 /** What to load. Give one of source, url and content. */
 export type IngestInput = {
   /** The rows themselves. */
@@ -594,6 +628,7 @@ export type IngestPreview = {
   /** Fields whose values are null here because you may not see them plain in every row. */
   readonly masked: ReadonlyArray<Scalars['String']['output']>;
   readonly mode: LoadMode;
+  readonly readAs?: Maybe<ReadAs>;
   /** Without those about fields that you may not know of. */
   readonly reasons: ReadonlyArray<PreviewReason>;
   /** The same content was loaded before, and would add nothing. */
@@ -745,6 +780,8 @@ export type Mutation = {
   readonly exportSubject: SubjectExport;
   /** Describes tables and views of a source as manifests of datasets. It changes nothing: apply what comes. */
   readonly importSource: SourceImport;
+  /** Looks at some rows of a source and writes the contract that they have, with the collector that brings them. It changes nothing: apply what comes. */
+  readonly inferDataset: InferredDataset;
   /** Queues a load and answers at once; ask `run` how it goes. */
   readonly ingest: Run;
   /** Does all of a load, tells what it did, and takes it back. A purpose counts as for reading: by it you see values. */
@@ -897,6 +934,11 @@ export type MutationExportSubjectArgs = {
 export type MutationImportSourceArgs = {
   source: Scalars['String']['input'];
   tables?: InputMaybe<ReadonlyArray<Scalars['String']['input']>>;
+};
+
+
+export type MutationInferDatasetArgs = {
+  input: InferInput;
 };
 
 
@@ -1341,6 +1383,7 @@ export type QueryRunArgs = {
 
 export type QueryRunsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
+  collector?: InputMaybe<Scalars['String']['input']>;
   dataset?: InputMaybe<Scalars['String']['input']>;
   deadLetter?: InputMaybe<Scalars['Boolean']['input']>;
   first?: InputMaybe<Scalars['Int']['input']>;
@@ -1367,6 +1410,28 @@ export type QueryWhoCanSeeArgs = {
 export type QueryWhoSawArgs = {
   since?: InputMaybe<Scalars['DateTime']['input']>;
   tag: Scalars['String']['input'];
+};
+
+/** As what a content is read: what was said, what was found out, and else what is usual. Of several files the first one. */
+export type ReadAs = {
+  readonly decimal?: Maybe<Scalars['String']['output']>;
+  /** Of CSV, as are the next three. */
+  readonly delimiter?: Maybe<Scalars['String']['output']>;
+  /** Of a text. */
+  readonly encoding?: Maybe<Scalars['String']['output']>;
+  readonly format: FileFormat;
+  /** Of fields that have none in the contract, where they were found out. */
+  readonly formats: ReadonlyArray<ReadFormat>;
+  readonly header?: Maybe<Scalars['Boolean']['output']>;
+  /** gzip or zstd. */
+  readonly packing?: Maybe<Scalars['String']['output']>;
+  readonly quote?: Maybe<Scalars['String']['output']>;
+};
+
+/** The format in which dates and times of a field are read. */
+export type ReadFormat = {
+  readonly field: Scalars['String']['output'];
+  readonly format: Scalars['String']['output'];
 };
 
 /** One piece of long work, from its request to its end. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated. */
@@ -1547,7 +1612,7 @@ export type SourceType =
 
 /** All that you may export of a person, as a ZIP archive that is made while you fetch it. */
 export type SubjectExport = {
-  /** Nothing that you may know of is withheld, masked or elsewhere. */
+  /** Nothing that you may know of is withheld, masked, elsewhere or waiting. */
   readonly complete: Scalars['Boolean']['output'];
   readonly datasets: ReadonlyArray<SubjectExportDataset>;
   /** Datasets that stay at a source: ask there. */
@@ -1558,6 +1623,8 @@ export type SubjectExport = {
   readonly masked: ReadonlyArray<Scalars['String']['output']>;
   /** The path to GET with the same credential, and X-Purpose where one is needed. */
   readonly url: Scalars['String']['output'];
+  /** What may be about the person, waits to be loaded and is not in the archive: events/dataset, dead-letters/dataset. Withheld with quarantine/dataset. */
+  readonly waiting: ReadonlyArray<Scalars['String']['output']>;
   /** What you may not export: a dataset (or some of its rows), dataset.field, quarantine/dataset. It does not say that there is something. */
   readonly withheld: ReadonlyArray<Scalars['String']['output']>;
 };

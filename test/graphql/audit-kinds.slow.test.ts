@@ -135,6 +135,7 @@ const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   importSource: 'test/sources/served.slow.test.ts',
   runPipeline: 'test/processing/pipeline-run.slow.test.ts',
   cancelRun: 'test/graphql/control.test.ts',
+  inferDataset: 'test/ingestion/infer-source.slow.test.ts',
   retryRun: 'test/graphql/control.test.ts',
 };
 

@@ -126,10 +126,10 @@ export async function post(url: string, source: string, body: string | Buffer, h
 /** As the source `shop` wants it signed. */
 export function signed(body: string | Buffer, { secret = SECRET, at = Date.now(), ce = {} as Record<string, string> } = {}): Record<string, string> {
   const time = String(Math.floor(at / 1000));
-  const head = Object.keys(ce)
+  const lines = Object.keys(ce)
     .toSorted()
-    .map((name) => `${name}:${ce[name]}\n`)
-    .join('');
+    .map((name) => `${name}:${ce[name]}\n`);
+  const head = lines.length === 0 ? '' : `${lines.join('')}\n`;
   const signature = createHmac('sha256', secret).update(`${time}.${head}`).update(body).digest('hex');
   return { 'x-timestamp': time, 'x-signature': `sha256=${signature}`, ...ce };
 }

@@ -65,7 +65,10 @@ test('all of them or none: what is wrong tells the file and the line in it', asy
   expect(ragged).toMatchObject({ code: 'DATA_REJECTED', details: { file: 'b/b.csv', line: 3 } });
   expect(ragged.message).toMatch(/^b\/b\.csv:3: .*line 3/);
   await files('b', { 'b.csv': 'id,nom\n2,b\n' });
-  expect(await it.refusal(target, '', { source: { file: 'b/*.csv' } })).toMatchObject({ details: { file: 'b/b.csv', missing: ['name'], extra: ['nom'] } });
+  const actor = { subject: 'ann', roles: ['engineer'] };
+  expect(await it.refusal(target, '', { source: { file: 'b/*.csv' }, actor })).toMatchObject({
+    details: { file: 'b/b.csv', missing: ['name'], extra: ['nom'] },
+  });
   await files('b', { 'b.csv': Buffer.from('id,name\n2,\xe9\n', 'latin1') });
   expect(await it.refusal(target, '', { source: { file: 'b/*.csv' } })).toMatchObject({ details: { file: 'b/b.csv', line: 2 } });
   expect(await it.rows(target)).toEqual([]);

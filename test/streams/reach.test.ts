@@ -65,6 +65,29 @@ test.each(['nats', 'kafka'] as const)('none of several servers of a cluster of %
   expect(connections).toBe(0);
 });
 
+test.each(TYPES)('what is connected to for %s is the address that was checked, whatever the name stands for a moment later', async (type) => {
+  const safe = outbound;
+  const looked: string[] = [];
+  // To nobody else is there such a name.
+  outbound = new Outbound({
+    allow: [{ range: '127.0.0.1/32', port }],
+    log: pino({ level: 'silent' }),
+    resolve: async (host) => {
+      looked.push(host);
+      return [{ address: '127.0.0.1', family: 4 }];
+    },
+  });
+  try {
+    connections = 0;
+    expect(await refusal(type, `${type}://broker.invalid:${port}`)).toMatchObject({ code: 'UNAVAILABLE' });
+    expect(connections).toBeGreaterThan(0);
+    expect(new Set(looked)).toEqual(new Set(['broker.invalid']));
+  } finally {
+    await outbound.close();
+    outbound = safe;
+  }
+});
+
 test.each(TYPES)('a %s URL that is a secret of the server is its operator’s, and may lead inside', async (type) => {
   connections = 0;
   expect(await refusal(type, '${HEADGATE_SECRET_URL}')).toMatchObject({ code: 'UNAVAILABLE' });

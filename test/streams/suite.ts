@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../support/processes.js';
 import type { FoundBroker, TestBroker } from './brokers.js';
@@ -268,4 +270,28 @@ function describeLaws({ knowsTimes, trims }: { readonly knowsTimes: boolean; rea
     expect(JSON.stringify(await stage.refused(name))).not.toContain(secret);
     expect(JSON.stringify(await stage.served.sql(`SELECT * FROM data."${name}"`))).not.toContain(secret);
   });
+  test('what has landed is held in memory no more', async () => {
+    const { broker, stage } = setting();
+    const name = stage.name();
+    await broker.create(name);
+    const [messages, wave] = [400, 80];
+    const note = 'x'.repeat(50_000);
+    const before = heldBytes();
+    await stage.apply(stage.documents(name, { collector: { batch: { rows: 20, wait: '50ms' } } }));
+    // No broker has to keep all of them.
+    for (let to = wave; to <= messages; to += wave) {
+      await broker.publish(name, rows(to - wave + 1, to, { note }));
+      await stage.loaded(name, to);
+    }
+    // The collector still runs: a batch or two may be in its hands.
+    await until('the batches are let go', () => heldBytes() - before < (messages / 4) * note.length);
+  });
+}
+
+/** Of buffers and of the heap, without what is only not collected yet. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { arrayBuffers, heapUsed } = process.memoryUsage();
+  return arrayBuffers + heapUsed;
 }

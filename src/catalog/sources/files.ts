@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { authBy } from './auth.js';
+import { bucketOf, bucketProblem, leadsElsewhere } from './bucket-name.js';
 import { COMMON, plainUrl, Secret } from './parts.js';
 
 const FolderPath = z
@@ -36,6 +37,12 @@ export const FilesSource = z
     if ((url === undefined) === (folder === undefined))
       complain('url', 'expected either url (s3://bucket/prefix, or a folder of a web server) or folder (below HEADGATE_FILES)');
     const isStore = url?.startsWith('s3://') ?? false;
+    if (isStore && url !== undefined) {
+      const { bucket, prefix } = bucketOf(url);
+      const problem = bucketProblem(bucket, endpoint === undefined);
+      if (problem !== undefined) complain('url', `expected s3://bucket/prefix: ${problem}`);
+      if (leadsElsewhere(prefix)) complain('url', 'expected s3://bucket/prefix, with no "." or ".." between slashes');
+    }
     for (const [key, value] of Object.entries({ endpoint, region, auth })) {
       if (value !== undefined && !isStore) complain(key, `${key} is for object stores, whose url begins with s3://`);
     }

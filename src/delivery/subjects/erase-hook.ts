@@ -8,6 +8,8 @@ export interface EraseHook {
   erase(tx: Transaction, subject: string): Promise<number>;
   /** Whether something that is kept of the person is on its way into a dataset: a hold on that one keeps it as well. */
   waitsFor?(tx: Transaction, subject: string, dataset: string): Promise<boolean>;
+  /** The legal hold on somebody else of whom something would go with what is kept of the person, since nobody can tell it apart. */
+  holdWith?(tx: Transaction, subject: string): Promise<string | undefined>;
   /** For persons of whom no more is known than the reference: they stand nowhere in the restored database. */
   eraseReferences?(tx: Transaction, references: readonly string[]): Promise<number>;
   /**

@@ -20,6 +20,18 @@ export async function refuseHeldSubject(tx: Transaction, targets: readonly Subje
       for (const hook of hooks) if (await hook.waitsFor?.(tx, subject, name)) throw held(hold.name);
     }
   }
+  for (const hook of hooks) {
+    const hold = await hook.holdWith?.(tx, subject);
+    if (hold !== undefined) throw heldBeside(hold, hook.name);
+  }
+}
+
+function heldBeside(hold: string, name: string): HeadgateError {
+  return new HeadgateError(
+    'CONFLICT',
+    `Nothing was erased: in what waits (${name}) the person stands beside somebody whom the legal hold "${hold}" keeps, and they can't be told apart before it is loaded. Have it loaded (redrive it, or let its collector go on), and erase again.`,
+    { hold },
+  );
 }
 
 function held(name: string): HeadgateError {

@@ -55,7 +55,13 @@ export async function openSubjects({ home, cipher, openRefused, closing, exportT
   const { database, keyRing, audit } = shared;
   const ledger = new ErasureLedger(database, join(home, 'erasures.ndjson'));
   const exporter = new Exporter({ sessionsOf: () => database.exports, cipher, audit, timeoutMs: exportTimeoutMs });
-  const exports = new SubjectExports({ database, keyRing, audit, exporter, openRefused, cipher });
+  const waits = (subject: string, dataset: string) =>
+    database.transaction(async (tx) => {
+      const waiting: string[] = [];
+      for (const hook of shared.hooks) if (await hook.waitsFor?.(tx, subject, dataset)) waiting.push(hook.name.replaceAll(' ', '-'));
+      return waiting;
+    });
+  const exports = new SubjectExports({ database, keyRing, audit, exporter, openRefused, cipher, waits });
   const hooks: readonly EraseHook[] = [...shared.hooks, { name: 'exports', erase: (tx, subject) => exports.forget(tx, subject) }];
   await replayErasures({ ...shared, hooks, ledger });
   const erasures = new Erasures({ ...shared, hooks, ledger, onErased });

@@ -22,6 +22,8 @@ export interface SubjectExportsOptions {
   readonly openRefused: OpenRefused;
   /** Of encrypted fields. */
   readonly cipher: FieldCipher;
+  /** What is kept that may be about a person and is on its way into a dataset, by name. */
+  readonly waits: (subject: string, dataset: string) => Promise<readonly string[]>;
 }
 
 /** An export that was asked for and can be fetched. Nothing of the person is kept for it: the archive is made while it is fetched. */
@@ -31,7 +33,9 @@ export interface SubjectExport extends Omit<ExportScope, 'datasets'> {
   readonly expiresAt: Date;
   /** Rows as they were when it was asked for. */
   readonly datasets: readonly { readonly dataset: string; readonly rows: number; readonly quarantined: number | null }[];
-  /** Nothing was withheld, masked or elsewhere, of what the principal may know of. */
+  /** What may be about the person and is in no dataset yet, of those whose refused rows are in the archive: `events/dataset`, `dead-letters/dataset`. */
+  readonly waiting: readonly string[];
+  /** Nothing was withheld, masked, elsewhere or waiting, of what the principal may know of. */
   readonly complete: boolean;
 }
 
@@ -66,6 +70,7 @@ export class SubjectExports {
     const { database, keyRing, audit } = this.#options;
     const subject = checkSubject(subjectText);
     const scope = exportScope(authorizer, principal, subject);
+    const waiting = await this.#waiting(scope, subject);
     const id = newId();
     const reference = subjectReference(keyRing, subject);
     // Before anything is told: also how many rows there are is told.
@@ -79,7 +84,7 @@ export class SubjectExports {
         state: 'requested',
         datasets: scope.datasets.map(({ target }) => target.dataset.name),
         withheld: scope.withheld.length,
-        complete: isComplete(scope),
+        complete: isComplete(scope, waiting),
       },
     });
     const datasets = [];
@@ -91,7 +96,17 @@ export class SubjectExports {
       [id, keyRing.wrap(LABEL, id, Buffer.from(subject)), principal.subject, principal.credential ?? null, HOURS],
     );
     const { withheld, masked, elsewhere } = scope;
-    return { id, url: `/subjects/exports/${id}`, expiresAt: row?.expiresAt ?? new Date(), datasets, withheld, masked, elsewhere, complete: isComplete(scope) };
+    return {
+      id,
+      url: `/subjects/exports/${id}`,
+      expiresAt: row?.expiresAt ?? new Date(),
+      datasets,
+      withheld,
+      masked,
+      elsewhere,
+      waiting,
+      complete: isComplete(scope, waiting),
+    };
   }
 
   /**
@@ -151,6 +166,17 @@ export class SubjectExports {
     return { dataset, rows, quarantined };
   }
 
+  /** Whether there is something is told of datasets of which the principal may export whatever was refused: the same might become of this. */
+  async #waiting({ datasets }: ExportScope, subject: string): Promise<readonly string[]> {
+    const waiting: string[] = [];
+    for (const { target, withQuarantine } of datasets) {
+      if (!withQuarantine) continue;
+      const { name } = target.dataset;
+      for (const what of await this.#options.waits(subject, name)) waiting.push(`${what}/${name}`);
+    }
+    return waiting;
+  }
+
   async #subjectOf(id: string, principal: Principal): Promise<string | undefined> {
     const { database, keyRing } = this.#options;
     if (!isUuid(id)) return undefined;
@@ -165,6 +191,7 @@ export class SubjectExports {
   async #archive({ id, principal, authorizer, signal }: SubjectDownload, subject: string): Promise<Readable> {
     const { keyRing } = this.#options;
     const scope = exportScope(authorizer, principal, subject);
+    const waiting = await this.#waiting(scope, subject);
     const reference = subjectReference(keyRing, subject);
     const began = performance.now();
     await this.#record(principal, 'ALLOWED', {
@@ -172,7 +199,7 @@ export class SubjectExports {
       subject: reference,
       state: 'started',
       datasets: scope.datasets.map(({ target }) => target.dataset.name),
-      complete: isComplete(scope),
+      complete: isComplete(scope, waiting),
     });
     return subjectZip({
       parts: scope.datasets.flatMap((exported) => this.#partsOf(exported, subject, { id, principal, authorizer, signal })),
@@ -187,7 +214,8 @@ export class SubjectExports {
         withheld: scope.withheld,
         masked: scope.masked,
         elsewhere: scope.elsewhere,
-        complete: isComplete(scope),
+        waiting,
+        complete: isComplete(scope, waiting),
       }),
       onDone: (entries) => {
         const files = entries.map(({ file, rows }) => ({ file, rows }));
@@ -240,8 +268,8 @@ export class SubjectExports {
   }
 }
 
-function isComplete({ withheld, masked, elsewhere }: Omit<ExportScope, 'datasets'>): boolean {
-  return withheld.length + masked.length + elsewhere.length === 0;
+function isComplete({ withheld, masked, elsewhere }: Omit<ExportScope, 'datasets'>, waiting: readonly string[]): boolean {
+  return withheld.length + masked.length + elsewhere.length + waiting.length === 0;
 }
 
 /** Of the lists of rows; the same rows are in the tables too. */

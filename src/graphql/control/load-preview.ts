@@ -1,4 +1,5 @@
 import type { Dataset } from '../../catalog/index.js';
+import { hasRole } from '../../identity/index.js';
 import type { LoadOutcome, PreviewRow as Row } from '../../ingestion/index.js';
 import type { RequestContext } from '../context.js';
 import { rawFor, shownOf, toldOf } from './refused-rows.js';
@@ -11,9 +12,16 @@ export const PREVIEW_ROWS = 5;
  * A preview for somebody: counts and reasons for who may load, and of values what they would see in the data plane. Rows that no
  * row filter was applied to are for those who may see all rows. Encrypted values are not opened for it.
  * @param dataset as far as the principal may know of it
+ * @param isSent the content came with the request: what its columns are called is known to who sent it
  */
-export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset, outcome: LoadOutcome): IngestPreview {
+export function previewFor(
+  context: Pick<RequestContext, 'principal' | 'world'>,
+  dataset: Dataset,
+  outcome: LoadOutcome,
+  { isSent }: { readonly isSent: boolean },
+): IngestPreview {
   const shown = shownOf(context, dataset);
+  const columns = isSent || shown.isAllPlain || hasRole(context.principal, 'admin', 'engineer') ? (outcome.drift?.columns ?? []) : [];
   const plain = new Set(dataset.fields.filter(({ name, encrypted }) => shown.plain.has(name) && !encrypted).map(({ name }) => name));
   const isTold = toldOf(dataset);
   const rowsOf = (rows: readonly Row[]): PreviewRow[] =>
@@ -37,12 +45,13 @@ export function previewFor(context: Pick<RequestContext, 'principal' | 'world'>,
     rowsQuarantined: String(quarantined),
     rowsDeduplicated: String(deduplicated),
     bytesRead: String(outcome.bytes),
+    readAs: outcome.readAs ?? null,
     drift: [
-      ...(drift?.columns ?? []).map(({ field, column, type }) => Object.assign(new DriftChange(), { field, column, from: null, to: type })),
+      ...columns.map(({ field, column, type }) => Object.assign(new DriftChange(), { field, column, from: null, to: type })),
       ...(drift?.wider ?? []).filter(({ field }) => shown.known.has(field)).map((change) => Object.assign(new DriftChange(), { ...change, column: null })),
     ],
     reasons,
     rows: rowsOf(preview?.loaded ?? []),
-    masked: [...dataset.fields.map(({ name }) => name).filter((name) => !plain.has(name)), ...(drift?.columns ?? []).map(({ field }) => field)],
+    masked: [...dataset.fields.map(({ name }) => name).filter((name) => !plain.has(name)), ...columns.map(({ field }) => field)],
   });
 }

@@ -1,5 +1,5 @@
 import type { Dataset } from '../../catalog/index.js';
-import { RIGHTS, type ChangeRequestEntity, type Knows } from '../../governance/index.js';
+import { mayIngest as mayIngestInto, RIGHTS, type ChangeRequestEntity, type Knows } from '../../governance/index.js';
 import { hasRole, type ControlRole, type Principal } from '../../identity/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import type { RequestContext } from '../context.js';
@@ -40,7 +40,7 @@ export function mayCount({ principal, world }: RequestContext, dataset: Dataset)
 
 /** Whether the principal may load into the dataset. */
 export function mayIngest({ principal, world }: Pick<RequestContext, 'principal' | 'world'>, dataset: Dataset): boolean {
-  return hasRole(principal, 'admin', 'engineer') || world.authorizer.decide(principal, dataset, 'ingest').rows !== 'none';
+  return mayIngestInto(world.authorizer, principal, dataset);
 }
 
 /** Whether the principal may be told that rows of the dataset changed: overseers, and who has any right to it. */

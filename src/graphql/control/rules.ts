@@ -152,6 +152,7 @@ export function controlRules(openTypes: readonly string[]): RuleTree {
       redriveRuns: engineer,
       checkQuality: engineer,
       importSource: engineer,
+      inferDataset: engineer,
       createApiKey: steward,
       revokeApiKey: steward,
       revokeToken: steward,

@@ -4,7 +4,7 @@ import type { TagProposals } from '../../classification/index.js';
 import type { Detokenizer, Erasures, SubjectExports } from '../../delivery/index.js';
 import type { ChangeOptions, ChangeResult, Consents, ManifestChanges } from '../../governance/index.js';
 import type { Principal } from '../../identity/index.js';
-import type { Collectors, LoadNow, LoadOutcome, Quarantine, QuarantineActs, ReplayInput } from '../../ingestion/index.js';
+import type { Collectors, LoadNow, LoadOutcome, Quarantine, QuarantineActs, ReplayInput, SourceInference } from '../../ingestion/index.js';
 import type { RedriveFilter, RunEntity, RunPriority, Runs, Workers } from '../../lifecycle/index.js';
 import type { QualityReports } from '../../quality/index.js';
 import type { Sources } from '../../sources/index.js';
@@ -21,6 +21,7 @@ export interface ControlServices {
   readonly reports: QualityReports;
   readonly tagProposals: TagProposals;
   readonly collectors: Pick<Collectors, 'list' | 'run' | 'reset' | 'schedules'>;
+  readonly inference: Pick<SourceInference, 'infer'>;
   readonly quarantine: Quarantine;
   readonly quarantineActs: Pick<QuarantineActs, 'discard'>;
   readonly consents: Consents;

@@ -74,6 +74,7 @@ export class BatchLoads {
       mode,
       eachAlone,
       changes: batch.changes,
+      captured: batch.captured ?? batch.changes !== undefined,
       // Two batches may hold the same rows; what was read is known by the position, not by the content.
       force: batch.force ?? true,
       dialect: batch.dialect,
@@ -120,6 +121,7 @@ export class BatchLoads {
           quarantined,
           deduplicated,
           ...(outcome && { contentHash: outcome.contentHash }),
+          ...(outcome?.superseded !== undefined && { superseded: outcome.superseded }),
         },
       });
     if (!outcome) return;

@@ -23,6 +23,8 @@ export interface CollectedBatch {
   readonly mode?: LoadMode | undefined;
   /** Of rows that are changes of the source. */
   readonly changes?: CapturedChanges | undefined;
+  /** Whether newer changes of the source take the place of what is refused of it; by default where it has `changes`. */
+  readonly captured?: boolean | undefined;
   /** Where each row was, in the order of the rows: told with those that go to quarantine. */
   readonly positionOf?: ((line: number) => string | undefined) | undefined;
   /** No row may keep the others from landing, as the rows of a file may: each that breaks the contract goes to quarantine, however many there are. */

@@ -10,6 +10,8 @@ export interface PartitionState {
   /** Decimal text (bigint). */
   readonly lagMessages: string | null;
   readonly lagSeconds: number | null;
+  /** Of the log of a PostgreSQL whose changes are followed; decimal text (bigint). */
+  readonly lagBytes: string | null;
   /** Of the last seconds. */
   readonly rowsPerSecond: number | null;
   /** Messages of a stream that were gone before they were read; decimal text (bigint). */
@@ -24,7 +26,7 @@ export interface PartitionState {
 export async function partitionStates(database: Pick<Database, 'query'>, collectors: readonly string[]): Promise<PartitionState[][]> {
   const found = await database.query<PartitionState>(
     `SELECT coalesce(p.collector, r.collector) AS collector, coalesce(p.partition, r.partition) AS partition, p.position, p.updated_at AS "updatedAt",
-       p.lag_messages AS "lagMessages", p.lag_seconds AS "lagSeconds", p.rows_per_second AS "rowsPerSecond", p.missed, p.problem, r.id AS "runId"
+       p.lag_messages AS "lagMessages", p.lag_seconds AS "lagSeconds", p.lag_bytes AS "lagBytes", p.rows_per_second AS "rowsPerSecond", p.missed, p.problem, r.id AS "runId"
      FROM (SELECT * FROM headgate.collector_position WHERE collector = ANY($1)) p
      FULL JOIN (
        SELECT DISTINCT ON (collector, partition) collector, partition, id FROM headgate.run

@@ -13,20 +13,20 @@ export interface RefusedMessage {
 }
 
 /** Its rule in the list of reasons. */
-export const MESSAGE_RULE = 'message';
+const RULE = 'message';
 const LONGEST_REASON = 500;
 
 export async function quarantineMessages(tx: Transaction, dataset: Dataset, runId: string, refused: readonly RefusedMessage[]): Promise<void> {
   if (refused.length === 0) return;
   await tx.query(
-    `INSERT INTO headgate.quarantined_row (dataset_id, run_id, line, raw, reasons, position)
-     SELECT $1, $2, t.line, jsonb_build_object('', t.raw), jsonb_build_array(t.reason), t.position
+    `INSERT INTO headgate.quarantined_row (dataset_id, run_id, contract_version, line, raw, reasons, position)
+     SELECT $1, $2, (SELECT contract_version FROM headgate.dataset WHERE id = $1), t.line, jsonb_build_object('', t.raw), jsonb_build_array(t.reason), t.position
      FROM unnest($3::text[], $4::jsonb[], $5::text[]) WITH ORDINALITY AS t(raw, reason, position, line)`,
     [
       dataset.id,
       runId,
       refused.map(({ raw }) => raw),
-      refused.map(({ reason }) => JSON.stringify({ field: null, rule: MESSAGE_RULE, message: reason.slice(0, LONGEST_REASON) } satisfies Reason)),
+      refused.map(({ reason }) => JSON.stringify({ field: null, rule: RULE, message: reason.slice(0, LONGEST_REASON) } satisfies Reason)),
       refused.map(({ position }) => position),
     ],
   );

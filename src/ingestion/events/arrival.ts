@@ -8,15 +8,15 @@ export interface Arrival {
   readonly actor: Actor;
   readonly events: readonly ArrivingEvent[];
   /** Of a request whose ids are not signed: what stands for the signed text. No two requests with one are taken. */
-  readonly nonce?: { readonly key: Buffer; readonly seconds: number } | undefined;
+  readonly nonce?: { readonly key: string; readonly seconds: number } | undefined;
 }
 
 export interface ArrivingEvent {
   readonly id: string;
-  /** A keyed hash of the id. */
-  readonly key: Buffer;
-  /** A keyed hash of what makes the event; undefined where the sender may send it again with other content. */
-  readonly hash: Buffer | undefined;
+  /** A keyed hash of the id, in hex. */
+  readonly key: string;
+  /** A keyed hash of what makes the event, in hex; undefined where the sender may send it again with other content. */
+  readonly hash: string | undefined;
   /** Encrypted. */
   readonly content: Buffer;
   /** How long it is known by its id. */
@@ -37,9 +37,9 @@ export function inboxOf(source: string): string {
   return `inbox/${source}`;
 }
 
-/** What an encrypted event belongs to. */
-export function placeOf(source: string, key: Buffer): string {
-  return `${source}/${key.toString('hex')}`;
+/** What an encrypted event belongs to. @param key in hex */
+export function placeOf(source: string, key: string): string {
+  return `${source}/${key}`;
 }
 
 export interface ArrivingOptions {

@@ -1,8 +1,8 @@
 import { HeadgateError } from '../../kernel/index.js';
-import { elementsOf, membersOf, type JsonMember } from '../json-members.js';
+import { elementsIn, membersIn, type JsonMember } from '../json-members.js';
 import { checkedAttributes } from './attributes.js';
 import type { ReceivedEvent } from './event.js';
-import { jsonText, utf8Text } from './json-text.js';
+import { jsonText, parsedJson, utf8Text, type ParsedJson } from './json-text.js';
 import { single, type Headers } from './signature.js';
 
 const CE = 'ce-';
@@ -37,16 +37,16 @@ export function binaryEvent(headers: Headers, body: Buffer): ReceivedEvent {
 
 /** A CloudEvent in structured mode. @throws HeadgateError BAD_USER_INPUT */
 export function structuredEvent(body: Buffer): ReceivedEvent {
-  return eventOf(jsonText(body), '');
+  return eventOf(parsedJson(body), '');
 }
 
 /** A batch of CloudEvents; it may be empty. @throws HeadgateError BAD_USER_INPUT; QUERY_TOO_COMPLEX for too many */
 export function batchedEvents(body: Buffer): ReceivedEvent[] {
-  const text = jsonText(body);
-  const elements = elementsOf(text);
-  if (!elements) throw new HeadgateError('BAD_USER_INPUT', 'Expected a JSON list of CloudEvents.');
+  const { text, value } = parsedJson(body);
+  const elements = elementsIn(text, value);
+  if (!elements || !Array.isArray(value)) throw new HeadgateError('BAD_USER_INPUT', 'Expected a JSON list of CloudEvents.');
   refuseMany(elements.length);
-  return elements.map(({ from, to }, i) => eventOf(text.slice(from, to), `event ${i + 1}: `));
+  return elements.map(({ from, to }, i) => eventOf({ text: text.slice(from, to), value: value[i] as unknown }, `event ${i + 1}: `));
 }
 
 /** @throws HeadgateError QUERY_TOO_COMPLEX */
@@ -55,17 +55,17 @@ export function refuseMany(count: number): void {
     throw new HeadgateError('QUERY_TOO_COMPLEX', `Expected at most ${MOST_EVENTS} events in a request, got ${count}. Send several requests.`);
 }
 
-function eventOf(text: string, where: string): ReceivedEvent {
-  const members = membersOf(text);
+function eventOf({ text, value: parsed }: ParsedJson, where: string): ReceivedEvent {
+  const members = membersIn(text, parsed);
   if (!members) throw new HeadgateError('BAD_USER_INPUT', `${where}Expected a CloudEvent as a JSON object.`);
-  const twice = members.find(({ name }, i) => members.findIndex((other) => other.name === name) !== i);
+  const values = Object.entries(parsed as Readonly<Record<string, unknown>>);
   // One program would take the first and another the last.
-  if (twice) throw bad('attributes', 'a name is there twice', where);
+  if (values.length !== members.length) throw bad('attributes', 'a name is there twice', where);
   const valueOf = (member: JsonMember): string => text.slice(member.from, member.to);
   const data = members.find(({ name }) => name === 'data');
   const base64 = members.find(({ name }) => name === 'data_base64');
   const attributes = checkedAttributes(
-    members.filter((member) => member !== data && member !== base64).map((member) => [member.name, JSON.parse(valueOf(member)) as unknown]),
+    values.filter(([name]) => name !== 'data' && name !== 'data_base64'),
     where,
   );
   if (data && base64) throw bad('data_base64', 'an event has data or data_base64, not both', where);

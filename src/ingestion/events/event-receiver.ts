@@ -61,7 +61,7 @@ export class EventReceiver {
     const cipher = await reachable(ciphers.contents(inboxOf(source.name)));
     const check = this.#checkOf(source);
     const scheme = (check ?? this.#nobody).scheme;
-    const request = requestEvents(headers, body, scheme, () => cipher.hash('body', body).toString('base64url'));
+    const request = requestEvents(headers, body, scheme, () => Buffer.from(cipher.hash('body', body), 'hex').toString('base64url'));
     if (signed && request.idFrom === 'ce' && !signed.covers.ce) {
       throw new HeadgateError(
         'BAD_USER_INPUT',
@@ -124,7 +124,7 @@ function needsNonce({ idFrom }: RequestEvents, { covers }: Signed): boolean {
   return idFrom === 'header' && !covers.id;
 }
 
-function nonceOf(cipher: ContentCipher, { head }: Signed, body: Buffer): Buffer {
+function nonceOf(cipher: ContentCipher, { head }: Signed, body: Buffer): string {
   return cipher.hash('signed', head, body);
 }
 

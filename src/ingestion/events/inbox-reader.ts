@@ -37,7 +37,7 @@ export async function readInbox(
   );
   const contents = await cipher.contents(inboxOf(source));
   const events = found.flatMap(({ id, key, content, receivedAt }) => {
-    const bytesOf = contents.open(placeOf(source, key), content);
+    const bytesOf = contents.open(placeOf(source, key.toString('hex')), content);
     return bytesOf ? [{ id, receivedAt, event: readEvent(bytesOf) }] : [];
   });
   const size = found.reduce((sum, { content }) => sum + content.length, 0);

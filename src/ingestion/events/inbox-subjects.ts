@@ -1,4 +1,4 @@
-import { namesOf, type Dataset, type Field } from '../../catalog/index.js';
+import { isHeld, loadHolds, namesOf, type Dataset, type Field } from '../../catalog/index.js';
 import type { Transaction } from '../../store/index.js';
 import type { FieldCipher } from '../../vault/index.js';
 import type { EventsPart } from '../collectors/parts/index.js';
@@ -42,6 +42,27 @@ export class InboxSubjects {
     const before = await this.#forgetFrom(tx, targets, reached, isTheirs);
     await tx.query('SELECT pg_advisory_xact_lock($1)', [INBOX_LOCK]);
     return before + (await this.#forgetFrom(tx, targets, reached, isTheirs));
+  }
+
+  /** The name of a hold on somebody else whom an event about the person is about as well. */
+  async holdWith(tx: Transaction, isTheirs: (text: string) => boolean): Promise<string | undefined> {
+    const held = await heldPersons(tx);
+    if (held.size === 0) return undefined;
+    let found: string | undefined;
+    for (const [source, targets] of await this.#targets(tx)) {
+      if (targets.length === 0) continue;
+      await this.#each(tx, source, '0', async (events) => {
+        for (const waiting of events) {
+          if (found !== undefined || !isAbout(waiting, targets, isTheirs)) continue;
+          isAbout(waiting, targets, (text) => {
+            if (!held.has(text) || isTheirs(text)) return false;
+            found = held.get(text);
+            return true;
+          });
+        }
+      });
+    }
+    return found;
   }
 
   /** Whether an event about the person waits to go to the dataset. */
@@ -126,7 +147,14 @@ function isSubject(field: Pick<Field, 'type'>, text: string, isTheirs: (text: st
   return forms.some((form) => typeof form === 'string' && isTheirs(form));
 }
 
-function hasWord({ event }: WaitingEvent, isTheirs: (text: string) => boolean): boolean {
+/** Whom legal holds keep now, with the name of one. */
+export async function heldPersons(tx: Pick<Transaction, 'query'>): Promise<ReadonlyMap<string, string>> {
+  const holds = (await loadHolds(tx)).filter((hold) => isHeld(hold));
+  return new Map(holds.flatMap(({ name, subjects = [] }) => subjects.map((subject) => [subject, name] as const)));
+}
+
+/** Of an event of which nobody knows where it would go: whether any word of it is the person. */
+export function hasWord({ event }: WaitingEvent, isTheirs: (text: string) => boolean): boolean {
   return [event.data, ...Object.values(event.attributes).map(String)].some((text) => words(text).some(isTheirs));
 }
 

@@ -113,8 +113,8 @@ export class Inbox {
 
   async #write(group: readonly Waiting[]): Promise<void> {
     try {
-      const fresh = await this.#insert(group.map(({ arrival }) => arrival));
-      const receipts = receiptsOf(group, fresh, await this.#known(group, fresh));
+      const before = await this.#insert(group.map(({ arrival }) => arrival));
+      const receipts = receiptsOf(group, before, before.size === 0 ? new Map() : await this.#hashes(group, before));
       group.forEach(({ done }, i) => done(receipts[i] ?? []));
     } catch (cause) {
       this.#options.log.error(
@@ -125,7 +125,7 @@ export class Inbox {
     }
   }
 
-  /** The keys that were new, in hex: of events, and of signed texts. */
+  /** The keys that were there before, in hex: of events, and of signed texts. */
   async #insert(arrivals: readonly Arrival[]): Promise<ReadonlySet<string>> {
     const { database, pendingFor, timeoutMs } = this.#options;
     const { values } = inboxGroup(arrivals, pendingFor);
@@ -141,13 +141,13 @@ export class Inbox {
     }
   }
 
-  /** What is known of the events that were there before: the hashes of their contents, in hex. */
-  async #known(group: readonly Waiting[], fresh: ReadonlySet<string>): Promise<Map<string, string>> {
-    const before = group.flatMap(({ arrival }) => arrival.events.filter(({ key, hash }) => hash !== undefined && !fresh.has(key.toString('hex'))));
-    if (before.length === 0) return new Map();
+  /** What is known of the events that were there before: the hashes of their contents. */
+  async #hashes(group: readonly Waiting[], before: ReadonlySet<string>): Promise<Map<string, string>> {
+    const asked = group.flatMap(({ arrival }) => arrival.events.filter(({ key, hash }) => hash !== undefined && before.has(key)));
+    if (asked.length === 0) return new Map();
     const rows = await this.#options.database.query<{ key: string; hash: string | null }>(
       "SELECT encode(key, 'hex') AS key, encode(hash, 'hex') AS hash FROM headgate.inbox_seen WHERE key = ANY ($1::bytea[])",
-      [before.map(({ key }) => key)],
+      [asked.map(({ key }) => Buffer.from(key, 'hex'))],
     );
     return new Map(rows.flatMap(({ key, hash }) => (hash === null ? [] : [[key, hash] as const])));
   }
@@ -155,24 +155,24 @@ export class Inbox {
 
 /**
  * What became of the requests of one group, in their order.
- * @param fresh the keys that were new, in hex
- * @param known the hashes of those that were there before; those of the new ones are added
+ * @param before the keys that were there before, in hex
+ * @param hashes of the events that were there before; those of the new ones are added
  */
-function receiptsOf(group: readonly Waiting[], fresh: ReadonlySet<string>, known: Map<string, string>): readonly (readonly Receipt[])[] {
+function receiptsOf(group: readonly Waiting[], before: ReadonlySet<string>, hashes: Map<string, string>): readonly (readonly Receipt[])[] {
   // Of two that came together one was new.
   const given = new Set<string>();
   return group.map(({ arrival: { events, nonce } }) => {
-    const nonceKey = nonce?.key.toString('hex');
-    const isReplay = nonceKey !== undefined && (!fresh.has(nonceKey) || given.has(nonceKey));
+    const nonceKey = nonce?.key;
+    const isReplay = nonceKey !== undefined && (before.has(nonceKey) || given.has(nonceKey));
     if (nonceKey !== undefined) given.add(nonceKey);
-    return events.map((event): Receipt => {
-      if (isReplay) return { id: event.id, duplicate: true };
-      const [key, hash] = [event.key.toString('hex'), event.hash?.toString('hex')];
-      const isNew = fresh.has(key) && !given.has(key);
+    return events.map(({ id, key, hash }): Receipt => {
+      if (isReplay) return { id, duplicate: true };
+      const isNew = !before.has(key) && !given.has(key);
       given.add(key);
-      if (isNew && hash !== undefined) known.set(key, hash);
-      const before = known.get(key);
-      return { id: event.id, duplicate: !isNew, ...(hash !== undefined && before !== undefined && hash !== before && { conflict: true as const }) };
+      if (hash === undefined) return { id, duplicate: !isNew };
+      if (isNew) hashes.set(key, hash);
+      const known = hashes.get(key);
+      return { id, duplicate: !isNew, ...(known !== undefined && known !== hash && { conflict: true as const }) };
     });
   });
 }

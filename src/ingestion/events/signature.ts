@@ -18,7 +18,7 @@ export interface Signed {
 /** Signatures of one request that are looked at: of a sender that changes its secrets there are two. */
 const MOST_SIGNATURES = 16;
 const TIMESTAMP = /^[0-9]{1,12}$/;
-const PART = /\{(?<name>body|timestamp|id|ce)\}/;
+const PART = /\{(body|timestamp|id|ce)\}/;
 
 /**
  * Checks signatures by one source's document. Which algorithm and header count is said there, never by the request. Each
@@ -28,10 +28,13 @@ export class SignatureCheck {
   readonly scheme: SigningScheme;
   readonly #keys: readonly KeyObject[];
   readonly #toleranceMs: number;
+  /** Of the signed text: what stands there, and by turns the name of what comes there. */
+  readonly #signs: readonly string[];
 
   /** @param secrets what the references stand for; without any, nothing is right */
   constructor(spec: SignatureSpec, secrets: readonly string[]) {
     this.scheme = schemeOf(spec);
+    this.#signs = this.scheme.signs.split(PART);
     this.#keys = secrets.flatMap((secret) => keyOf(this.scheme, secret) ?? []);
     this.#toleranceMs = (parseDuration(spec.tolerance ?? DEFAULT_TOLERANCE) ?? 0) * 1_000;
   }
@@ -42,7 +45,7 @@ export class SignatureCheck {
     const given = signaturesOf(scheme, single(headers, scheme.header));
     const timestamp = scheme.form === 'pairs' ? given.timestamp : scheme.timestamp && single(headers, scheme.timestamp);
     const id = scheme.signs.includes('{id}') ? single(headers, scheme.id) : undefined;
-    const head = headOf(scheme.signs, { timestamp, id, ce: () => ceText(headers) });
+    const head = headOf(this.#signs, { timestamp, id, headers });
     let isRight = false;
     for (const key of this.#keys) {
       const expected = createHmac(scheme.algorithm, key).update(head, 'latin1').update(body).digest();
@@ -68,20 +71,31 @@ export function single(headers: Headers, name: string): string | undefined {
   return values?.length === 1 ? values[0] : undefined;
 }
 
-/** The headers of a CloudEvent as they are signed: in the order of their names, each a line. */
+/**
+ * The headers of a CloudEvent as they are signed: in the order of their names, each a line, and an empty line behind them. So nobody can
+ * make the end of the headers the beginning of the body, or the other way round; and no body that is JSON begins as they do.
+ */
 function ceText(headers: Headers): string {
   const names = Object.keys(headers).filter((name) => name.startsWith('ce-'));
-  return names
-    .toSorted()
-    .map((name) => `${name}:${(headers[name] ?? []).join(',')}\n`)
-    .join('');
+  if (names.length === 0) return '';
+  const lines = names.toSorted().map((name) => `${name}:${(headers[name] ?? []).join(',')}\n`);
+  return `${lines.join('')}\n`;
 }
 
-function headOf(signs: string, { timestamp, id, ce }: { timestamp?: string | undefined; id?: string | undefined; ce: () => string }): string {
-  return signs.replaceAll(new RegExp(PART, 'g'), (_, name: string) => {
-    if (name === 'ce') return ce();
-    return (name === 'timestamp' ? timestamp : name === 'id' ? id : '') ?? '';
-  });
+/** The signed text but for the body. */
+function headOf(
+  signs: readonly string[],
+  { timestamp, id, headers }: { readonly timestamp?: string | undefined; readonly id?: string | undefined; readonly headers: Headers },
+): string {
+  let head = signs[0] ?? '';
+  for (let i = 1; i < signs.length; i += 2) {
+    const name = signs[i];
+    if (name === 'ce') head += ceText(headers);
+    else if (name === 'timestamp') head += timestamp ?? '';
+    else if (name === 'id') head += id ?? '';
+    head += signs[i + 1] ?? '';
+  }
+  return head;
 }
 
 function signaturesOf(

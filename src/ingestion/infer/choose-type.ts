@@ -1,6 +1,6 @@
 import type { ScalarType } from '../../catalog/index.js';
 import type { LeafKind } from '../parquet/leaf-kind.js';
-import type { ColumnProfile } from './column-profile.js';
+import type { WrittenAs } from '../dialect/date-formats.js';
 
 /** What a column should be declared as. */
 export interface ChosenType {
@@ -9,6 +9,34 @@ export interface ChosenType {
   readonly format?: string;
   /** What is doubtful about it, for who reads the contract. */
   readonly doubts: readonly string[];
+}
+
+/** What the values of a column have in common, whoever counted it. */
+export interface ColumnFacts {
+  readonly values: number;
+  readonly kinds: ReadonlySet<string>;
+  readonly wholes: number;
+  readonly fractions: number;
+  readonly exponents: number;
+  readonly booleans: number;
+  readonly uuids: number;
+  readonly jsons: number;
+  readonly zeroOne: number;
+  readonly leadingZeros: number;
+  readonly signs: number;
+  /** Numbers that JSON has in quotes. */
+  readonly quoted: number;
+  readonly least: bigint | undefined;
+  readonly most: bigint | undefined;
+  readonly integerDigits: number;
+  readonly fractionDigits: number;
+  readonly writtenAs: WrittenAs | undefined;
+  readonly lists: number;
+  /** What the elements of lists are all of. */
+  readonly items: 'string' | 'number' | 'whole' | 'mixed' | undefined;
+  readonly markers: number;
+  readonly thousands: number;
+  readonly longest: number;
 }
 
 /** Words in the names of columns whose digits are not counted with: a number in which zeros in front matter, or could. */
@@ -20,17 +48,18 @@ const FLAG = /^(is|has|was|can|should)_|_flag$/;
 
 const MOST_INTEGER = 2n ** 31n;
 const MOST_BIGINT = 2n ** 63n;
+const BIGINT_DIGITS = 19;
 /** Digits that a double holds exactly. */
 const DOUBLE_DIGITS = 15;
 /** With more behind the point a number is rather measured than counted. */
 const COUNTED_FRACTION = 4;
 
 /**
- * The type that a data engineer would give a column.
+ * The type that a data engineer would give a column: to one of a file that has no contract, and to one that a contract does not have yet.
  * @param name in the contract
  * @param isWhole false when not all rows were seen: then more room is left
  */
-export function chooseType(profile: ColumnProfile, name: string, isWhole: boolean): ChosenType {
+export function chooseType(profile: ColumnFacts, name: string, isWhole: boolean): ChosenType {
   const { values, kinds, zeroOne } = profile;
   if (values === 0) return { type: 'text', doubts: ['no value was seen'] };
   if (kinds.has('nested')) return nested(profile);
@@ -52,14 +81,14 @@ export function chooseType(profile: ColumnProfile, name: string, isWhole: boolea
   return text(profile, numbers);
 }
 
-function nested({ kinds, lists, values, items }: ColumnProfile): ChosenType {
+function nested({ kinds, lists, values, items }: ColumnFacts): ChosenType {
   if (kinds.size > 1) return { type: 'json', doubts: ['lists or objects in some rows, and plain values in others'] };
   if (lists < values || items === undefined || items === 'mixed') return { type: 'json', doubts: [] };
   if (items === 'string') return { type: 'text', list: true, doubts: [] };
   return { type: items === 'whole' ? 'bigint' : 'float', list: true, doubts: [] };
 }
 
-function number(profile: ColumnProfile, name: string, isWhole: boolean): ChosenType {
+function number(profile: ColumnFacts, name: string, isWhole: boolean): ChosenType {
   const { values, wholes, exponents, leadingZeros, quoted, integerDigits, fractionDigits, least = 0n, most = 0n, kinds } = profile;
   if (leadingZeros > 0) return { type: 'text', doubts: [`digits with zeros in front in ${rowsText(leadingZeros)}: as a number they would be lost`] };
   if (CODES.test(name) && wholes === values) return { type: 'text', doubts: kinds.has('number') ? ['numbers in the file'] : [] };
@@ -67,6 +96,7 @@ function number(profile: ColumnProfile, name: string, isWhole: boolean): ChosenT
   if (quoted > 0 && (wholes === values || exponents > 0)) return { type: 'text', doubts: ['numbers in quotes'] };
   if (COORDINATE.test(name)) return { type: 'float', doubts: [] };
   if (wholes === values) {
+    if (integerDigits > BIGINT_DIGITS) return { type: 'decimal', doubts: ['more digits than a bigint has'] };
     if (profile.signs > 0) return { type: 'decimal', doubts: [] };
     const room = isWhole ? 1n : 4n;
     if (least * room >= -MOST_INTEGER && most * room < MOST_INTEGER) return { type: 'integer', doubts: [] };
@@ -83,7 +113,7 @@ export function rowsText(count: number): string {
   return count === 1 ? '1 row' : `${count} rows`;
 }
 
-function text({ values, markers, booleans, longest, thousands }: ColumnProfile, numbers: number): ChosenType {
+function text({ values, markers, booleans, longest, thousands }: ColumnFacts, numbers: number): ChosenType {
   const doubts: string[] = [];
   const rest = values - numbers - markers;
   if (markers > 0 && numbers > 0 && rest === 0)

@@ -157,7 +157,7 @@ export class ColumnProfile {
 
   #kindOf(kind: CellKind, text: string): 'wholes' | 'fractions' | 'exponents' | 'booleans' | 'uuids' | 'jsons' | 'markers' | 'words' {
     if (kind === 'boolean') return 'booleans';
-    const number = WHOLE.test(text) ? 'wholes' : FRACTION.test(text) ? 'fractions' : EXPONENT.test(text) ? 'exponents' : undefined;
+    const number = WHOLE.test(text) ? 'wholes' : FRACTION.test(text) ? 'fractions' : EXPONENT.test(text) && isHeld(text) ? 'exponents' : undefined;
     if (number) {
       if (kind === 'string') this.quoted += 1;
       return number;
@@ -197,6 +197,12 @@ export class ColumnProfile {
       else this.items = isNumber(this.items) && isNumber(was) ? 'number' : 'mixed';
     }
   }
+}
+
+/** A double can hold it: it is neither too large nor too near to zero. */
+function isHeld(text: string): boolean {
+  const value = Number(text);
+  return Number.isFinite(value) && (value !== 0 || !/[1-9]/.test(text.split(/e/i)[0] ?? ''));
 }
 
 function isNumber(kind: string): boolean {

@@ -2,18 +2,26 @@ import { Document, isMap, isSeq, type YAMLMap } from 'yaml';
 import { dialectText } from '../dialect/dialect.js';
 import type { InferredDataset, InferredField } from './inference.js';
 
-/** A contract as a manifest, with what was looked at and what is doubtful in comments. */
-export function contractText(dataset: InferredDataset): string {
+/**
+ * A contract as a manifest, with what was looked at and what is doubtful in comments.
+ * @param remarks lines of comment behind those on what was looked at
+ */
+export function contractText(dataset: InferredDataset, remarks: readonly string[] = []): string {
   const { name, fields, key, rows, isWhole } = dataset;
   const document = new Document(
     { kind: 'Dataset', name, fields: fields.map(fieldDocument), ...(key.length > 0 && { key: [...key] }) },
     { aliasDuplicateObjects: false, version: '1.2' },
   );
-  const seen = isWhole ? `all ${rows} rows` : `the first ${rows} rows: nothing is required, no key and no rule is written, since the others were not seen`;
+  const isDeclared = key.length > 0 || fields.some(({ required }) => required);
+  const unseen = isDeclared
+    ? 'only what the source itself says of all rows is required, and no rule is written'
+    : 'nothing is required, no key and no rule is written';
+  const seen = isWhole ? `all ${rows} rows` : `the first ${rows} rows: ${unseen}, since the others were not seen`;
   document.commentBefore = [
     ` Written by headgate dataset infer from ${dataset.files.join(', ')}`,
     ` from ${seen}. Read it before it is applied.`,
     ...loadLines(dataset),
+    ...remarks.map((remark) => ` ${remark}`),
   ].join('\n');
   const list = document.get('fields');
   if (isSeq(list)) {
@@ -55,9 +63,10 @@ function quoted(file = ''): string {
   return /^[\w./:@%+-]*$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`;
 }
 
-function fieldDocument({ name, alias, type, list = false, format, required, tag, rules }: InferredField): object {
+function fieldDocument({ name, alias, type, list = false, format, required, tag, rules, description }: InferredField): object {
   return {
     name,
+    ...(description !== undefined && { description }),
     type: list ? `${type}[]` : type,
     ...(required && { required }),
     ...(alias !== undefined && { aliases: [alias] }),

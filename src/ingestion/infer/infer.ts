@@ -41,7 +41,7 @@ const MOST_ROWS = 500_000;
  */
 export async function infer(request: InferRequest): Promise<{ readonly dataset: InferredDataset; readonly manifest: string }> {
   const { files, mostRows = MOST_ROWS, maxValueBytes } = request;
-  const inference = new Inference(mostRows);
+  const inference = new Inference({ mostRows });
   const formats: Format[] = [];
   for (const file of files) {
     try {

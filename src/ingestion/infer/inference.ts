@@ -1,3 +1,4 @@
+import type { ScalarType } from '../../catalog/index.js';
 import { detect, type Finding } from '../../classification/index.js';
 import { HeadgateError } from '../../kernel/index.js';
 import { localName, TakenNames } from '../../sources/index.js';
@@ -16,6 +17,24 @@ export interface InferredField extends ChosenType {
   readonly required: boolean;
   readonly tag?: string;
   readonly rules: readonly InferredRule[];
+  readonly description?: string;
+}
+
+/** What a source says of a column, beside the values that are in it. */
+export interface DeclaredColumn {
+  readonly name: string;
+  /** By its values when absent. */
+  readonly type?: ScalarType;
+  readonly list?: boolean;
+  readonly required?: boolean;
+  readonly description?: string;
+}
+
+export interface InferenceOptions {
+  /** Of each file; more are not looked at. */
+  readonly mostRows: number;
+  /** Whether values that rows have may stand in the contract: whoever asks has the rows. */
+  readonly tellsValues?: boolean;
 }
 
 export interface InferredDataset {
@@ -43,15 +62,17 @@ const FIRST_FROM_ROWS = 20;
 export class Inference {
   readonly #profiles = new Map<string, ColumnProfile>();
   readonly #kinds = new Map<string, ParquetColumn>();
+  readonly #described = new Map<string, DeclaredColumn>();
   readonly #mostRows: number;
+  readonly #tellsValues: boolean;
   #rows = 0;
   #ofFile = 0;
   #dialect: Dialect = {};
   isWhole = true;
 
-  /** @param mostRows of each file; more are not looked at */
-  constructor(mostRows: number) {
+  constructor({ mostRows, tellsValues = true }: InferenceOptions) {
     this.#mostRows = mostRows;
+    this.#tellsValues = tellsValues;
   }
 
   /** What a reader of one file tells. */
@@ -79,8 +100,19 @@ export class Inference {
     for (const column of columns) if (!this.#kinds.has(column.name)) this.#kinds.set(column.name, column);
   }
 
-  /** @throws HeadgateError DATA_REJECTED when there was no column, or too many */
-  async dataset(name: string, files: readonly string[], formats: readonly Format[]): Promise<InferredDataset> {
+  /** What a source says of its columns: it holds for rows that were not seen too. */
+  describe(columns: readonly DeclaredColumn[]): void {
+    for (const column of columns) {
+      this.#profile(column.name);
+      this.#described.set(column.name, column);
+    }
+  }
+
+  /**
+   * @param declaredKey columns that the source itself knows its rows by
+   * @throws HeadgateError DATA_REJECTED when there was no column, or too many
+   */
+  async dataset(name: string, files: readonly string[], formats: readonly Format[], declaredKey: readonly string[] = []): Promise<InferredDataset> {
     if (this.#profiles.size === 0) throw new HeadgateError('DATA_REJECTED', 'There is no row from which columns could be told. Give it a file with rows.');
     const taken = new TakenNames();
     const columns = [...this.#profiles.values()].map((profile) => {
@@ -89,17 +121,24 @@ export class Inference {
     });
     const tags = await this.#tags(name, columns);
     // Nobody is known by a name, an address or a telephone.
-    const candidates = this.isWhole ? columns.filter(({ profile, local, chosen }) => !tags.has(local) && isCandidate(profile, chosen, this.#rows)) : [];
-    const key = keyOf(candidates, columns[0], name);
-    const perhaps = key.length === 0 ? candidates.find(({ chosen }) => chosen.type === 'text' || chosen.type === 'uuid') : undefined;
+    const candidates = columns.filter(({ profile, local, chosen }) => !tags.has(local) && isCandidate(profile, chosen, this.#rows));
+    const known = declaredKey.flatMap((column) => columns.find(({ profile }) => profile.name === column)?.local ?? []);
+    const likely = keyOf(candidates, columns[0], name);
+    const key = known.length > 0 ? known : this.isWhole && likely ? [likely.local] : [];
+    const perhaps = key.length > 0 ? undefined : (likely ?? candidates.find(({ chosen }) => chosen.type === 'text' || chosen.type === 'uuid'));
     const fields = columns.map((column): InferredField => {
       const { profile, local, chosen } = column;
       const isNull = chosen.type === 'text' && !chosen.list ? profile.nulls > 0 : profile.nulls + profile.empties > 0;
-      const required = this.isWhole && this.#rows > 0 && !isNull;
+      const described = this.#described.get(profile.name);
+      const required = described?.required ?? (this.isWhole && this.#rows > 0 && !isNull);
       const doubts = [...chosen.doubts];
       if (profile.padded > 0 && chosen.type === 'text') doubts.push(`spaces around the values of ${rowsText(profile.padded)}`);
-      if (column === perhaps) doubts.push('differs in all rows: perhaps the key');
+      if (column === perhaps) doubts.push(`differs in all rows${this.isWhole ? '' : ' that were seen'}: perhaps the key`);
       const tag = tags.get(local)?.tag;
+      // What is said of people is not written into a manifest.
+      const rules = this.isWhole && !chosen.list && tag === undefined ? inferRules(profile, local, chosen.type) : [];
+      const told = rules.filter((rule) => this.#tellsValues || !('in' in rule));
+      if (told.length < rules.length) doubts.push(`${profile.counts?.size ?? 0} different values, each of them often: perhaps a rule in`);
       return {
         ...chosen,
         doubts,
@@ -107,8 +146,8 @@ export class Inference {
         ...(local !== profile.name && { alias: profile.name }),
         required,
         ...(tag !== undefined && { tag }),
-        // What is said of people is not written into a manifest.
-        rules: this.isWhole && !chosen.list && tag === undefined ? inferRules(profile, local, chosen.type) : [],
+        rules: told,
+        ...(described?.description !== undefined && { description: described.description }),
       };
     });
     return { name, fields, key, rows: this.#rows, isWhole: this.isWhole, dialect: this.#dialect, formats, files };
@@ -123,6 +162,8 @@ export class Inference {
   }
 
   #typeOf(profile: ColumnProfile, local: string): ChosenType {
+    const { type, list } = this.#described.get(profile.name) ?? {};
+    if (type) return { type, ...(list && { list }), doubts: [] };
     const declared = this.#kinds.get(profile.name);
     if (declared && !declared.leaf) return { type: 'json', doubts: [] };
     const known = declared?.leaf && typeOfKind(declared.leaf, declared.isList);
@@ -153,13 +194,13 @@ function isCandidate(profile: ColumnProfile, { type, format, list = false }: Cho
 }
 
 /** One column that tells all rows apart: by its name, or the first one of the file. */
-function keyOf(candidates: readonly Column[], first: Column | undefined, dataset: string): readonly string[] {
+function keyOf(candidates: readonly Column[], first: Column | undefined, dataset: string): Column | undefined {
   const own = dataset.replace(/s$/, '');
-  const best =
+  return (
     candidates.find(({ local }) => local === 'id') ??
     candidates.find(({ local }) => local === `${own}_id` || local === `${dataset}_id`) ??
     candidates.find(({ local }) => KEY_NAME.test(local)) ??
     // What comes first is most often what a row is known by; of a handful of rows that proves nothing.
-    candidates.find((column) => column === first && column.profile.rows >= FIRST_FROM_ROWS);
-  return best ? [best.local] : [];
+    candidates.find((column) => column === first && column.profile.rows >= FIRST_FROM_ROWS)
+  );
 }

@@ -5,7 +5,8 @@ import { delimiterByte, isCsv, readText, type ReadText } from '../dialect/read-d
 import { formatOf, type Format } from '../format.js';
 import { inFile, rejected } from '../rejection.js';
 import type { OpenSource } from '../source.js';
-import { announcedPacking, unpacked } from '../unpack.js';
+import { readAsOf, type ReadAs } from '../read-as.js';
+import { announcedPacking, unpacked, type Packing } from '../unpack.js';
 import { NEXT_FILE } from '../json-rows.js';
 import { namesOfHeader, withoutHeader } from './csv-joint.js';
 
@@ -48,6 +49,8 @@ export class JoinedContent {
   #lines = 1;
   #columns: readonly string[] | undefined;
   #isOpenLine = false;
+  #packing: Packing | undefined;
+  #dialect: Dialect = {};
 
   private constructor(options: JoinOptions, sources: AsyncIterator<OpenSource>, first: OpenSource) {
     this.#options = options;
@@ -75,6 +78,11 @@ export class JoinedContent {
     return this.#open.name;
   }
 
+  /** Known once it was read. */
+  get readAs(): ReadAs {
+    return readAsOf(this.format, this.#packing, this.#dialect);
+  }
+
   destroy(reason?: Error): void {
     this.#open.stream.destroy(reason);
     this.#sources.return?.()?.catch(() => undefined);
@@ -83,6 +91,7 @@ export class JoinedContent {
   /** The text, and the dialect in which it is. */
   async read(): Promise<ReadText> {
     const first = await this.#text(this.#first);
+    this.#dialect = first.dialect;
     return { content: this.#all(first), dialect: first.dialect };
   }
 
@@ -95,7 +104,12 @@ export class JoinedContent {
 
   async #text(source: OpenSource): Promise<ReadText> {
     const packing = announcedPacking(this.#options.contentEncoding, source.name);
-    return readText(this.#bounded(unpacked(source.stream, packing)), this.format, this.#options.dialect, this.#options.dataset);
+    return readText(
+      this.#bounded(unpacked(source.stream, packing, (found) => source === this.#first && (this.#packing = found))),
+      this.format,
+      this.#options.dialect,
+      this.#options.dataset,
+    );
   }
 
   async *#all(first: ReadText): AsyncGenerator<Buffer> {

@@ -1,20 +1,9 @@
-import {
-  buildClientSchema,
-  getIntrospectionQuery,
-  getNamedType,
-  isInputObjectType,
-  isObjectType,
-  type GraphQLField,
-  type GraphQLSchema,
-  type IntrospectionQuery,
-} from 'graphql';
+import { getNamedType, isInputObjectType, isObjectType } from 'graphql';
 import {
   datasetKind,
-  didYouMean,
   documentText,
   isFetched,
   isJoinable,
-  listOf,
   unclassifiedField,
   type Catalog,
   type Dataset,
@@ -23,13 +12,13 @@ import {
   type GraphqlList,
   type Narrowing,
 } from '../../catalog/index.js';
-import { camelCase, HeadgateError, placeKeys } from '../../kernel/index.js';
+import { camelCase, placeKeys } from '../../kernel/index.js';
 import type { HttpClient } from '../http/http-client.js';
 import type { ImportedTables } from '../import-tables.js';
 import { localName, TakenNames } from '../local-name.js';
+import { listNamed, listsOf, schemaOf, type Root } from './graphql-schema.js';
 import { contractTypeOf, filtersIn, isOptional, rowsOf } from './graphql-types.js';
 
-type Root = GraphQLField<unknown, unknown>;
 type FieldDocument = DatasetDocument['fields'][number];
 
 /** Rows that one request asks for. */
@@ -45,32 +34,13 @@ const ORDERED: ReadonlySet<string> = new Set(['integer', 'bigint', 'decimal', 'd
 export async function importGraphql(client: Pick<HttpClient, 'send' | 'name'>, catalog: Catalog, wanted?: readonly string[]): Promise<ImportedTables> {
   const schema = await schemaOf(client);
   const roots = Object.values(schema.getQueryType()?.getFields() ?? {});
-  const lists = roots.filter(({ type }) => rowsOf(type) !== undefined);
-  const names = lists.map(({ name }) => name);
-  const chosen = (wanted ?? names).map((name) => {
-    const root = lists.find((candidate) => candidate.name === name);
-    if (root) return root;
-    throw new HeadgateError(
-      'BAD_USER_INPUT',
-      `There is no field "${name.slice(0, 130)}" at ${client.name} that gives a list of rows.${didYouMean(name, names)} Fields: ${listOf(names)}.`,
-    );
-  });
+  const lists = listsOf(schema);
+  const chosen = wanted?.map((name) => listNamed(client.name, lists, name)) ?? lists;
   const importer = new Importer(client.name, catalog, roots);
   const documents = chosen.flatMap((root) => importer.document(root, wanted !== undefined) ?? []);
   const remarks = importer.warnings.map((warning) => `# ${warning.replaceAll(/\s+/g, ' ')}\n`).join('');
   const texts = documents.map((document) => documentText(datasetKind, document));
   return { manifest: remarks + texts.join('---\n'), datasets: documents.map(({ name }) => name), warnings: importer.warnings };
-}
-
-async function schemaOf(client: Pick<HttpClient, 'send' | 'name'>): Promise<GraphQLSchema> {
-  const answer = await client.send({ method: 'POST', repeatable: true, body: JSON.stringify({ query: getIntrospectionQuery() }) });
-  try {
-    return buildClientSchema((answer.json() as { readonly data: IntrospectionQuery }).data);
-  } catch {
-    throw new HeadgateError('CONTRACT_VIOLATION', `The source ${client.name} does not describe itself: introspection is off there, or it is no GraphQL API.`, {
-      source: client.name,
-    });
-  }
 }
 
 class Importer {

@@ -191,7 +191,7 @@ export function erase(served: Served, who: string | null, subject: string, reaso
   return served.ask<{ eraseSubject: Receipt }>(who, ERASE, { s: subject, r: reason });
 }
 
-const EXPORT = `mutation ($s: String!) { exportSubject(subject: $s) { id url expiresAt datasets { dataset rows quarantined } withheld masked elsewhere complete } }`;
+const EXPORT = `mutation ($s: String!) { exportSubject(subject: $s) { id url expiresAt datasets { dataset rows quarantined } withheld masked elsewhere waiting complete } }`;
 
 export interface Exported {
   readonly id: string;
@@ -199,6 +199,7 @@ export interface Exported {
   readonly datasets: readonly { dataset: string; rows: number; quarantined: number | null }[];
   readonly withheld: readonly string[];
   readonly masked: readonly string[];
+  readonly waiting: readonly string[];
   readonly complete: boolean;
 }
 

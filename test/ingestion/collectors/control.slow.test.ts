@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { headgateHere } from '../../cli/support.js';
 import { until } from '../../support/processes.js';
 import { Served } from '../../support/served.js';
 
@@ -114,11 +115,90 @@ test('rows that are there already are not brought twice, and those that are new 
   expect(await rows()).toEqual(orders);
 });
 
+const HIDDEN = `
+kind: Dataset
+name: hidden_orders
+visibility: secret
+fields: [{ name: id, type: integer }, { name: note, type: text }]
+key: [id]
+---
+kind: Collector
+name: hidden_orders
+source: shop
+dataset: hidden_orders
+http: { path: /orders, items: /nothing }
+`;
+
+/** Waits until a run is over. */
+async function ended(id: string): Promise<string> {
+  let status = '';
+  await until('the run is over', async () => {
+    const { data } = await served.ask<{ run: { status: string } }>(engineer, 'query ($id: ID!) { run(id: $id) { status } }', { id });
+    ({ status } = data.run);
+    return status !== 'QUEUED' && status !== 'RUNNING';
+  });
+  return status;
+}
+
+test('its runs are found by its name, by who may know of it', async () => {
+  const { errors } = await served.ask(engineer, 'mutation ($m: String!) { applyManifest(manifest: $m) { version } }', { m: HIDDEN });
+  expect(errors).toBeUndefined();
+  const started = await served.ask<{ runCollector: { id: string } }>(engineer, 'mutation { runCollector(name: "hidden_orders") { id } }');
+  expect(await ended(started.data.runCollector.id)).toBe('FAILED');
+  const found = async (token: string, arguments_: string) =>
+    (
+      await served.ask<{ runs: { totalCount: number; nodes: { collector: string | null }[] } }>(
+        token,
+        `{ runs(${arguments_}) { totalCount nodes { collector } } }`,
+      )
+    ).data.runs;
+  expect(await found(engineer, 'collector: "shop_orders"')).toEqual({ totalCount: 2, nodes: [{ collector: 'shop_orders' }, { collector: 'shop_orders' }] });
+  expect(await found(engineer, 'collector: "shop_orders", status: FAILED')).toMatchObject({ totalCount: 0 });
+  expect(await found(engineer, 'collector: "none"')).toMatchObject({ totalCount: 0 });
+  expect(await found(engineer, 'collector: "hidden_orders"')).toMatchObject({ totalCount: 1 });
+  expect(await found(auditor, 'collector: "shop_orders"')).toMatchObject({ totalCount: 2 });
+  // Of what is secret to them a name finds nothing, as one of nothing would.
+  for (const named of ['collector', 'dataset']) expect(await found(auditor, `${named}: "hidden_orders"`)).toEqual({ totalCount: 0, nodes: [] });
+  const { stdout } = await headgateHere(['run', 'list', '--collector', 'hidden_orders', '--json', '--url', served.url, '--token', engineer]);
+  expect(JSON.parse(stdout)).toMatchObject({ totalCount: 1, nodes: [{ status: 'FAILED' }] });
+});
+
+test('a run of a collector is tried again by its collector; of a load is told what is not here any more', async () => {
+  const retry = async (id: string) =>
+    served.ask<{ retryRun: { id: string; collector: string } } | null>(engineer, 'mutation ($id: ID!) { retryRun(id: $id) { id collector } }', { id });
+  const failed = await served.ask<{ runs: { nodes: { id: string }[] } }>(engineer, '{ runs(collector: "hidden_orders", status: FAILED) { nodes { id } } }');
+  const id = failed.data.runs.nodes[0]?.id ?? '';
+  const again = await retry(id);
+  expect(again.data?.retryRun).toMatchObject({ collector: 'hidden_orders' });
+  expect(again.data?.retryRun.id).not.toBe(id);
+  await ended(again.data?.retryRun.id ?? '');
+
+  const load = async (input: object) => {
+    const { data } = await served.ask<{ ingest: { id: string } }>(engineer, 'mutation ($i: IngestInput!) { ingest(input: $i) { id } }', { i: input });
+    expect(await ended(data.ingest.id)).toBe('FAILED');
+    return (await retry(data.ingest.id)).errors?.[0];
+  };
+  // No address of this machine may be reached by a URL that anybody gives.
+  const { port } = api.address() as AddressInfo;
+  expect((await load({ dataset: 'orders', url: `http://127.0.0.1:${port}/orders.json?token=hush` }))?.message).toBe(
+    'A URL is kept until its run is over, since what stands behind its "?" may be a secret: ask for the load again, with the URL.',
+  );
+  expect((await load({ dataset: 'orders', content: 'no header\n', format: 'csv' }))?.message).toBe(
+    'Inline content is kept until its run is over: send it again.',
+  );
+  await served.upload(engineer, 'orders', 'no header\n');
+  const uploads = await served.ask<{ runs: { nodes: { id: string }[] } }>(engineer, '{ runs(dataset: "orders", status: FAILED, first: 1) { nodes { id } } }');
+  expect((await retry(uploads.data.runs.nodes[0]?.id ?? '')).errors?.[0]).toMatchObject({
+    message: 'What an upload brings is not kept: send it again.',
+    extensions: { code: 'CONFLICT' },
+  });
+});
+
 test('a collector that is reset begins from the beginning, and that is on the record', async () => {
   const { errors } = await served.ask(engineer, 'mutation { resetCollector(name: "shop_orders") }');
   expect(errors).toBeUndefined();
   const acts = await served.sql(
-    "SELECT action, decision, dataset FROM headgate.audit_record WHERE principal = 'emil' AND action LIKE 'collector.%' ORDER BY at, id",
+    "SELECT action, decision, dataset FROM headgate.audit_record WHERE dataset = 'orders' AND principal = 'emil' AND action LIKE 'collector.%' ORDER BY at, id",
   );
   expect(acts).toEqual(['collector.start', 'collector.start', 'collector.reset'].map((action) => ({ action, decision: 'ALLOWED', dataset: 'orders' })));
   const wrong = await served.ask(engineer, 'mutation { resetCollector(name: "shop_orders", partition: "9") }');

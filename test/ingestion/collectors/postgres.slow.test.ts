@@ -190,6 +190,28 @@ describe.each(['new', 'old'] as const)('rows of a PostgreSQL that is %s', (versi
       expect(await collecting.quarantined()).toEqual([]);
     }, 60_000);
 
+    test('leave nothing in quarantine that a newer change, or the end of the row, has made untrue', async () => {
+      const rule = 'type: decimal, rules: [{ between: [0, 1000000] }]';
+      const fields = FIELDS.replace('name: amount, type: decimal', `name: amount, ${rule}`);
+      const name = await declare(CAPTURE, { rows: 3, fields });
+      await server.run(`UPDATE "${name}" SET amount = -1 WHERE id = 1`);
+      const open = async () =>
+        (
+          await collecting.database.query<{ id: string }>(
+            `SELECT q.raw ->> 'id' AS id FROM headgate.quarantined_row q JOIN headgate.dataset d ON d.id = q.dataset_id WHERE d.name = $1 AND q.state = 'OPEN' ORDER BY 1`,
+            [name],
+          )
+        ).map(({ id }) => id);
+      await following(name, async () => {
+        // One that the copy has refused, and two changes.
+        await expect.poll(open, { timeout: 15_000 }).toEqual(['1']);
+        await server.run(`UPDATE "${name}" SET amount = -2 WHERE id > 1`);
+        await expect.poll(open, { timeout: 15_000 }).toEqual(['1', '2', '3']);
+        await server.run(`UPDATE "${name}" SET amount = 1 WHERE id = 1; DELETE FROM "${name}" WHERE id = 2`);
+        await expect.poll(open, { timeout: 15_000 }).toEqual(['3']);
+      });
+    }, 60_000);
+
     test('are exact after the worker was stopped again and again, with large transactions, one at a time of two', async () => {
       const name = await declare(CAPTURE, { rows: 50, batch: '{ rows: 50, wait: 5ms }' });
       const other = await collecting.beside(types);

@@ -59,8 +59,8 @@ describe('a signature is right for one text, one algorithm and one header alone'
   const body = Buffer.from('{"a":1}');
   const time = String(NOW / 1000);
   const generic = check({}, 'one', 'two');
-  const signed = (secret: string, extra: Record<string, string> = {}, head = '') =>
-    headers({ 'x-timestamp': time, 'x-signature': `sha256=${hmac('sha256', secret, `${time}.${head}`, body)}`, ...extra });
+  const signed = (secret: string, extra: Record<string, string> = {}, head = '', content = body) =>
+    headers({ 'x-timestamp': time, 'x-signature': `sha256=${hmac('sha256', secret, `${time}.${head}`, content)}`, ...extra });
 
   test('each of the secrets is accepted, so that one can take the place of the other', () => {
     for (const secret of ['one', 'two']) expect(generic.verify(signed(secret), body, NOW)).toHaveProperty('signed');
@@ -94,10 +94,23 @@ describe('a signature is right for one text, one algorithm and one header alone'
 
   test('headers of a CloudEvent are signed, each of them', () => {
     const ce = { 'ce-id': '1', 'ce-specversion': '1.0', 'ce-type': 'paid' };
-    const given = signed('one', ce, 'ce-id:1\nce-specversion:1.0\nce-type:paid\n');
+    const given = signed('one', ce, 'ce-id:1\nce-specversion:1.0\nce-type:paid\n\n');
     expect(generic.verify(given, body, NOW)).toMatchObject({ signed: { covers: { ce: true } } });
     for (const change of [{ 'ce-type': ['refunded'] }, { 'ce-extra': ['x'] }, { 'ce-id': ['1', '2'] }, { 'ce-type': [] as string[] }])
       expect(generic.verify({ ...given, ...change }, body, NOW)).toEqual({ refused: 'signature' });
+  });
+
+  test('headers of a CloudEvent that are made part of the body, or what of the body could be one, are not what was signed', () => {
+    const ce = { 'ce-id': '1', 'ce-type': 'paid', 'ce-zone': 'eu' };
+    const given = signed('one', ce, 'ce-id:1\nce-type:paid\nce-zone:eu\n\n');
+    expect(generic.verify(given, body, NOW)).toHaveProperty('signed');
+    const { 'ce-zone': _, ...fewer } = given;
+    for (const start of ['ce-zone:eu\n', 'ce-zone:eu\n\n', '\nce-zone:eu\n\n'])
+      expect(generic.verify(fewer, Buffer.concat([Buffer.from(start), body]), NOW)).toEqual({ refused: 'signature' });
+    const text = Buffer.from('ce-zone:eu\n\nrest');
+    const texts = signed('one', { 'ce-id': '1' }, 'ce-id:1\n\n', text);
+    expect(generic.verify(texts, text, NOW)).toHaveProperty('signed');
+    for (const rest of ['rest', '\nrest']) expect(generic.verify({ ...texts, 'ce-zone': ['eu'] }, Buffer.from(rest), NOW)).toEqual({ refused: 'signature' });
   });
 
   test.each(['', '-1', '1e9', '0x60', ' 1614265330', '99999999999999', 'NaN'])('the time stamp %j is none', (stamp) => {

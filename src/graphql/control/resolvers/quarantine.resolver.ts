@@ -1,10 +1,10 @@
 import { Arg, Ctx, FieldResolver, ID, Int, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { Dataset as Model } from '../../../catalog/index.js';
-import { MOST_IDS, type QuarantinedRowEntity, type QuarantineState } from '../../../ingestion/index.js';
-import { HeadgateError, isUuid } from '../../../kernel/index.js';
+import { checkPatch, MOST_IDS, type QuarantinedRowEntity, type QuarantineState } from '../../../ingestion/index.js';
+import { HeadgateError, isHeadgateError, isUuid } from '../../../kernel/index.js';
 import type { RequestContext } from '../../context.js';
 import { JsonScalar } from '../../scalars.js';
-import { askedReasons, rawFor, shownOf, type Shown } from '../refused-rows.js';
+import { askedReasons, rawFor, shownOf, shownUnder, type Shown } from '../refused-rows.js';
 import { mayCount, refusedTo, visibleDataset } from '../rights.js';
 import { Dataset } from '../types/dataset.type.js';
 import { LoadModeEnum, QuarantineStateEnum } from '../types/enums.js';
@@ -73,6 +73,7 @@ export class QuarantineResolver {
   ): Promise<Run> {
     const dataset = visibleDataset(context, name);
     const input = { dataset: name, ...(ids && { ids: checkIds(ids) }), patch: patchOf(patch, dataset), mode };
+    await mayPatch(context, dataset, Object.keys(input.patch));
     return toRun(await context.services.submitReplay(input, context.principal));
   }
 
@@ -108,8 +109,9 @@ export class QuarantineOfDatasetResolver {
   })
   async quarantineSummary(@Root() { id, model }: Dataset, @Ctx() context: RequestContext): Promise<readonly QuarantineCount[] | null> {
     if (!mayCount(context, model)) return null;
-    const { isTold } = shownOf(context, model);
-    return (await context.services.quarantine.reasons(id)).filter(isTold);
+    const { isTold, isOverseer } = shownOf(context, model);
+    const { quarantine } = context.services;
+    return (await quarantine.reasons(id, isOverseer ? undefined : (await quarantine.history(model)).since)).filter(isTold);
   }
 }
 
@@ -157,7 +159,8 @@ async function refusedRows(context: RequestContext, dataset: Model, shown: Shown
   if (field !== undefined && !dataset.fields.some((known) => known.name === field))
     throw new HeadgateError('BAD_USER_INPUT', `field: "${field.slice(0, 80)}" is no field of "${name}".`, { path: 'field' });
   if (run !== undefined && !isUuid(run)) throw new HeadgateError('BAD_USER_INPUT', 'run: expected the id of a run.', { path: 'run' });
-  const filter = { run, state, ...((field ?? rule) !== undefined && { reasons: askedReasons(dataset, shown, { field, rule }) }) };
+  const history = await services.quarantine.history(dataset);
+  const filter = { run, state, ...((field ?? rule) !== undefined && { reasons: askedReasons(dataset, shown, history, { field, rule }) }) };
   const size = pageSize(first);
   const { rows: sealed, hasNext } = await services.quarantine.page(id, { first: size, ...filter, ...(after !== undefined && { after: idOf(after) }) });
   await services.audit.record({
@@ -173,7 +176,7 @@ async function refusedRows(context: RequestContext, dataset: Model, shown: Shown
     hasNextPage: hasNext,
     after,
     cursor: (row) => Buffer.from(`quarantine/${row.id}`).toString('base64url'),
-    node: (row) => toRow(row, shown),
+    node: (row) => toRow(row, shownUnder(shown, history, row.contractVersion)),
     totalCount: () => services.quarantine.count(id, filter),
   });
 }
@@ -213,6 +216,23 @@ function checkIds(ids: readonly string[]): readonly string[] {
   if (ids.some((id) => !/^\d{1,18}$/.test(id)))
     throw new HeadgateError('BAD_USER_INPUT', 'ids: expected ids of refused rows, as `quarantine` tells them.', { path: 'ids' });
   return ids;
+}
+
+/** @throws HeadgateError FORBIDDEN, on the record */
+async function mayPatch({ principal, services, world }: RequestContext, dataset: Model, patched: readonly string[]): Promise<void> {
+  try {
+    checkPatch(world.authorizer, principal, dataset, patched);
+  } catch (error) {
+    if (isHeadgateError(error))
+      await services.audit.record({
+        actor: principal,
+        action: 'replayQuarantine',
+        dataset: dataset.name,
+        decision: 'DENIED',
+        details: { code: error.code, field: error.details['field'] },
+      });
+    throw error;
+  }
 }
 
 /** Texts, as a file would have them. @throws HeadgateError BAD_USER_INPUT, without the value */

@@ -19,16 +19,20 @@ import { Run, RunConnection, RunError, RunStep, toRun, toRunStep } from '../type
 export class RunResolver {
   @Query(() => RunConnection, { description: 'Runs, newest first.' })
   async runs(
-    @Ctx() { services }: RequestContext,
+    @Ctx() { services, principal, visible }: RequestContext,
     @Arg('dataset', () => String, { nullable: true }) dataset?: string,
     @Arg('pipeline', () => String, { nullable: true }) pipeline?: string,
+    @Arg('collector', () => String, { nullable: true }) collector?: string,
     @Arg('kind', () => RunKindEnum, { nullable: true }) kind?: RunKind,
     @Arg('status', () => RunStatusEnum, { nullable: true }) status?: RunStatus,
     @Arg('deadLetter', () => Boolean, { nullable: true, description: 'true: those that were given up and wait to be redriven.' }) deadLetter?: boolean,
     @Arg('first', () => Int, { nullable: true }) first?: number,
     @Arg('after', () => String, { nullable: true }) after?: string,
   ): Promise<Page<Run>> {
-    const filter = { dataset, pipeline, kind, status, deadLetter };
+    // What has a name has runs: a name that may not be known has none to be found by.
+    const isNamed = [dataset, pipeline, collector].some((name) => name !== undefined);
+    const among = isNamed && !knowsAllNames(principal) ? [...visible.datasets.keys()] : undefined;
+    const filter = { dataset, pipeline, collector, kind, status, deadLetter, among };
     const { nodes, hasNextPage } = await services.runs.list({ ...filter, first, after });
     return pageOf(nodes, { hasNextPage, after, cursor: timeCursor, node: toRun, totalCount: () => services.runs.count(filter) });
   }
@@ -69,7 +73,7 @@ export class RunResolver {
     const from = source !== undefined ? { file: source } : content !== undefined ? { content } : undefined;
     if (!from) throw new HeadgateError('BAD_USER_INPUT', 'Give either source or content.', { path: 'input' });
     const outcome = await context.services.previewIngest({ dataset: name, source: from, format, mode, force }, context.principal, PREVIEW_ROWS);
-    return previewFor(context, dataset, outcome);
+    return previewFor(context, dataset, outcome, { isSent: content !== undefined });
   }
 
   @Mutation(() => Run, { description: 'Queues a pipeline and answers at once.' })

@@ -1,7 +1,7 @@
 import { Arg, Ctx, FieldResolver, Mutation, Query, Resolver, Root } from 'type-graphql';
 import type { RequestContext } from '../../context.js';
 import { Dataset, toDataset } from '../types/dataset.type.js';
-import { Source, SourceImport } from '../types/source.type.js';
+import { InferInput, InferredDataset, Source, SourceImport } from '../types/source.type.js';
 
 @Resolver(() => Source)
 export class SourceResolver {
@@ -25,5 +25,18 @@ export class SourceResolver {
     const imported = await services.sources.import(source, world.catalog, tables);
     await services.audit.record({ actor: principal, action: 'source.import', decision: 'ALLOWED', details: { source, datasets: imported.datasets.length } });
     return imported;
+  }
+
+  @Mutation(() => InferredDataset, {
+    description:
+      'Looks at some rows of a source and writes the contract that they have, with the collector that brings them. It changes nothing: apply what comes.',
+  })
+  async inferDataset(@Ctx() { principal, services, world }: RequestContext, @Arg('input', () => InferInput) input: InferInput): Promise<InferredDataset> {
+    const { source, from, name, items, body, rows: mostRows, pages: mostPages } = input;
+    const given = Object.entries({ name, items, body, mostRows, mostPages }).filter(([, value]) => value !== null);
+    const { manifest, dataset, collector } = await services.inference.infer({ source, from, ...Object.fromEntries(given) }, world.catalog);
+    const { rows, isWhole } = dataset;
+    await services.audit.record({ actor: principal, action: 'source.infer', decision: 'ALLOWED', details: { source, rows } });
+    return { manifest, dataset: dataset.name, collector, rows, isWhole };
   }
 }

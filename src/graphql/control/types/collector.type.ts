@@ -13,6 +13,11 @@ export class CollectorPartition {
   @Field(() => DateTimeScalar, { nullable: true, description: 'When a batch last landed.' }) updatedAt!: Date | null;
   @Field(() => BigIntScalar, { nullable: true, description: 'Messages that wait, where that is known.' }) lagMessages!: string | null;
   @Field(() => Float, { nullable: true, description: 'For how long the oldest of them has waited, where that is known.' }) lagSeconds!: number | null;
+  @Field(() => BigIntScalar, {
+    nullable: true,
+    description: 'Bytes of the log of a PostgreSQL that were written since what the collector confirmed, and are kept for it there.',
+  })
+  lagBytes!: string | null;
   @Field(() => Float, { nullable: true, description: 'Rows per second, of the last seconds of a stream.' }) rowsPerSecond!: number | null;
   @Field(() => BigIntScalar, { nullable: true, description: 'Messages of a stream that were gone before they were read: expired, trimmed or deleted.' })
   missed!: string | null;

@@ -1,6 +1,6 @@
 import { Field, ObjectType } from 'type-graphql';
 import { BigIntScalar, JsonScalar } from '../../scalars.js';
-import { LoadModeEnum } from './enums.js';
+import { FileFormatEnum, LoadModeEnum } from './enums.js';
 
 @ObjectType({ description: 'A row of a preview.' })
 export class PreviewRow {
@@ -27,6 +27,24 @@ export class DriftChange {
   @Field(() => String, { description: 'The type that it would have.' }) to!: string;
 }
 
+@ObjectType({ description: 'The format in which dates and times of a field are read.' })
+export class ReadFormat {
+  @Field(() => String) field!: string;
+  @Field(() => String) format!: string;
+}
+
+@ObjectType({ description: 'As what a content is read: what was said, what was found out, and else what is usual. Of several files the first one.' })
+export class ReadAs {
+  @Field(() => FileFormatEnum) format!: string;
+  @Field(() => String, { nullable: true, description: 'gzip or zstd.' }) packing!: string | null;
+  @Field(() => String, { nullable: true, description: 'Of a text.' }) encoding!: string | null;
+  @Field(() => String, { nullable: true, description: 'Of CSV, as are the next three.' }) delimiter!: string | null;
+  @Field(() => String, { nullable: true }) quote!: string | null;
+  @Field(() => Boolean, { nullable: true }) header!: boolean | null;
+  @Field(() => String, { nullable: true }) decimal!: string | null;
+  @Field(() => [ReadFormat], { description: 'Of fields that have none in the contract, where they were found out.' }) formats!: readonly ReadFormat[];
+}
+
 @ObjectType({ description: 'What a load would do. Nothing of it is done. rowsRead = rowsLoaded + rowsQuarantined + rowsDeduplicated.' })
 export class IngestPreview {
   @Field(() => String) dataset!: string;
@@ -39,6 +57,7 @@ export class IngestPreview {
   @Field(() => BigIntScalar) rowsQuarantined!: string;
   @Field(() => BigIntScalar) rowsDeduplicated!: string;
   @Field(() => BigIntScalar) bytesRead!: string;
+  @Field(() => ReadAs, { nullable: true }) readAs!: ReadAs | null;
   @Field(() => [DriftChange]) drift!: readonly DriftChange[];
   @Field(() => [PreviewReason], { description: 'Without those about fields that you may not know of.' }) reasons!: readonly PreviewReason[];
   @Field(() => [PreviewRow], { description: 'The first rows that would be loaded; none for who may not see every row.' }) rows!: readonly PreviewRow[];

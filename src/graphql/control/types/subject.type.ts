@@ -23,7 +23,12 @@ export class SubjectExport {
   withheld!: readonly string[];
   @Field(() => [String], { description: 'dataset.field of what is masked in the files.' }) masked!: readonly string[];
   @Field(() => [String], { description: 'Datasets that stay at a source: ask there.' }) elsewhere!: readonly string[];
-  @Field(() => Boolean, { description: 'Nothing that you may know of is withheld, masked or elsewhere.' }) complete!: boolean;
+  @Field(() => [String], {
+    description:
+      'What may be about the person, waits to be loaded and is not in the archive: events/dataset, dead-letters/dataset. Withheld with quarantine/dataset.',
+  })
+  waiting!: readonly string[];
+  @Field(() => Boolean, { description: 'Nothing that you may know of is withheld, masked, elsewhere or waiting.' }) complete!: boolean;
 }
 
 @ObjectType()

@@ -1,5 +1,6 @@
 import { AwsV4Signer } from 'aws4fetch';
 import { XMLParser } from 'fast-xml-parser';
+import { leadsElsewhere } from '../../../catalog/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Outbound, OutboundResponse } from '../../../outbound/index.js';
 import { fetched, isFinal } from '../../fetched.js';
@@ -49,8 +50,8 @@ export class Bucket implements FilePlace {
       const { ListBucketResult: result } = await this.#asked(`?${query.toString()}`, signal);
       if (!result) throw this.#refusal('what it answers is no list of files');
       for (const { Key: key = '', ETag: etag, Size: size = '', LastModified: time = '' } of result.Contents ?? []) {
-        // What ends so is a folder, as some programs make them.
-        if (!key.startsWith(prefix) || key.endsWith('/')) continue;
+        // What ends so is a folder, as some programs make them. What would lead to another bucket, when it is asked for by its path, is none of ours.
+        if (!key.startsWith(prefix) || key.endsWith('/') || leadsElsewhere(key)) continue;
         found.push({ name: key.slice(prefix.length), fingerprint: etag?.replaceAll('"', '') || `${size}/${time}` });
       }
       if (found.length > MOST_FILES) throw this.#refusal(`it has more than ${MOST_FILES} files; name fewer with the source's url and the collector's pattern`);

@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { resolveSecret, timeoutMsOf, type SourceSpec } from '../../../catalog/index.js';
+import { bucketOf, bucketProblem, leadsElsewhere, resolveSecret, timeoutMsOf, type SourceSpec } from '../../../catalog/index.js';
 import type { Config } from '../../../config/index.js';
 import { HeadgateError } from '../../../kernel/index.js';
 import type { Outbound } from '../../../outbound/index.js';
@@ -85,11 +85,13 @@ function placeOf(spec: FilesSpec, { config, outbound }: FilesCollectorOptions): 
   const url = resolved(spec.url ?? '');
   const shared = { outbound, timeoutMs: timeoutMsOf(spec), maxBytes: config.limits.maxUploadBytes };
   if (!url.startsWith('s3://')) return new WebFolder({ ...shared, url, trusted: isSecret(spec.url) });
-  const [, bucket = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(url) ?? [];
-  if (bucket === '')
-    throw new HeadgateError('BAD_USER_INPUT', `The url of the source ${spec.name} has no bucket: expected s3://bucket/prefix.`, { source: spec.name });
+  const { bucket, prefix } = bucketOf(url);
   const { auth, endpoint } = spec;
   const key = auth?.accessKey;
+  // Of a URL that is a secret nothing was known when the source was applied.
+  const problem = leadsElsewhere(prefix) ? 'it has "." or ".." between slashes' : bucketProblem(bucket, endpoint === undefined);
+  if (problem !== undefined)
+    throw new HeadgateError('BAD_USER_INPUT', `The url of the source ${spec.name} is not s3://bucket/prefix: ${problem}.`, { source: spec.name });
   return new Bucket({
     ...shared,
     bucket,

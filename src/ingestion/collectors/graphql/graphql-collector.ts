@@ -25,8 +25,8 @@ export function graphqlCollector(clients: HttpClients): CollectorType {
   };
 }
 
-/** What the part of a document asks for. */
-export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSource {
+/** What the part of a document asks for. @param longestWaitMs as of HttpRequest */
+export function graphqlPagesOf(client: HttpClient, part: GraphqlPart, longestWaitMs = LONGEST_WAIT_MS): PageSource {
   const { query, items, fields, rest, since, pages, limits } = part;
   return {
     shape: { items: `/data${items}`, fields, rest, since },
@@ -43,7 +43,7 @@ export function graphqlPagesOf(client: HttpClient, part: GraphqlPart): PageSourc
         // A query changes nothing.
         repeatable: true,
         maxBytes: limits?.pageBytes ?? DEFAULT_LIMITS.pageBytes,
-        longestWaitMs: LONGEST_WAIT_MS,
+        longestWaitMs,
         signal,
       });
       refuseErrors(client.name, answer.body);

@@ -22,8 +22,8 @@ export function httpCollector(clients: HttpClients): CollectorType {
   };
 }
 
-/** What the part of a document asks for. */
-export function pagesOf(client: HttpClient, part: HttpPart): PageSource {
+/** What the part of a document asks for. @param longestWaitMs as of HttpRequest */
+export function pagesOf(client: HttpClient, part: HttpPart, longestWaitMs = LONGEST_WAIT_MS): PageSource {
   const { items = '', count, fields, rest, since, pages, limits } = part;
   return {
     shape: { items, fields, rest, since },
@@ -32,7 +32,7 @@ export function pagesOf(client: HttpClient, part: HttpPart): PageSource {
     since,
     places: canonicalJson(pages ?? {}),
     async ask(place, from, signal) {
-      const answer = await client.send({ ...requestOf(part, place, from), longestWaitMs: LONGEST_WAIT_MS, signal });
+      const answer = await client.send({ ...requestOf(part, place, from), longestWaitMs, signal });
       return { body: answer.body, headers: answer.headers, placeOf: (url) => client.placeOf(url, answer) };
     },
   };

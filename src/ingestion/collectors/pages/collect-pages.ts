@@ -86,12 +86,23 @@ async function landTogether(job: CollectJob, source: PageSource, held: readonly 
   if (!first || !last) return;
   const rows = held.map(({ page }) => page.rows);
   const position: PagePosition = last.walk ? { ...(since !== undefined && { since }), walk: last.walk } : finished(source, since, last.newest);
-  await job.land({
+  const batch = {
     source: { content: rows.every(({ length }) => length === 0) ? NOTHING : Buffer.concat(rows) },
     position,
-    positionOf: (line) => placeOf(held, line),
+    positionOf: (line: number) => placeOf(held, line),
     receivedAt: first.askedAt,
+  };
+  await job.land(batch).catch((error: unknown) => {
+    throw onPage(error, held);
   });
+}
+
+/** What refuses a page says which: the lines of a batch are nothing that the source has. */
+function onPage(error: unknown, held: readonly WalkedPage[]): unknown {
+  const line = isHeadgateError(error) && error.code === 'DATA_REJECTED' ? error.details['line'] : undefined;
+  const place = typeof line === 'number' ? placeOf(held, line) : undefined;
+  if (!isHeadgateError(error) || place === undefined) return error;
+  return new HeadgateError('DATA_REJECTED', `At ${place}: ${error.message}`, { ...error.details, position: place }, { cause: error });
 }
 
 /** All pages are there: from now on what is new is asked for. */

@@ -11,15 +11,17 @@ interface FullCopy {
   readonly fields: readonly CollectedField[];
   readonly version: number;
   readonly mode: 'append' | 'replace' | 'merge';
+  /** Its changes are followed afterwards. */
+  readonly captured?: boolean;
   /** Where the collector is when all of it landed. */
   readonly position: unknown;
 }
 
 /** All rows of the table as they are at one moment, in one load: from COPY to COPY. */
-export async function copyAll(job: CollectJob, { session, part, fields, version, mode, position }: FullCopy): Promise<void> {
+export async function copyAll(job: CollectJob, { session, part, fields, version, mode, position, captured }: FullCopy): Promise<void> {
   const receivedAt = new Date();
   const copy = session.copy(sql`COPY (SELECT ${columnsSql(fields, version)} FROM ${tableSql(part)} t) TO STDOUT (FORMAT csv, HEADER)`);
-  await job.land({ source: { stream: told(copy, session) }, format: 'csv', mode, position, receivedAt });
+  await job.land({ source: { stream: told(copy, session) }, format: 'csv', mode, position, receivedAt, captured });
 }
 
 /** Its errors in our words: PostgreSQL's own may quote data. */

@@ -42,7 +42,7 @@ export function collectedFields({ columns: said }: PostgresPart, dataset: Datase
 }
 
 /** The columns of `t` as the contract has them. */
-export function columnsSql(fields: readonly CollectedField[], version: number): Sql {
+export function columnsSql(fields: readonly { readonly field: Pick<Field, 'name' | 'type' | 'list'>; readonly column: RemoteColumn }[], version: number): Sql {
   return join(
     fields.map(({ field, column }) => {
       const value = castColumn(column, field, sql`t.${identifier(column.name)}`, version);

@@ -72,6 +72,7 @@ async function subscribe(connection: NatsConnection, part: NatsPart, consuming: 
     isBegun: after !== undefined,
     begins,
     acknowledges: isQueue,
+    tellsSubjects: Object.values(part.fields ?? {}).includes('$subject'),
     interest,
     source: consuming.source.name,
     ahead: consuming.ahead,

@@ -1,3 +1,4 @@
+import { isIP, isIPv6 } from 'node:net';
 import { JetStreamApiCodes, JetStreamApiError, JetStreamError } from '@nats-io/jetstream';
 import {
   connect,
@@ -7,11 +8,12 @@ import {
   tokenAuthenticator,
   usernamePasswordAuthenticator,
   type Authenticator,
+  type ConnectionOptions,
   type NatsConnection,
 } from '@nats-io/transport-node';
 import { timeoutMsOf, type SourceSpec } from '../../../catalog/index.js';
 import { HeadgateError, isHeadgateError } from '../../../kernel/index.js';
-import { checkReach, type Reach } from './check-reach.js';
+import { isOperators, portOf, type Reach } from './check-reach.js';
 import { secretOf, tlsOf, urlOf } from './secrets-of.js';
 
 type NatsSource = Extract<SourceSpec, { type: 'nats' }>;
@@ -27,16 +29,11 @@ const USUAL_PORT = 4222;
 export async function connectNats(source: NatsSource, secrets: ReadonlyMap<string, string>, reach: Reach): Promise<NatsConnection> {
   const texts = [source.url].flat();
   const urls = texts.map((url) => urlOf(url, source.name, secrets, ['nats', 'tls']));
-  await checkReach(
-    reach,
-    urls.map((url, i) => [texts[i] ?? '', url] as const),
-    USUAL_PORT,
-  );
+  const servers = (await Promise.all(urls.map((url, i) => serversOf(texts[i] ?? '', url, reach)))).flat();
   const tls = tlsOf(source.tls, source.name, secrets) ?? (urls.some(({ protocol }) => protocol === 'tls:') ? {} : undefined);
   const authenticator = authenticatorOf(source, urls, secrets);
   try {
-    return await connect({
-      servers: urls.map(({ host }) => host),
+    return await connectToOne(servers, {
       name: 'headgate',
       reconnect: false,
       // What a server says of others in its cluster was checked by nobody.
@@ -50,6 +47,56 @@ export async function connectNats(source: NatsSource, secrets: ReadonlyMap<strin
   } catch (error) {
     throw natsError(error, source.name);
   }
+}
+
+interface Server {
+  readonly host: string;
+  /** By which its certificate is checked, where `host` is its address. */
+  readonly name?: string;
+}
+
+/**
+ * The addresses of a server that may be reached, so that what is connected to is what was checked, whatever the name stands for a moment
+ * later. Of the operator's own URLs the name is good enough.
+ */
+async function serversOf(text: string, url: URL, reach: Reach): Promise<readonly Server[]> {
+  if (isOperators(text)) return [{ host: url.host }];
+  const port = portOf(url, USUAL_PORT);
+  const name = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const addresses = await reach.checkHost(url.hostname, port);
+  return addresses.map((address) => ({ host: `${isIPv6(address) ? `[${address}]` : address}:${port}`, ...(isIP(name) === 0 && { name }) }));
+}
+
+/** Any of them, tried one after the other: the client is told one name for the certificates of all that it is given. */
+async function connectToOne(servers: readonly Server[], options: ConnectionOptions): Promise<NatsConnection> {
+  let last: unknown;
+  const from = Math.floor(Math.random() * servers.length);
+  for (const server of [...servers.slice(from), ...servers.slice(0, from)]) {
+    try {
+      return await connectTo(server, options);
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw last;
+}
+
+async function connectTo({ host, name }: Server, options: ConnectionOptions): Promise<NatsConnection> {
+  // Handed on to the socket as it is.
+  const tls = { ...options.tls, servername: name };
+  const asked = { ...options, servers: host };
+  if (name === undefined) return connect(asked);
+  if (options.tls) return connect({ ...asked, tls });
+  // A server may want TLS though nobody has said so. Then its certificate was not looked at by the right name, and nothing was sent.
+  return connect(asked).catch((error: unknown) => {
+    if (!isOtherName(error)) throw error;
+    return connect({ ...asked, tls });
+  });
+}
+
+function isOtherName(error: unknown): boolean {
+  const { code, cause } = (error ?? {}) as { readonly code?: unknown; readonly cause?: unknown };
+  return code === 'ERR_TLS_CERT_ALTNAME_INVALID' || (cause !== undefined && cause !== error && isOtherName(cause));
 }
 
 function authenticatorOf({ auth, name }: NatsSource, [url]: readonly URL[], secrets: ReadonlyMap<string, string>): Authenticator | undefined {

@@ -13,7 +13,7 @@ export interface NatsPosition {
 
 export interface NatsMessage extends Message {
   readonly place: number;
-  /** Where it is acknowledged. */
+  /** Where it is acknowledged; empty where it is not. */
   readonly reply: string;
 }
 
@@ -30,6 +30,8 @@ interface NatsSubscriptionOptions {
   readonly begins: NatsPosition | undefined;
   /** Whether each message is acknowledged to its consumer. */
   readonly acknowledges: boolean;
+  /** Whether somebody wants to know the subjects of messages. */
+  readonly tellsSubjects: boolean;
   readonly interest: NatsInterest | undefined;
   readonly source: string;
   readonly ahead: number;
@@ -155,7 +157,10 @@ export class NatsSubscription implements Subscription<NatsMessage> {
     if (this.#options.countsGaps && this.#isBegun) this.#missed += delivery.sequence - this.#lastSequence - 1;
     this.#isBegun = true;
     this.#lastSequence = delivery.sequence;
-    this.#queue.push({ place: delivery.sequence, data: message.data, time: delivery.time, subject: message.subject, reply });
+    const { acknowledges, tellsSubjects } = this.#options;
+    // Both are decoded from bytes, and kept as long as the message.
+    const subject = tellsSubjects ? message.subject : undefined;
+    this.#queue.push({ place: delivery.sequence, data: message.data, time: delivery.time, subject, reply: acknowledges ? reply : '' });
     this.#queuedBytes += message.data.length + OVERHEAD_BYTES;
     this.#arrived.wake();
     if (this.#asked === 0) this.#ask();

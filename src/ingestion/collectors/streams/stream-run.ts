@@ -80,10 +80,9 @@ export class StreamRun {
     const position = await job.position();
     const ahead = { ahead: this.#limits.rows, aheadBytes: this.#limits.bytes };
     const subscription = await this.#options.broker.open({ collector, source, partition, position, signal, ...ahead });
-    const closed = Promise.withResolvers<never>();
-    closed.promise.catch(() => undefined);
+    let interrupt: ((reason: unknown) => void) | undefined;
     const close = () => {
-      closed.reject(signal.reason);
+      interrupt?.(signal.reason);
       void subscription.close().catch(() => undefined);
     };
     signal.addEventListener('abort', close, { once: true });
@@ -94,7 +93,12 @@ export class StreamRun {
       await job.tell({ problem: null });
       const batches = new Batches(subscription, this.#limits);
       for (;;) {
-        const batch = await Promise.race([batches.next(), closed.promise]);
+        signal.throwIfAborted();
+        // Not a race against one promise for all batches: that would hold each of them until the session ends.
+        const batch = await new Promise<MessageBatch>((resolve, reject) => {
+          interrupt = reject;
+          batches.next().then(resolve, reject);
+        });
         await landing;
         onProgress();
         landing = batch.messages.length > 0 ? this.#take(subscription, batch) : this.#idle(batch);

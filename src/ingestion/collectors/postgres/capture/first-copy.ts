@@ -39,7 +39,7 @@ export async function firstCopy(
     await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     await reader.query(sql`SET TRANSACTION SNAPSHOT ${literal(snapshot)}`);
     const position = { slot: names.slot, lsn };
-    await copyAll(job, { session: reader, part, fields, version: facts.version, mode: 'replace', position });
+    await copyAll(job, { session: reader, part, fields, version: facts.version, mode: 'replace', position, captured: true });
     return position;
   } finally {
     replication.close();

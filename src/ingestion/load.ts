@@ -67,7 +67,7 @@ export async function load(tx: Transaction, request: SpooledLoad, kernel: LoadKe
   const dataVersion = head.dataVersion + (changed ? 1 : 0);
   if (changed) {
     await tx.query('UPDATE headgate.dataset SET data_version = $2, row_count = $3, loaded_at = now() WHERE id = $1', [dataset.id, dataVersion, rowCount]);
-  } else {
+  } else if (!request.replay) {
     // What is there was confirmed to be what the source has now.
     await tx.query('UPDATE headgate.dataset SET loaded_at = now() WHERE id = $1', [dataset.id]);
   }

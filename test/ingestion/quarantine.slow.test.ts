@@ -190,9 +190,12 @@ test('rows that pass a replay leave the quarantine, the others stay with new rea
     { id: 1, email: 'mended@x' },
     { id: 4, email: 'd@x' },
   ]);
-  // The same again: the row that passed is not there any more.
+  // The same again: the row that passed is not there any more, and nothing says how fresh the rows are.
+  const loadedAt = () => served.sql("SELECT loaded_at FROM headgate.dataset WHERE name = 'people'");
+  const before = await loadedAt();
   const again = await replay(engineer, { dataset: 'people', ids: rows.slice(0, 1).map(({ id }) => id), patch: { email: 'other@x' } });
   expect(again).toMatchObject({ status: 'SUCCEEDED', rowsRead: '0', rowsLoaded: '0' });
+  expect(await loadedAt()).toEqual(before);
   const { data } = await served.ask(engineer, `{ run(id: "${first.id}") { replays { id } } }`);
   expect(data['run']).toEqual({ replays: [{ id: run.id }] });
   expect(

@@ -219,6 +219,7 @@ function describeLaws({ knowsTimes, trims }: { readonly knowsTimes: boolean; rea
     await broker.publish(name, rows(11, 12));
     await stage.apply(stage.documents(name));
     await until('it has failed', async () => (await stage.runs(name)).some(({ error_code }) => error_code === 'CONFLICT'));
+    expect((await stage.partition(name))?.problem).toMatch(/reset/i);
     expect(await stage.ids(name)).toEqual([1, 2, 3]);
     const admin = await stage.served.token('admin', ['admin']);
     const { errors } = await stage.served.ask(admin, `mutation { resetCollector(name: "${name}") }`);

@@ -59,15 +59,15 @@ export class StreamRun {
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        if (!mayPass(error, failures)) throw error;
         const { code, message } = isHeadgateError(error) ? error : new HeadgateError('INTERNAL_SERVER_ERROR', 'Something failed inside Headgate.');
+        // The database may be what is away; and what another worker does now is its own to tell.
+        if (!(error instanceof AttemptLostError)) await this.#job.tell({ problem: message }).catch(() => undefined);
+        if (!mayPass(error, failures)) throw error;
         const stack = isHeadgateError(error) ? undefined : (error as Error).stack?.split('\n').filter((line) => line.startsWith('    at '));
         this.#options.log.warn(
-          { run: run.id, collector: this.#job.collector.name, partition: this.#job.partition, code, stack },
+          { run: run.id, collector: this.#job.collector.name, partition: this.#job.partition, code, problem: message, stack },
           'a stream was interrupted and is begun again',
         );
-        // The database may be what is away.
-        await this.#job.tell({ problem: message }).catch(() => undefined);
         await delay(Math.min(FIRST_REST_MS * 2 ** (failures - 1), LONGEST_REST_MS), undefined, { signal }).catch(() => undefined);
       }
     }

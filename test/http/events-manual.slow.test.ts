@@ -28,7 +28,7 @@ test('the senders of the manual are understood: one in a shell, and one in Node'
   const program = `${node}\nconsole.log((await send(${JSON.stringify(event)})).status);`;
   expect(await run(process.execPath, ['--input-type=module', '--eval', program])).toBe('202\n');
   await drained(served, 'shop');
-  expect(await served.sql('SELECT id, kind, customer, total::text FROM data.orders ORDER BY id')).toEqual([
+  expect(await served.sql('SELECT id, kind, customer, total::text FROM data.shop_orders ORDER BY id')).toEqual([
     { id: 'A-1', kind: 'com.example.order.made', customer: 'anna', total: '12.50' },
     { id: 'A-2', kind: 'com.example.order.paid', customer: 'bert', total: '2' },
   ]);

@@ -184,7 +184,7 @@ export class KafkaTestBroker implements TestBroker {
 
   static async find(): Promise<FoundBroker> {
     const server = await KafkaServer.start();
-    return server ? { broker: new KafkaTestBroker(server) } : { reason: 'there is no librdkafka for this machine, or Node is older than 24' };
+    return server ? { broker: new KafkaTestBroker(server) } : { reason: 'there is no librdkafka here: npm ci leaves it out under a Node older than 24' };
   }
 
   async create(stream: string): Promise<void> {

@@ -54,6 +54,20 @@ test('messages of a format that is no longer written are told, one by one', asyn
   ]);
 });
 
+test('lengths below zero lead nowhere, however many headers a record says that it has', async () => {
+  // Behind eight bytes of the value: a thousand million headers, of which each ends where it begins by a length of -2.
+  const text = `value a ${'#'.repeat(12)}`;
+  const broken = batch(1, [text]);
+  const at = broken.indexOf(text);
+  broken[at - 1] = 2 * 8;
+  Buffer.from([0xfe, 0xff, 0xff, 0xff, 0x07, 0x01, 0x03]).copy(broken, at + 8);
+  expect((await read(batch(0, ['before']), broken, batch(2, ['after']))).told).toEqual([
+    ['0/0', 'before'],
+    ['0/1', 'the batch of messages can not be taken apart'],
+    ['0/2', 'after'],
+  ]);
+});
+
 test('whatever is wrong inside of a batch, those before and after it are read', async () => {
   const anyCodec = fc.constantFrom(...CODECS);
   // What is before it is where a batch begins and ends.

@@ -97,7 +97,7 @@ describe('a broker of Kafka', () => {
     kafka = new KafkaTestBroker(plain);
   });
   beforeEach(({ skip }) => {
-    if (!plain) skip('there is no librdkafka for this machine, or Node is older than 24');
+    if (!plain) skip('there is no librdkafka here: npm ci leaves it out under a Node older than 24');
   });
 
   test.each([
